@@ -1,0 +1,152 @@
+//! Identifiers: one type each, so that an edit's id can never stand where a revision's belongs.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// The longest id that is accepted, in bytes.
+pub const MAX_ID_BYTES: usize = 128;
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidId {
+    /// The text is empty.
+    #[error("an id must not be empty")]
+    Empty,
+    /// The text is longer than [`MAX_ID_BYTES`].
+    #[error("an id must not be longer than {MAX_ID_BYTES} bytes, this one has {0}")]
+    TooLong(usize),
+    /// The text has a character that an id may not have.
+    #[error("an id may hold ASCII letters, digits and any of - _ . : / only, not {0:?}")]
+    Character(char),
+}
+
+fn check(text: &str) -> Result<(), InvalidId> {
+    if text.is_empty() {
+        return Err(InvalidId::Empty);
+    }
+    if text.len() > MAX_ID_BYTES {
+        return Err(InvalidId::TooLong(text.len()));
+    }
+    match text.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:/".contains(*c))) {
+        Some(c) => Err(InvalidId::Character(c)),
+        None => Ok(()),
+    }
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes a text as an id.
+            ///
+            /// # Errors
+            /// [`InvalidId`] when it is empty, too long, or has a character that cannot stand in a header or a path.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
+                check(text.as_ref()).map(|()| Self(Arc::from(text.as_ref())))
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0.as_ref().to_owned()
+            }
+        }
+    };
+}
+
+macro_rules! fresh {
+    ($name:ident, $prefix:literal) => {
+        impl $name {
+            /// A new id, unique and ascending in time (UUID version 7).
+            #[must_use]
+            pub fn fresh() -> Self {
+                Self(Arc::from(format!(concat!($prefix, "{}"), uuid::Uuid::now_v7().simple())))
+            }
+        }
+    };
+}
+
+id! {
+    /// Names one edit. Chosen by whoever adds the edit, or [fresh](EditId::fresh): `edit-0190…`.
+    EditId
+}
+id! {
+    /// Names one revision of the served model: base, adapter and provenance together, immutable.
+    RevisionId
+}
+id! {
+    /// Names a model as a client asks for it: `atlas`, `org/name`.
+    ModelId
+}
+id! {
+    /// Names one request, from the client's `x-request-id` or [fresh](RequestId::fresh): `req-0190…`.
+    RequestId
+}
+fresh!(EditId, "edit-");
+fresh!(RequestId, "req-");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn says_what_is_wrong() {
+        assert_eq!(EditId::new(""), Err(InvalidId::Empty));
+        assert_eq!(EditId::new("a b"), Err(InvalidId::Character(' ')));
+        assert_eq!(EditId::new("x".repeat(129)), Err(InvalidId::TooLong(129)));
+    }
+
+    #[test]
+    fn fresh_ids_ascend() {
+        let ids: Vec<_> = (0..100).map(|_| EditId::fresh()).collect();
+        assert!(ids.is_sorted());
+        assert!(ids[0].as_str().starts_with("edit-"));
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_id_survives_json(text in "[A-Za-z0-9._:/-]{1,128}") {
+            let id = EditId::new(&text).unwrap();
+            let json = serde_json::to_string(&id).unwrap();
+            prop_assert_eq!(serde_json::from_str::<EditId>(&json).unwrap(), id);
+        }
+
+        #[test]
+        fn any_text_is_an_id_or_an_error(text in ".*") {
+            if let Ok(id) = EditId::new(&text) {
+                prop_assert_eq!(id.as_str(), text);
+            }
+        }
+    }
+}

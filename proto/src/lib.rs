@@ -1,0 +1,26 @@
+//! The vocabulary of Amend.
+//!
+//! Everything that the other crates say to one another is said in these types: [ids](ids), [chat messages](chat),
+//! the [events](event) of an answer being generated, the [`ChatModel`] trait that every layer implements (the engine,
+//! the edited model around it, the queue around that), the [kinds of failure](error) and the [wire types](wire) of
+//! the HTTP API. The crate knows no engine, no HTTP framework and no database.
+//!
+//! With the feature `testing` it also holds a [scripted model](testing::ScriptedModel) and the
+//! [conformance suite](testing::conformance) that every [`ChatModel`] must pass.
+
+pub mod chat;
+pub mod error;
+pub mod event;
+pub mod ids;
+pub mod model;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod wire;
+
+pub use chat::{
+    ChatRequest, Logprobs, Message, Priority, Prompt, ResponseFormat, Role, Sampling, Tool, ToolCall, ToolChoice,
+};
+pub use error::{ErrorKind, ModelError};
+pub use event::{AppliedEdit, ChatEvent, Completion, Delta, Finish, FinishReason, Provenance, TokenLogprob, Usage};
+pub use ids::{EditId, InvalidId, ModelId, RequestId, RevisionId};
+pub use model::{ChatModel, ChatStream, ModelInfo, collect};
