@@ -1,0 +1,130 @@
+//! Talking to a running daemon, for the commands that are its clients.
+
+use super::exit;
+use anyhow::Context;
+use clap::Args;
+use reqwest::{Method, Response, Url};
+use serde_json::Value;
+use std::{fmt, time::Duration};
+
+/// Where the daemon is.
+#[derive(Debug, Clone, Args)]
+pub struct DaemonArgs {
+    /// The daemon's address
+    #[arg(long, env = "AMEND_URL", default_value = "http://127.0.0.1:8080", value_name = "URL", global = true)]
+    pub url: Url,
+}
+
+/// A failure with an exit code of its own.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// The documented exit code ([`exit`]).
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// A failure that exits with `code`.
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// A client of one daemon.
+pub struct Client {
+    base: Url,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client of the daemon at this address; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address cannot carry a path, or the HTTP client cannot be built.
+    pub fn new(args: &DaemonArgs) -> anyhow::Result<Self> {
+        if args.url.cannot_be_a_base() {
+            anyhow::bail!("{} is not the address of a daemon; give one like http://127.0.0.1:8080", args.url);
+        }
+        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
+        Ok(Self { base: args.url.clone(), http })
+    }
+
+    fn at(&self, path: &[&str]) -> anyhow::Result<Url> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| anyhow::anyhow!("{} is not the address of a daemon", self.base))?
+            .pop_if_empty()
+            .extend(path);
+        Ok(url)
+    }
+
+    /// Sends one request; `path` is in segments, escaped here.
+    ///
+    /// # Errors
+    /// [`Failure`] with [`exit::NO_DAEMON`] when nobody answers and [`exit::REFUSED`] when the daemon says no.
+    pub async fn send(&self, method: Method, path: &[&str], body: Option<&Value>) -> anyhow::Result<Response> {
+        let mut request = self.http.request(method, self.at(path)?);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = response.text().await.unwrap_or_default();
+        let said = serde_json::from_str::<Value>(&text)
+            .ok()
+            .and_then(|body| body.pointer("/error/message").and_then(Value::as_str).map(str::to_owned))
+            .unwrap_or_else(|| text.chars().take(500).collect());
+        Err(Failure::new(exit::REFUSED, format!("the daemon refused ({status}): {said}")).into())
+    }
+
+    /// Sends one request and reads the JSON answer.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), or when the answer is not JSON.
+    pub async fn json(&self, method: Method, path: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
+        let response = self.send(method, path, body).await?;
+        response.json().await.with_context(|| format!("{} did not answer with JSON; is it an Amend daemon?", self.base))
+    }
+
+    /// One page of a list; `after` continues behind that id.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn page(&self, path: &[&str], limit: usize, after: Option<&str>) -> anyhow::Result<Value> {
+        let mut url = self.at(path)?;
+        url.query_pairs_mut().append_pair("limit", &limit.to_string());
+        if let Some(after) = after {
+            url.query_pairs_mut().append_pair("after", after);
+        }
+        let client = Self { base: url, http: self.http.clone() };
+        client.json(Method::GET, &[], None).await
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
+        let why = if error.is_connect() { "nobody answers" } else { "no answer came" };
+        Failure::new(
+            exit::NO_DAEMON,
+            format!(
+                "{why} at {}: start a daemon with `amend serve`, or name another with --url (AMEND_URL)",
+                self.base
+            ),
+        )
+        .into()
+    }
+}
