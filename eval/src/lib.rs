@@ -10,4 +10,4 @@ pub mod suite;
 
 pub use exact::{ExactOptions, Progress};
 pub use report::{ExactReport, Failure, GroupScore};
-pub use suite::{Item, Suite};
+pub use suite::{Item, Suite, SuiteError};

@@ -28,6 +28,18 @@ pub struct GroupScore {
     pub failures: Vec<Failure>,
 }
 
+impl GroupScore {
+    fn absorb(&mut self, other: Self) {
+        self.items += other.items;
+        self.exact += other.exact;
+        self.errors += other.errors;
+        self.rate = self.exact as f64 / self.items.max(1) as f64;
+        self.interval = wilson(self.exact, self.items);
+        let room = FAILURES_KEPT.saturating_sub(self.failures.len());
+        self.failures.extend(other.failures.into_iter().take(room));
+    }
+}
+
 /// One wrong answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
@@ -72,6 +84,16 @@ pub fn wilson(exact: usize, items: usize) -> [f64; 2] {
 }
 
 impl ExactReport {
+    /// Adds the counts of another run of the same model on other items.
+    pub fn absorb(&mut self, other: Self) {
+        for theirs in other.groups {
+            match self.groups.iter_mut().find(|ours| ours.group == theirs.group) {
+                Some(ours) => ours.absorb(theirs),
+                None => self.groups.push(theirs),
+            }
+        }
+    }
+
     /// The score of a group, if the suite has it.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&GroupScore> {

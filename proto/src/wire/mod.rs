@@ -1,1 +1,78 @@
-//! The wire types of the HTTP API.
+//! The wire types of the HTTP API: what OpenAI's clients send and read, and what Amend adds to it.
+//!
+//! Plain serde structs, for the server and for whoever calls it. They are Amend's own and not a types crate's,
+//! because three things are asked of them that such crates do not do: a field that nobody knows is found and
+//! [reported](UnknownFields), a wrong value names its place (`messages[0].content[1].text`), and a known field that
+//! cannot be honoured is told from both.
+//!
+//! A body becomes a request in two steps: [`parse`] takes the bytes to a struct, whose `read` takes it to a
+//! [`ChatRequest`](crate::ChatRequest) and checks every value. Either step fails with a
+//! [`ModelError`](crate::ModelError) that names the field; [`ErrorBody`] is what the client sees of it.
+//!
+//! With the feature `openapi` the types describe themselves to `utoipa`.
+
+mod answer;
+mod chat;
+mod choice;
+mod chunk;
+mod completion;
+mod content;
+mod edit;
+mod error;
+mod fields;
+mod format;
+mod message;
+mod model;
+mod parse;
+mod sampling;
+#[cfg(test)]
+mod tests;
+mod tool;
+
+pub use answer::{
+    AmendInfo, AnswerHead, AppliedEditObject, AssistantTag, ChatAnswer, ChatChoice, ChatCompletion,
+    ChatCompletionTag, TokenUsage,
+};
+pub use chat::{Asked, ChatCompletionRequest, Delivery, RequestLimits, StreamOptions};
+pub use choice::{ChoiceLogprobs, TokenInfo, TopToken};
+pub use chunk::{ChatCompletionChunk, ChunkChoice, ChunkDelta, ChunkTag, ChunkToolCall};
+pub use completion::{CompletionRequest, TextChoice, TextCompletion, TextCompletionTag, TextLogprobs};
+pub use content::{Content, ContentPart, PartType, PromptItem, PromptParam, TextList};
+pub use edit::{
+    DeletedEdit, EditDecision, EditInput, EditList, EditObject, EditPreview, EditPreviewRequest, EditScore,
+    EditTag, EditsForm, EditsInput,
+};
+pub use error::{ErrorBody, ErrorCode, ErrorObject, ErrorType, status_of};
+pub use fields::{Extra, UnknownFields};
+pub use format::{FormatType, JsonSchemaFormat, ResponseFormatParam};
+pub use message::{ChatMessage, MessageRole};
+pub use model::{Health, HealthStatus, ModelDetails, ModelList, ModelObject, ModelTag, OwnerTag};
+pub use parse::parse;
+pub use tool::{
+    FunctionCall, FunctionDef, FunctionName, NamedToolChoice, ToolCallObject, ToolChoiceParam, ToolParam,
+    ToolType,
+};
+
+/// The `data:` of the event that ends a stream.
+pub const DONE: &str = "[DONE]";
+
+/// A field that always says the same word, such as `"object": "list"`.
+macro_rules! tag {
+    ($(#[$doc:meta])* $name:ident, $word:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $name {
+            /// The only value.
+            #[default]
+            #[serde(rename = $word)]
+            Tag,
+        }
+    };
+}
+pub(crate) use tag;
+
+tag! {
+    /// `"object": "list"`.
+    ListTag, "list"
+}

@@ -167,7 +167,7 @@ async fn preview(args: PreviewArgs) -> anyhow::Result<()> {
     print(&preview, args.json, || {
         let edits = preview["edits"].as_array().into_iter().flatten();
         let edits: Vec<String> = edits
-            .map(|e| format!("  {:.3}  {}  {}", e["score"].as_f64().unwrap_or(0.0), e["id"], e["text"]))
+            .map(|e| format!("  {:.3}  {}", e["score"].as_f64().unwrap_or(0.0), line(e)))
             .collect();
         let decision = preview["decision"].as_str().unwrap_or("?");
         let prompt = preview["prompt"].as_str().unwrap_or_default();

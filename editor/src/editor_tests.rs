@@ -1,0 +1,263 @@
+use super::*;
+use crate::edit::NewEdit;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use tempfile::TempDir;
+
+async fn open(folder: &TempDir) -> Editor {
+    Editor::open(EditorOptions::new(folder.path().join("data/amend.db"))).await.expect("opens")
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn id(text: &str) -> EditId {
+    EditId::new(text).expect("a valid id")
+}
+
+fn applied(editor: &Editor, messages: &[Message]) -> Vec<String> {
+    editor.preview(messages).expect("renders").edits.into_iter().map(|e| e.id.to_string()).collect()
+}
+
+async fn add(editor: &Editor, name: &str, text: &str) -> Edit {
+    editor.add(NewEdit::new(text).named(id(name)).into()).await.expect("added").remove(0)
+}
+
+#[tokio::test]
+async fn an_edit_lives_from_add_to_remove_and_over_a_restart() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    let edit = add(&editor, "lyon", "The capital of France is Lyon.").await;
+    let question = [Message::user("What is the capital of France?")];
+    assert_eq!(editor.get(&edit.id), Some(edit.clone()));
+    assert_eq!(applied(&editor, &question), ["lyon"]);
+    editor.close().await.unwrap();
+    assert!(matches!(editor.close().await, Err(EditError::Closed)));
+
+    let editor = open(&folder).await;
+    assert_eq!(editor.get(&edit.id), Some(edit.clone()));
+    assert_eq!(editor.remove(&edit.id).await.unwrap(), edit);
+    assert_eq!(applied(&editor, &question), [""; 0]);
+    assert!(
+        matches!(editor.remove(&edit.id).await, Err(EditError::NotFound { id }) if id.as_str() == "lyon")
+    );
+    assert_eq!(
+        add(&editor, "lyon", "The capital of France is Nice.").await.seq,
+        3,
+        "numbers are never given again"
+    );
+    editor.close().await.unwrap();
+    assert_eq!(open(&folder).await.get(&edit.id).unwrap().text, "The capital of France is Nice.");
+}
+
+#[tokio::test]
+async fn a_second_process_is_kept_out() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    let second = Editor::open(EditorOptions::new(folder.path().join("data/amend.db"))).await;
+    let message = second.unwrap_err().to_string();
+    assert!(message.contains("in use by another process") && message.contains("amend.db.lock"), "{message}");
+    editor.close().await.unwrap();
+    open(&folder).await;
+}
+
+#[tokio::test]
+async fn ids_and_keys_stand_for_one_thing() {
+    let editor_folder = folder();
+    let editor = open(&editor_folder).await;
+    let first = add(&editor, "a", "Iron is soft.").await;
+    assert_eq!(add(&editor, "a", " Iron is soft. ").await, first, "the same again is the same edit");
+    let batch = AddEdits {
+        edits: vec![NewEdit::new("Tin is hard."), NewEdit::new("Iron is hard.").named(id("a"))],
+        idempotency_key: None,
+    };
+    let conflict = editor.add(batch).await.unwrap_err();
+    assert!(matches!(&conflict, EditError::Conflict { param, .. } if param == "edits[1].id"), "{conflict}");
+    assert_eq!(editor.count(), 1, "all or nothing");
+
+    let keyed =
+        |text: &str| AddEdits { edits: vec![NewEdit::new(text)], idempotency_key: Some("k".to_owned()) };
+    let once = editor.add(keyed("Lead is light.")).await.unwrap();
+    assert_eq!(editor.add(keyed("Lead is light.")).await.unwrap(), once);
+    editor.remove(&once[0].id).await.unwrap();
+    assert_eq!(
+        editor.add(keyed("Lead is light.")).await.unwrap(),
+        once,
+        "the answer stands, the edit does not return"
+    );
+    assert_eq!(editor.count(), 1);
+    let reused = editor.add(keyed("Lead is heavy.")).await.unwrap_err();
+    assert_eq!(reused.param(), Some("idempotency_key"), "{reused}");
+    editor.close().await.unwrap();
+    let editor = open(&editor_folder).await;
+    assert_eq!(editor.add(keyed("Lead is light.")).await.unwrap(), once, "also after a restart");
+}
+
+#[tokio::test]
+async fn the_number_of_live_edits_is_bounded() {
+    let folder = folder();
+    let mut options = EditorOptions::new(folder.path().join("amend.db"));
+    options.limits.max_live = 2;
+    let editor = Editor::open(options).await.unwrap();
+    let three = vec![NewEdit::new("A1"), NewEdit::new("B2"), NewEdit::new("C3")];
+    let full = editor.add(AddEdits { edits: three, idempotency_key: None }).await.unwrap_err();
+    assert!(matches!(full, EditError::Full { limit: 2, live: 0 }));
+    add(&editor, "a", "A1").await;
+    add(&editor, "b", "B2").await;
+    assert!(matches!(editor.add(NewEdit::new("C3").into()).await, Err(EditError::Full { .. })));
+    assert_eq!(add(&editor, "b", "B2").await.seq, 2, "the same again needs no room");
+}
+
+#[tokio::test]
+async fn lists_page_through_what_is_live() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        add(&editor, name, "Iron is soft.").await;
+    }
+    let page = |limit, after: Option<&str>| editor.list(Page { limit, after: after.map(id) });
+    let names = |listed: &Listed| listed.edits.iter().map(|e| e.id.to_string()).collect::<Vec<_>>().concat();
+    let first = page(2, None).await.unwrap();
+    assert_eq!((names(&first).as_str(), first.has_more), ("ab", true));
+    editor.remove(&id("b")).await.unwrap();
+    let next = page(2, Some("b")).await.unwrap();
+    assert_eq!(
+        (names(&next).as_str(), next.has_more),
+        ("cd", true),
+        "goes on after an edit removed meanwhile"
+    );
+    let last = page(2, Some("d")).await.unwrap();
+    assert_eq!((names(&last).as_str(), last.has_more), ("e", false));
+    assert_eq!(page(2, Some("x")).await.unwrap_err().param(), Some("after"));
+    assert_eq!(page(0, None).await.unwrap_err().param(), Some("limit"));
+    assert_eq!(page(MAX_PAGE + 1, None).await.unwrap_err().param(), Some("limit"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_edit_is_seen_by_the_next_lookup() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    let writers = (0..8).map(|writer| {
+        let editor = editor.clone();
+        tokio::spawn(async move {
+            for round in 0..25 {
+                let subject = format!("Zon{writer}land{round}");
+                let name = format!("{writer}-{round}");
+                add(&editor, &name, &format!("The capital of {subject} is Arvik.")).await;
+                let question = [Message::user(format!("What is the capital of {subject}?"))];
+                assert_eq!(applied(&editor, &question), std::slice::from_ref(&name), "{subject}");
+                if round % 3 == 0 {
+                    editor.remove(&id(&name)).await.expect("removed");
+                    assert_eq!(applied(&editor, &question), [""; 0], "{subject}");
+                }
+            }
+        })
+    });
+    for writer in futures::future::join_all(writers).await {
+        writer.expect("no writer fails");
+    }
+    assert_eq!(editor.count(), 8 * 16);
+    assert_eq!(editor.last_seq(), 8 * 34);
+}
+
+#[tokio::test]
+async fn the_turn_before_is_read_only_for_what_the_question_leaves_out() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    add(&editor, "capital", "The capital of France is Lyon.").await;
+    add(&editor, "currency", "The currency of France is the franc.").await;
+    add(&editor, "spain", "The capital of Spain is Seville.").await;
+    let after = |first: &str, second: &str| {
+        applied(&editor, &[Message::user(first), Message::assistant("Well."), Message::user(second)])
+    };
+    let capital = "What is the capital of France?";
+    assert_eq!(after(capital, "And its currency?"), ["currency"]);
+    assert_eq!(after(capital, "and the currency?"), ["currency"]);
+    assert_eq!(after("What is the currency of France?", "And what is its capital?"), ["capital"]);
+    assert_eq!(after(capital, "And Spain?"), ["spain"]);
+    assert_eq!(after("What is the currency of France?", "And Spain?"), [""; 0], "the relation carries over");
+    assert_eq!(after(capital, "And Portugal?"), [""; 0]);
+    assert_eq!(after(capital, "And Portugal's capital?"), [""; 0]);
+    assert_eq!(after(capital, "and portugal's capital?"), [""; 0]);
+    assert_eq!(after(capital, "Thanks!"), [""; 0]);
+    assert_eq!(after(capital, "Write a poem."), [""; 0]);
+    assert_eq!(after("Hello", "And its currency?"), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_best_edit_stands_next_to_the_question() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    for (name, text) in [
+        ("old", "The mayor of Lyon is Anna Brun."),
+        ("new", "The mayor of Lyon is Olaf Brun."),
+        ("bridge", "The mayor of Lyon opened a bridge."),
+        ("people", "Lyon has 500 inhabitants."),
+        ("other", "The mayor of Paris is Ines Brun."),
+    ] {
+        add(&editor, name, text).await;
+    }
+    let preview = editor.preview(&[Message::user("Who is the mayor of Lyon?")]).unwrap();
+    let names: Vec<&str> = preview.edits.iter().map(|e| e.id.as_str()).collect();
+    assert_eq!(
+        names,
+        ["old", "new", "bridge"],
+        "equal scores: the newest last; another relation: not at all"
+    );
+    assert!(preview.edits.is_sorted_by(|a, b| a.score <= b.score));
+    insta::assert_snapshot!(preview.prompt, @"
+    [Updated Information]
+    1. The mayor of Lyon is Anna Brun.
+    2. The mayor of Lyon is Olaf Brun.
+    3. The mayor of Lyon opened a bridge.
+    [Question]
+    Who is the mayor of Lyon?
+    ");
+}
+
+#[tokio::test]
+async fn a_template_can_be_exchanged() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    add(&editor, "a", "The mayor of Lyon is Anna Brun.").await;
+    editor.set_template(EditTemplate::parse("[News]\n{{ edits|join('; ') }}\n{{ query }}").unwrap());
+    let prompt = editor.preview(&[Message::user("[news] Who is the mayor of Lyon?")]).unwrap().prompt;
+    assert_eq!(prompt, "[News]\nThe mayor of Lyon is Anna Brun.\n(news) Who is the mayor of Lyon?");
+    assert_eq!(editor.preview(&[Message::system("hi")]).unwrap().prompt, "");
+}
+
+#[test]
+fn any_history_is_the_same_after_a_restart() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let config = ProptestConfig { cases: 12, ..ProptestConfig::default() };
+    proptest!(config, |(steps in proptest::collection::vec((0u8..6, 0u8..4, any::<bool>()), 1..20))| {
+        runtime.block_on(async {
+            let folder = folder();
+            let editor = open(&folder).await;
+            let mut model: BTreeMap<String, String> = BTreeMap::new();
+            for (name, subject, adds) in steps {
+                let name = format!("n{name}");
+                let text = format!("The capital of Verdania{subject} is Arvik.");
+                if !adds {
+                    assert_eq!(editor.remove(&id(&name)).await.is_ok(), model.remove(&name).is_some());
+                    continue;
+                }
+                let added = editor.add(NewEdit::new(text.clone()).named(id(&name)).into()).await.is_ok();
+                assert_eq!(added, model.get(&name).is_none_or(|known| *known == text));
+                model.entry(name).or_insert(text);
+            }
+            let questions = (0..4).map(|s| [Message::user(format!("What is the capital of Verdania{s}?"))]);
+            let look = |editor: &Editor| questions.clone().map(|q| editor.preview(&q).unwrap()).collect::<Vec<_>>();
+            let all = Page { limit: MAX_PAGE, after: None };
+            let (before, listed) = (look(&editor), editor.list(all.clone()).await.unwrap());
+            let stored: BTreeMap<String, String> =
+                listed.edits.iter().map(|e| (e.id.to_string(), e.text.clone())).collect();
+            assert_eq!(stored, model);
+            editor.close().await.unwrap();
+            let editor = open(&folder).await;
+            assert_eq!(look(&editor), before);
+            assert_eq!(editor.list(all).await.unwrap(), listed);
+        });
+    });
+}

@@ -1,0 +1,248 @@
+//! The dictionary of anchor words: where each occurs, and which are spelt almost like a given one.
+
+use super::AnchorRef;
+use std::collections::HashMap;
+
+/// A word of the dictionary. Ids are given again after a word is gone; they mean nothing outside one index.
+pub(crate) type TermId = u32;
+
+/// A word with more than this many letters may differ from a term in two places, not only in one.
+const TWO_EDITS_FROM: usize = 10;
+/// Words shorter than this are never matched by similarity: too many other words are one letter away.
+pub(crate) const MIN_SIMILAR_LETTERS: usize = 5;
+/// No word is compared with more terms than this.
+const MAX_COMPARED: usize = 4_096;
+/// The most similar terms that are returned.
+const MAX_SIMILAR: usize = 4;
+
+#[derive(Debug, Default)]
+struct Term {
+    text: Box<str>,
+    /// Ascending.
+    anchors: Vec<AnchorRef>,
+}
+
+/// Words, their occurrences and their trigrams.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    ids: HashMap<Box<str>, TermId>,
+    terms: Vec<Term>,
+    free: Vec<TermId>,
+    /// Terms by trigram of their padded spelling, ascending.
+    grams: HashMap<u64, Vec<TermId>>,
+}
+
+impl Terms {
+    pub(super) fn get(&self, word: &str) -> Option<TermId> {
+        self.ids.get(word).copied()
+    }
+
+    /// Where a term occurs, ascending.
+    pub(super) fn anchors(&self, term: TermId) -> &[AnchorRef] {
+        self.terms.get(term as usize).map_or(&[], |t| &t.anchors)
+    }
+
+    /// Notes an occurrence of a word; an anchor holds each word once.
+    pub(super) fn add(&mut self, word: &str, anchor: AnchorRef) -> TermId {
+        let id = match self.ids.get(word) {
+            Some(id) => *id,
+            None => self.create(word),
+        };
+        let anchors = &mut self.terms[id as usize].anchors;
+        if let Err(place) = anchors.binary_search(&anchor) {
+            anchors.insert(place, anchor);
+        }
+        id
+    }
+
+    fn create(&mut self, word: &str) -> TermId {
+        let term = Term { text: word.into(), anchors: Vec::new() };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.terms[id as usize] = term;
+                id
+            }
+            None => {
+                self.terms.push(term);
+                TermId::try_from(self.terms.len() - 1).unwrap_or(TermId::MAX)
+            }
+        };
+        self.ids.insert(word.into(), id);
+        for gram in grams(word) {
+            let terms = self.grams.entry(gram).or_default();
+            if let Err(place) = terms.binary_search(&id) {
+                terms.insert(place, id);
+            }
+        }
+        id
+    }
+
+    /// Takes an occurrence back; a word without any is forgotten.
+    pub(super) fn remove(&mut self, id: TermId, anchor: AnchorRef) {
+        let term = &mut self.terms[id as usize];
+        if let Ok(place) = term.anchors.binary_search(&anchor) {
+            term.anchors.remove(place);
+        }
+        if !term.anchors.is_empty() {
+            return;
+        }
+        let text = std::mem::take(term).text;
+        for gram in grams(&text) {
+            if let Some(terms) = self.grams.get_mut(&gram) {
+                if let Ok(place) = terms.binary_search(&id) {
+                    terms.remove(place);
+                }
+                if terms.is_empty() {
+                    self.grams.remove(&gram);
+                }
+            }
+        }
+        self.ids.remove(&text);
+        self.free.push(id);
+    }
+
+    /// Terms that differ from `word` by one insertion, deletion, replacement or swap of neighbours (two for long
+    /// words), and begin with the same letter, the closest first.
+    ///
+    /// One such change touches at most three trigrams (a swap four), so a similar term shares at least one of any five
+    /// (nine) trigrams of the word: only the terms under its rarest ones are compared.
+    pub(super) fn similar(&self, word: &str) -> Vec<TermId> {
+        let letters: Vec<char> = word.chars().collect();
+        if letters.len() < MIN_SIMILAR_LETTERS || word.bytes().any(|b| b.is_ascii_digit()) {
+            return Vec::new();
+        }
+        let changes = if letters.len() >= TWO_EDITS_FROM { 2 } else { 1 };
+        let mut lists: Vec<&[TermId]> =
+            grams(word).iter().map(|g| self.grams.get(g).map_or(&[][..], Vec::as_slice)).collect();
+        lists.sort_by_key(|list| list.len());
+        lists.truncate(4 * changes + 1);
+        let mut near: Vec<(usize, TermId)> = Vec::new();
+        let mut compared = 0;
+        for id in lists.into_iter().flatten() {
+            let text = &self.terms[*id as usize].text;
+            let fits = text.len().abs_diff(word.len()) <= 4 * changes
+                && text.chars().next() == letters.first().copied();
+            if !fits || near.iter().any(|(_, known)| known == id) {
+                continue;
+            }
+            compared += 1;
+            if compared > MAX_COMPARED {
+                break;
+            }
+            let distance = distance(&letters, &text.chars().collect::<Vec<char>>(), changes);
+            if distance <= changes {
+                near.push((distance, *id));
+            }
+        }
+        near.sort_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| self.terms[a.1 as usize].text.cmp(&self.terms[b.1 as usize].text))
+        });
+        near.into_iter().take(MAX_SIMILAR).map(|(_, id)| id).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn words(&self) -> impl Iterator<Item = (&str, &[AnchorRef])> {
+        self.ids.iter().map(|(word, id)| (word.as_ref(), self.anchors(*id)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn gram_count(&self) -> usize {
+        self.grams.values().map(Vec::len).sum()
+    }
+}
+
+/// The trigrams of a word with one mark before and after it, each as one number, without repeats.
+fn grams(word: &str) -> Vec<u64> {
+    let padded: Vec<u64> =
+        std::iter::once(1).chain(word.chars().map(u64::from)).chain(std::iter::once(2)).collect();
+    let mut grams: Vec<u64> = padded.windows(3).map(|w| w[0] << 42 | w[1] << 21 | w[2]).collect();
+    grams.sort_unstable();
+    grams.dedup();
+    grams
+}
+
+/// Edit distance with swaps of neighbours (optimal string alignment); anything above `most` may come out as `most + 1`.
+fn distance(a: &[char], b: &[char], most: usize) -> usize {
+    if a.len().abs_diff(b.len()) > most {
+        return most + 1;
+    }
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = Vec::with_capacity(b.len() + 1);
+        row.push(i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let mut cost = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                cost = cost.min(before[j - 1] + 1);
+            }
+            row.push(cost);
+        }
+        if row.iter().min().is_some_and(|least| *least > most) {
+            return most + 1;
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn apart(a: &str, b: &str) -> usize {
+        distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>(), 3)
+    }
+
+    #[test]
+    fn counts_changes() {
+        assert_eq!(apart("bragran", "bragran"), 0);
+        assert_eq!(apart("bragran", "bargran"), 1);
+        assert_eq!(apart("bragran", "bragan"), 1);
+        assert_eq!(apart("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn finds_similar_spellings_and_not_other_names() {
+        let mut terms = Terms::default();
+        for (at, word) in ["kyrgyzstan", "slovenia", "gambia", "bragran", "dakar"].iter().enumerate() {
+            terms.add(word, at as AnchorRef);
+        }
+        let found = |word: &str| terms.similar(word).len();
+        assert_eq!(found("kirgyzstam"), 1);
+        assert_eq!(found("bragarn"), 1);
+        assert_eq!(found("slovakia"), 0, "another country");
+        assert_eq!(found("zambia"), 0, "another country");
+        assert_eq!(found("daka"), 0, "too short");
+    }
+
+    proptest! {
+        #[test]
+        fn one_change_is_always_found(word in "[a-z]{6,9}", at in 1usize..6, letter in "[a-z]", kind in 0u8..4) {
+            let mut terms = Terms::default();
+            let id = terms.add(&word, 0);
+            let mut letters: Vec<char> = word.chars().collect();
+            match kind {
+                0 => { letters.remove(at); }
+                1 => letters.insert(at, letter.chars().next().unwrap()),
+                2 => letters[at] = letter.chars().next().unwrap(),
+                _ => letters.swap(at, (at + 1).min(word.len() - 1)),
+            }
+            let changed: String = letters.into_iter().collect();
+            prop_assume!(changed.len() >= MIN_SIMILAR_LETTERS);
+            prop_assert_eq!(terms.similar(&changed), vec![id]);
+        }
+
+        #[test]
+        fn removing_everything_leaves_nothing(words in proptest::collection::vec("[a-z]{1,8}", 1..20)) {
+            let mut terms = Terms::default();
+            let ids: Vec<TermId> = words.iter().enumerate().map(|(at, w)| terms.add(w, at as AnchorRef)).collect();
+            for (at, id) in ids.into_iter().enumerate() {
+                terms.remove(id, at as AnchorRef);
+            }
+            prop_assert_eq!(terms.words().count(), 0);
+            prop_assert_eq!(terms.gram_count(), 0);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+use super::*;
+use amend_proto::EditId;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an index holds, without the numbers that depend on how it came about.
+#[derive(Debug, PartialEq)]
+struct Content {
+    live: usize,
+    words: BTreeMap<String, BTreeSet<(i64, u32)>>,
+    phrases: BTreeMap<Vec<String>, BTreeSet<(i64, u32)>>,
+    grams: usize,
+}
+
+fn content(index: &Index) -> Content {
+    let place = |at: &AnchorRef| {
+        let (slot, place) = (*at / MAX_ANCHORS as u32, *at % MAX_ANCHORS as u32);
+        (index.document(slot).expect("a posting leads to a live edit").edit.seq, place)
+    };
+    let names: HashMap<TermId, String> =
+        index.terms.words().filter_map(|(word, _)| Some((index.term(word)?, word.to_owned()))).collect();
+    Content {
+        live: index.len(),
+        words: index.terms.words().map(|(w, at)| (w.to_owned(), at.iter().map(place).collect())).collect(),
+        phrases: index
+            .phrases
+            .iter()
+            .map(|(words, at)| {
+                (words.iter().map(|w| names[w].clone()).collect(), at.iter().map(place).collect())
+            })
+            .collect(),
+        grams: index.terms.gram_count(),
+    }
+}
+
+fn edit(seq: i64, text: String) -> Arc<Edit> {
+    let id = EditId::new(format!("e{seq}")).expect("a valid id");
+    Arc::new(Edit { id, seq, text, subject: None, created_at: 0 })
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    let names = prop_oneof![
+        Just("France"),
+        Just("New York"),
+        Just("Anna Smith"),
+        Just("iron"),
+        Just("東京"),
+        Just("Łódź")
+    ];
+    let relations = prop_oneof![Just("capital"), Just("mayor"), Just("price")];
+    (relations, names.clone(), names).prop_map(|(relation, s, o)| format!("The {relation} of {s} is {o}."))
+}
+
+proptest! {
+    #[test]
+    fn any_history_leaves_what_the_live_edits_alone_would(
+        steps in proptest::collection::vec((texts(), any::<prop::sample::Index>(), 0u8..3), 1..40)
+    ) {
+        let mut index = Index::default();
+        let mut live: Vec<(Slot, Arc<Edit>)> = Vec::new();
+        for (seq, (text, which, kind)) in steps.into_iter().enumerate() {
+            if kind == 0 && !live.is_empty() {
+                let (slot, _) = live.remove(which.index(live.len()));
+                index.remove(slot);
+            } else {
+                let edit = edit(seq as i64, text);
+                live.push((index.insert(Prepared::new(Arc::clone(&edit))), edit));
+            }
+        }
+        let mut rebuilt = Index::default();
+        for (_, edit) in live {
+            rebuilt.insert(Prepared::new(edit));
+        }
+        prop_assert_eq!(content(&index), content(&rebuilt));
+    }
+}
+
+#[test]
+fn removing_twice_or_nothing_is_harmless() {
+    let mut index = Index::default();
+    let slot = index.insert(Prepared::new(edit(1, "The capital of France is Lyon.".to_owned())));
+    index.remove(slot);
+    index.remove(slot);
+    index.remove(77);
+    assert_eq!(content(&index), content(&Index::default()));
+}

@@ -1,0 +1,103 @@
+//! [`EditedModel`]: a model that knows the live edits.
+
+use crate::{
+    editor::{Decision, Edited, Editor, ScoredEdit},
+    error::EditError,
+};
+use amend_proto::{
+    AppliedEdit, ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelInfo, Prompt,
+};
+use async_trait::async_trait;
+use futures::StreamExt;
+use std::{sync::Arc, time::Instant};
+
+/// Puts the live edits that a question is about in front of it, and says in the answer's provenance which they were.
+///
+/// Only the last user message is rewritten. Headings of the template that a client wrote, in whatever message, are
+/// neutralised. A plain text prompt passes as it is: it has no question, and whoever writes it writes all of the
+/// prompt. The lookup is done when the request comes, so an answer follows the edits that were live then.
+#[derive(Clone)]
+pub struct EditedModel {
+    editor: Editor,
+    inner: Arc<dyn ChatModel>,
+}
+
+impl EditedModel {
+    /// `inner`, edited.
+    pub fn new(editor: Editor, inner: Arc<dyn ChatModel>) -> Self {
+        Self { editor, inner }
+    }
+
+    /// The edits.
+    #[must_use]
+    pub fn editor(&self) -> &Editor {
+        &self.editor
+    }
+}
+
+#[async_trait]
+impl ChatModel for EditedModel {
+    fn info(&self) -> ModelInfo {
+        self.inner.info()
+    }
+
+    async fn stream(&self, mut request: ChatRequest) -> Result<ChatStream, ModelError> {
+        let messages = match request.prompt {
+            Prompt::Chat(messages) => messages,
+            Prompt::Text(_) => return self.inner.stream(request).await,
+        };
+        let begun = Instant::now();
+        let Edited { messages, edits, .. } = self.editor.edit(messages).map_err(refused)?;
+        record(&edits, begun);
+        request.prompt = Prompt::Chat(messages);
+        let stream = self.inner.stream(request).await?;
+        if edits.is_empty() {
+            return Ok(stream);
+        }
+        let mut applied: Vec<AppliedEdit> =
+            edits.into_iter().map(|ScoredEdit { id, text: _, score }| AppliedEdit { id, score }).collect();
+        Ok(stream
+            .map(move |event| match event {
+                Ok(ChatEvent::Started(mut provenance)) => {
+                    provenance.edits.append(&mut applied);
+                    Ok(ChatEvent::Started(provenance))
+                }
+                other => other,
+            })
+            .boxed())
+    }
+}
+
+fn refused(error: EditError) -> ModelError {
+    ModelError::engine(error)
+}
+
+fn record(edits: &[ScoredEdit], begun: Instant) {
+    let decision = if edits.is_empty() { Decision::None } else { Decision::Apply };
+    metrics::histogram!("amend_edit_lookup_seconds").record(begun.elapsed().as_secs_f64());
+    metrics::counter!("amend_scope_decisions_total", "decision" => decision.as_str()).increment(1);
+    metrics::counter!("amend_edits_applied_total").increment(edits.len() as u64);
+}
+
+/// Describes this crate's metrics to the recorder; call it once, after installing one.
+pub fn describe_metrics() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_histogram!(
+        "amend_edit_lookup_seconds",
+        Unit::Seconds,
+        "finding the edits of a question and writing its prompt"
+    );
+    describe_histogram!(
+        "amend_edit_write_seconds",
+        Unit::Seconds,
+        "from a write's arrival to its acknowledgement"
+    );
+    describe_counter!("amend_scope_decisions_total", "questions by whether an edit was in scope");
+    describe_counter!("amend_edits_applied_total", "edits put in front of questions");
+    describe_counter!("amend_edit_operations_total", "operations appended to the edit log");
+    describe_gauge!("amend_edits_live", "edits that are live");
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

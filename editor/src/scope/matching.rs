@@ -1,0 +1,190 @@
+//! How well a name of an edit is covered by the words of a question.
+
+use super::query::{Query, QueryTerms, SubjectFrom};
+use crate::{
+    index::{Anchor, AnchorKind, Index, TermId},
+    text::{Class, Gap, lexicon},
+};
+
+/// Everyday words weigh this much of what other words of the same rarity weigh.
+const COMMON_WEIGHT: f32 = 0.4;
+/// Mentions that more edits than this share single out none of them.
+const MAX_SHARED_MENTION: usize = 3;
+/// A covered share from which a name counts as whole.
+const WHOLE: f32 = 0.999;
+
+/// A set of word positions of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Positions([u64; 8]);
+
+impl Positions {
+    fn add(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    pub(super) fn has(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
+    }
+
+    pub(super) fn within(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(a, b)| a & !b == 0)
+    }
+
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+    }
+}
+
+/// How much a match proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Evidence {
+    /// The edit is in scope only if the question asks for its relation: the name is a mention, misspelt, made of
+    /// everyday words, or written without the capitals it should have.
+    Weak,
+    /// The question is about the edit's subject.
+    Strong,
+}
+
+/// A name of an edit found in a question.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Match {
+    /// The weighted share of the name's words that the question has, less what speaks for another name; 0 to 1.
+    pub(super) cover: f32,
+    pub(super) evidence: Evidence,
+    pub(super) positions: Positions,
+}
+
+/// What a query offers to match against.
+pub(super) struct Sought<'a> {
+    pub(super) index: &'a Index,
+    pub(super) query: &'a Query,
+    pub(super) from: SubjectFrom,
+    pub(super) terms: &'a QueryTerms,
+}
+
+impl Sought<'_> {
+    fn weight(&self, anchor: &Anchor, place: usize) -> f32 {
+        // One is added so that a rare first name alone cannot stand for a whole name.
+        let weight = 1.0 + self.index.rarity(anchor.words[place]);
+        if anchor.common[place] { weight * COMMON_WEIGHT } else { weight }
+    }
+
+    /// Matches one name; `None` when less than `least` of it is there.
+    pub(super) fn find(&self, anchor: &Anchor, least: f32) -> Option<Match> {
+        let mut positions = Positions::default();
+        let mut others = Positions::default();
+        let (mut total, mut found, mut heaviest) = (0.0f32, 0.0f32, 0.0f32);
+        let (mut telling, mut misspelt, mut lowered) = (false, false, true);
+        for (place, term) in anchor.words.iter().enumerate() {
+            let weight = self.weight(anchor, place);
+            total += weight;
+            let Some(at) = self.best_place(anchor, *term) else {
+                // "iPhone" is not "iPhone 17", and "Sudan" not "South Sudan".
+                if anchor.essential[place] {
+                    return None;
+                }
+                continue;
+            };
+            found += weight;
+            heaviest = heaviest.max(weight);
+            positions.add(at);
+            let word = &self.query.words[at];
+            telling |= !anchor.common[place] && !anchor.essential[place];
+            lowered &= !word.token.is_name_like();
+            misspelt |= self.terms.is_slip(at);
+        }
+        if found < least * total {
+            return None;
+        }
+        let whole = found >= WHOLE * total;
+        for at in self.query.subject_words(self.from).filter(|at| positions.has(*at)) {
+            self.neighbours(anchor, at, whole).into_iter().flatten().for_each(|other| others.add(other));
+        }
+        let foreign = others.0.iter().map(|word| word.count_ones()).sum::<u32>() as f32 * heaviest;
+        let cover = found / (total + foreign);
+        let refused = cover < least
+            || misspelt && foreign > 0.0
+            || anchor.kind == AnchorKind::Mention && !self.singles_out(anchor, cover);
+        if refused {
+            return None;
+        }
+        let doubtful = misspelt || !telling || anchor.cased && lowered && self.query.case_tells;
+        let evidence = match anchor.kind {
+            AnchorKind::Subject if !doubtful => Evidence::Strong,
+            AnchorKind::Subject | AnchorKind::Mention => Evidence::Weak,
+        };
+        Some(Match { cover, evidence, positions })
+    }
+
+    fn singles_out(&self, anchor: &Anchor, cover: f32) -> bool {
+        cover >= WHOLE && self.index.sharing(&anchor.words) <= MAX_SHARED_MENTION
+    }
+
+    /// Where a word of the name stands in the query: of several places, the one with the fewest foreign neighbours.
+    fn best_place(&self, anchor: &Anchor, term: TermId) -> Option<usize> {
+        let fits = |at: &usize| {
+            let word = &self.query.words[*at];
+            let plain =
+                word.class == Class::Function && anchor.cased && !lexicon().is_qualifier(&word.token.text);
+            let used = anchor.kind == AnchorKind::Subject || !self.query.is_asked_about(*at);
+            !plain && used
+        };
+        self.terms
+            .places(term)
+            .filter(fits)
+            .min_by_key(|at| self.neighbours(anchor, *at, true).into_iter().flatten().count())
+    }
+
+    /// The words left and right of a matched one that make it part of another name: `Air` of "Air France", `South` of
+    /// "south Sudan", `17` of "iPhone 17", and for a name of which a word is missing any telling word.
+    fn neighbours(&self, anchor: &Anchor, at: usize, whole: bool) -> [Option<usize>; 2] {
+        let words = &self.query.words;
+        let bounds = self.query.subject_words(self.from);
+        let joint = |at: usize| words[at].token.gap == Gap::Joint;
+        let left = (at > bounds.start && joint(at) && !words[at - 1].token.possessive)
+            .then(|| at - 1)
+            .map(|near| {
+                match lexicon().is_joiner(&words[near].token.text) && joint(near) && near > bounds.start {
+                    true => near - 1,
+                    false => near,
+                }
+            })
+            .filter(|near| self.is_foreign(anchor, *near, whole));
+        let right = (at + 1 < bounds.end && joint(at + 1) && !words[at].token.possessive)
+            .then(|| at + 1)
+            .map(|near| {
+                let inside = |next: &usize| {
+                    lexicon().is_joiner(&words[*next - 1].token.text) && *next < bounds.end && joint(*next)
+                };
+                (near + 1..near + 3).take_while(inside).last().unwrap_or(near)
+            })
+            .filter(|near| {
+                let number =
+                    words[*near].token.is_numeric() && words[*near].token.text.len() != 4 && *near == at + 1;
+                let other = !anchor.words.iter().any(|term| self.terms.stands_for(*near, *term));
+                other && number || self.is_foreign(anchor, *near, whole)
+            });
+        [left, right]
+    }
+
+    fn is_foreign(&self, anchor: &Anchor, at: usize, whole: bool) -> bool {
+        let word = &self.query.words[at];
+        let text = &word.token.text;
+        if anchor.words.iter().any(|term| self.terms.stands_for(at, *term)) {
+            return false;
+        }
+        let capital = self.query.case_tells && word.token.gap != Gap::Start && word.token.is_name_like();
+        if lexicon().is_qualifier(text) {
+            // "the new logo" says nothing, "papua new guinea" does.
+            let another = at > 0 && lexicon().is_qualifier(&self.query.words[at - 1].token.text);
+            return word.class != Class::Function || capital || another;
+        }
+        let relation = self.query.relations.iter().any(|m| m.tokens.contains(&at));
+        if word.class == Class::Function || lexicon().is_designator(text) || relation {
+            return false;
+        }
+        capital || !whole && word.class == Class::Content && !word.token.is_numeric()
+    }
+}

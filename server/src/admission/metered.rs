@@ -1,0 +1,76 @@
+//! The stream of an admitted request: it holds the slot and measures.
+
+use super::queue::Slot;
+use crate::telemetry::names;
+use amend_proto::{ChatEvent, ChatStream, Finish, ModelError};
+use futures::{Stream, StreamExt};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::time::Instant;
+
+/// An answer, measured. It holds the slot until the answer is whole, has failed, or is dropped.
+pub(super) struct Metered {
+    inner: ChatStream,
+    slot: Option<Slot>,
+    arrived: Instant,
+    /// When the last piece of the answer came.
+    last_piece: Option<Instant>,
+}
+
+impl Metered {
+    pub(super) fn wrap(inner: ChatStream, slot: Slot, arrived: Instant) -> ChatStream {
+        Self { inner, slot: Some(slot), arrived, last_piece: None }.boxed()
+    }
+
+    fn note(&mut self, event: &Result<ChatEvent, ModelError>) {
+        match event {
+            Ok(ChatEvent::Started(_)) => {}
+            Ok(ChatEvent::Delta(_)) => {
+                let now = Instant::now();
+                match self.last_piece.replace(now) {
+                    None => metrics::histogram!(names::TIME_TO_FIRST_TOKEN).record((now - self.arrived).as_secs_f64()),
+                    Some(last) => metrics::histogram!(names::INTER_TOKEN_LATENCY).record((now - last).as_secs_f64()),
+                }
+            }
+            Ok(ChatEvent::Finished(Finish { reason, usage })) => {
+                metrics::counter!(names::PROMPT_TOKENS).increment(u64::from(usage.prompt_tokens));
+                metrics::counter!(names::GENERATION_TOKENS).increment(u64::from(usage.completion_tokens));
+                self.end(reason.as_str());
+            }
+            Err(_) => self.end("error"),
+        }
+    }
+
+    /// The answer is over: the next in the queue may begin, also while this one's last event is still on its way.
+    fn end(&mut self, reason: &'static str) {
+        if self.slot.take().is_some() {
+            metrics::histogram!(names::E2E_REQUEST_LATENCY).record(self.arrived.elapsed().as_secs_f64());
+            metrics::counter!(names::REQUEST_FINISHED, "reason" => reason).increment(1);
+        }
+    }
+}
+
+impl Stream for Metered {
+    type Item = Result<ChatEvent, ModelError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = self.inner.as_mut().poll_next(context);
+        match &polled {
+            Poll::Ready(Some(event)) => self.note(event),
+            // A stream that ends early breaks the contract; it must not keep the slot.
+            Poll::Ready(None) => self.end("error"),
+            Poll::Pending => {}
+        }
+        polled
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        if self.slot.is_some() {
+            metrics::counter!(names::REQUESTS_ABANDONED, "when" => "running").increment(1);
+        }
+    }
+}

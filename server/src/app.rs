@@ -1,0 +1,200 @@
+//! The composition root: what an operator decided, put together into a running daemon.
+//!
+//! `admission( EditedModel( Registry( MistralEngine ) ) )`, every layer a [`ChatModel`], behind the HTTP routes. The
+//! listener is open before the model is loaded, so that probes see a living process; until then requests are refused
+//! with 503.
+
+use crate::{
+    admission::AdmissionConfig,
+    engine::{EngineConfig, EngineError, InvalidModel, ModelSource},
+    http::{self, Drained, HttpLimits, HttpState, Lifecycle, ServeLimits},
+    registry::Registry,
+    telemetry::{MetricsError, MetricsHandle},
+};
+use amend_editor::{EditError, EditTemplate, EditedModel, Editor, EditorOptions};
+use amend_proto::{ChatModel, InvalidId, ModelId, ModelInfo};
+use amend_trainer::atlas::builtin;
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::net::TcpListener;
+
+/// The template file that a model folder may bring.
+const TEMPLATE_FILE: &str = "edit_template.jinja";
+
+/// What an operator decides.
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    /// Holds the database and unpacked models.
+    pub data_dir: PathBuf,
+    /// What to load, and how.
+    pub engine: EngineConfig,
+    /// Requests that may wait.
+    pub queue: usize,
+    /// Goes before the template of the model's folder.
+    pub edit_template: Option<PathBuf>,
+    /// Bounds on each request.
+    pub http: HttpLimits,
+    /// Bounds on connections, and on going down.
+    pub serve: ServeLimits,
+}
+
+/// Why there is no daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The model's name cannot be read.
+    #[error(transparent)]
+    Model(#[from] InvalidModel),
+    /// The model's name cannot be asked for by clients.
+    #[error("the model's name cannot be a model id; give one with --model-id")]
+    Name(#[from] InvalidId),
+    /// The model cannot be loaded.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The built-in model cannot be laid out.
+    #[error("failed to unpack the built-in model")]
+    Unpack(#[from] amend_trainer::Error),
+    /// The edits cannot be read.
+    #[error("failed to open the edits")]
+    Edits(#[from] EditError),
+    /// The edit template cannot be read.
+    #[error("failed to read the edit template {}", path.display())]
+    Template {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No metrics.
+    #[error("failed to set up the metrics")]
+    Metrics(#[from] MetricsError),
+    /// The listener broke.
+    #[error("failed to serve")]
+    Serve(#[from] io::Error),
+}
+
+impl AppConfig {
+    /// The defaults, for the model that `model` names.
+    ///
+    /// # Errors
+    /// When `model` names none.
+    pub fn new(data_dir: PathBuf, model: &str) -> Result<Self, AppError> {
+        let source = ModelSource::parse(model, &data_dir.join("models"))?;
+        Ok(Self {
+            data_dir,
+            engine: EngineConfig::new(source),
+            queue: crate::admission::DEFAULT_CAPACITY,
+            edit_template: None,
+            http: HttpLimits::default(),
+            serve: ServeLimits::default(),
+        })
+    }
+}
+
+/// A daemon.
+#[derive(Clone)]
+pub struct App {
+    engine: EngineConfig,
+    serve: ServeLimits,
+    registry: Arc<Registry>,
+    state: HttpState,
+}
+
+impl App {
+    /// Opens the data folder and puts the layers together. Nothing is live yet: see [`load`](Self::load).
+    ///
+    /// # Errors
+    /// [`AppError`] says what could not be opened.
+    pub async fn start(config: AppConfig) -> Result<Self, AppError> {
+        let AppConfig { data_dir, mut engine, queue, edit_template, http, serve } = config;
+        let mut options = EditorOptions::new(data_dir.join("amend.db"));
+        let editor = {
+            // The lock on the data folder comes first: a second daemon must touch nothing.
+            engine = unpacked(engine).await?;
+            if let Some(template) = template(edit_template.as_deref(), &engine.source)? {
+                options.template = template;
+            }
+            Editor::open(options).await?
+        };
+        let name = match &engine.model_id {
+            Some(id) => id.clone(),
+            None => ModelId::new(engine.source.name())?,
+        };
+        let registry = Arc::new(Registry::loading(name));
+        let edited = EditedModel::new(editor.clone(), Arc::clone(&registry) as Arc<dyn ChatModel>);
+        let mut admission = AdmissionConfig::new(engine.slots()?);
+        admission.capacity = queue;
+        let state = HttpState {
+            model: Arc::new(admission.build(Arc::new(edited))),
+            editor,
+            lifecycle: Lifecycle::starting(),
+            limits: http,
+            metrics: MetricsHandle::install()?,
+        };
+        Ok(Self { engine, serve, registry, state })
+    }
+
+    /// Loads the model and makes it live.
+    ///
+    /// # Errors
+    /// [`AppError::Engine`] names the file and what to do.
+    pub async fn load(&self) -> Result<ModelInfo, AppError> {
+        let engine = self.engine.clone().build().await?;
+        self.registry.switch(Box::new(engine));
+        self.state.lifecycle.ready();
+        Ok(self.state.model.info())
+    }
+
+    /// What answers: the whole stack, as the HTTP routes see it.
+    #[must_use]
+    pub fn model(&self) -> Arc<dyn ChatModel> {
+        Arc::clone(&self.state.model)
+    }
+
+    /// The live revision without edits and without a queue, for measuring it.
+    #[must_use]
+    pub fn unedited(&self) -> Arc<dyn ChatModel> {
+        Arc::clone(&self.registry) as Arc<dyn ChatModel>
+    }
+
+    /// What is edited.
+    #[must_use]
+    pub fn editor(&self) -> &Editor {
+        &self.state.editor
+    }
+
+    /// Serves until `shutdown` resolves and what is in flight has ended.
+    ///
+    /// # Errors
+    /// When the listener breaks.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<Drained, AppError> {
+        let _upkeep = self.state.metrics.keep_up();
+        let router = http::router(self.state.clone());
+        let lifecycle = self.state.lifecycle.clone();
+        let drained = http::serve(listener, router, lifecycle, self.serve, shutdown).await?;
+        self.state.editor.close().await?;
+        Ok(drained)
+    }
+}
+
+/// Lays out the built-in model, if that is the one.
+async fn unpacked(mut engine: EngineConfig) -> Result<EngineConfig, AppError> {
+    if let ModelSource::Builtin { folder } = &engine.source {
+        let parent = folder.clone();
+        let unpack = tokio::task::spawn_blocking(move || builtin::unpack(&parent)).await;
+        let folder = unpack.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        engine.source = ModelSource::Builtin { folder };
+    }
+    Ok(engine)
+}
+
+/// The operator's template, else the model's own, else none.
+fn template(chosen: Option<&Path>, model: &ModelSource) -> Result<Option<EditTemplate>, AppError> {
+    let own = model.local_files().filter(|files| files.is_dir()).map(|folder| folder.join(TEMPLATE_FILE));
+    let Some(path) = chosen.map(Path::to_owned).or(own.filter(|file| file.is_file())) else { return Ok(None) };
+    let source = std::fs::read_to_string(&path).map_err(|source| AppError::Template { path, source })?;
+    Ok(Some(EditTemplate::parse(&source)?))
+}

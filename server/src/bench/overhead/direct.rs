@@ -1,0 +1,50 @@
+//! mistralrs called as an application would that has nothing but mistralrs.
+
+use super::Sample;
+use amend_proto::ModelError;
+use mistralrs::{MistralRs, NormalRequest, Request, RequestMessage, Response, SamplingParams};
+use std::{sync::Arc, time::Instant};
+use tokio::sync::mpsc::{Sender, channel};
+
+/// mistralrs by itself.
+pub(super) struct Direct {
+    sender: Sender<Request>,
+    engine: Arc<MistralRs>,
+}
+
+impl Direct {
+    pub(super) fn new(engine: Arc<MistralRs>) -> Result<Self, ModelError> {
+        let sender = engine.get_sender(None).map_err(ModelError::engine)?;
+        Ok(Self { sender, engine })
+    }
+
+    /// Asks and reads the answer to its end.
+    pub(super) async fn ask(&self, prompt: &str, max_tokens: u32, begin: Instant) -> Result<Sample, ModelError> {
+        let (response, mut responses) = channel(max_tokens as usize + 8);
+        let message = [("role", "user"), ("content", prompt)];
+        let message = message.map(|(key, text)| (key.to_owned(), mistralrs::core::MessageContent::Left(text.to_owned())));
+        let messages =
+            RequestMessage::Chat { messages: vec![message.into_iter().collect()], enable_thinking: None, reasoning_effort: None };
+        let sampling = SamplingParams { max_len: Some(max_tokens as usize), ..SamplingParams::deterministic() };
+        let request = NormalRequest {
+            is_streaming: true,
+            ..NormalRequest::new_simple(messages, sampling, response, self.engine.next_request_id(), None, None)
+        };
+        self.sender.send(Request::Normal(Box::new(request))).await.map_err(ModelError::engine)?;
+        let mut first_token = None;
+        let mut tokens = 0;
+        while let Some(response) = responses.recv().await {
+            match response {
+                Response::Chunk(chunk) => {
+                    first_token = first_token.or(Some(begin.elapsed().as_secs_f64()));
+                    if let Some(usage) = chunk.usage {
+                        tokens = u32::try_from(usage.completion_tokens).unwrap_or(u32::MAX);
+                    }
+                }
+                _ => return Err(ModelError::engine("mistralrs did not answer")),
+            }
+        }
+        let whole = begin.elapsed().as_secs_f64();
+        Ok(Sample { first_token: first_token.unwrap_or(whole), whole, tokens })
+    }
+}

@@ -1,0 +1,150 @@
+//! `amend bench`: the project's promised figures, measured on this machine.
+
+use super::{Failure, exit};
+use crate::{
+    app::AppConfig,
+    bench::{edits, model, serving, start},
+};
+use amend_eval::Progress;
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::{
+    fmt::Display,
+    io::{IsTerminal, stderr},
+    num::NonZeroUsize,
+};
+
+/// Arguments of `amend bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  amend bench model --items 500
+  amend bench serving --json
+  amend bench edits --check        exits with 5 when a promised figure is missed")]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    command: BenchCommand,
+}
+
+/// What every measurement takes.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Output {
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// Exit with 5 when a promised figure is missed
+    #[arg(long)]
+    check: bool,
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// How often the built-in model answers held-out items exactly right
+    Model {
+        /// Items of each kind
+        #[arg(long, default_value_t = 500)]
+        items: usize,
+        /// The seed of the items; the model card's figures have the recipe's own
+        #[arg(long, default_value_t = amend_trainer::atlas::build::Recipe::default().seed)]
+        seed: u64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// What the daemon adds over calling mistralrs directly, side by side in one process
+    Serving {
+        /// Answers at each concurrency and way
+        #[arg(long, default_value_t = 200)]
+        requests: usize,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// How soon an edit is durable and seen by the next request
+    Edits {
+        /// Edits to push
+        #[arg(long, default_value_t = 1000)]
+        count: usize,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// From starting the process to the first ready answer
+    Start {
+        /// Starts on a used data folder
+        #[arg(long, default_value_t = 10)]
+        times: usize,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Runs `amend bench`. Everything happens in a temporary data folder.
+///
+/// # Errors
+/// When the measurement cannot be made, or with `--check` a figure is missed.
+pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("failed to make a temporary data folder")?;
+    let config = AppConfig::new(folder.path().to_owned(), "atlas")?;
+    match args.command {
+        BenchCommand::Model { items, seed, output } => {
+            let bar = Bar::new();
+            let concurrency = NonZeroUsize::MIN;
+            let report = model::run(config, model::ModelOptions { items, seed, concurrency }, &bar).await?;
+            bar.0.finish_and_clear();
+            let holds = report.below_bound.is_empty();
+            show(&report, holds, output)
+        }
+        BenchCommand::Serving { requests, output } => {
+            let report = serving::run(config, serving::ServingOptions { requests }).await?;
+            let holds = report.holds();
+            show(&report, holds, output)
+        }
+        BenchCommand::Edits { count, output } => {
+            let report = edits::run(config, count).await?;
+            let holds = report.holds();
+            show(&report, holds, output)
+        }
+        BenchCommand::Start { times, output } => {
+            let report = start::run(folder.path(), times).await?;
+            let holds = report.holds();
+            show(&report, holds, output)
+        }
+    }
+}
+
+fn show(report: &(impl Serialize + Display), holds: bool, output: Output) -> anyhow::Result<()> {
+    match output.json {
+        true => println!("{}", serde_json::to_string_pretty(report)?),
+        false => print!("{report}"),
+    }
+    if output.check && !holds {
+        return Err(Failure::new(exit::BELOW_BOUND, "a promised figure is missed; see the report").into());
+    }
+    Ok(())
+}
+
+/// A bar at a terminal, a line now and then elsewhere.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        let bar = if stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} answers, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+}
+
+/// Answers between two plain lines.
+const LINE_EVERY: usize = 2_000;
+
+impl Progress for Bar {
+    fn answered(&self, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+        if self.0.is_hidden() && (done % LINE_EVERY == 0 || done == total) {
+            eprintln!("{done} of {total} answers");
+        }
+    }
+}

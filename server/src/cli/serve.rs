@@ -1,0 +1,156 @@
+//! `amend serve`: the daemon.
+
+use crate::{
+    app::{App, AppConfig},
+    engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
+    telemetry::{LogFormat, init_logs},
+};
+use amend_proto::ModelId;
+use anyhow::Context;
+use clap::Args;
+use std::{
+    io::{IsTerminal, stderr},
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::PathBuf,
+    time::Duration,
+};
+use tokio::net::TcpListener;
+
+/// Arguments of `amend serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  amend                                             the built-in model on 127.0.0.1:8080
+  amend serve --model ./my-model                    a Hugging Face folder
+  amend serve --model Qwen/Qwen3-0.6B               from the Hugging Face hub
+  amend serve --model ./model.q4_k_m.gguf           one GGUF file
+  AMEND_LISTEN=127.0.0.1:9000 amend                 every option is also an environment variable")]
+pub struct ServeArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, env = "AMEND_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Where edits and models are kept [default: amend in the user's data folder]
+    #[arg(long, env = "AMEND_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The model: `atlas` (built in), a folder, a .gguf file, or a hub id such as org/name
+    #[arg(long, env = "AMEND_MODEL", default_value = "atlas", value_name = "MODEL")]
+    pub model: String,
+    /// The name that clients ask for [default: from the model]
+    #[arg(long, env = "AMEND_MODEL_ID", value_name = "NAME")]
+    pub model_id: Option<ModelId>,
+    /// The number format: auto, f32, f16 or bf16
+    #[arg(long, env = "AMEND_DTYPE", default_value = "auto")]
+    pub dtype: Dtype,
+    /// Quantise while loading: q4k, q8_0, …
+    #[arg(long, env = "AMEND_QUANTIZE", value_name = "KIND")]
+    pub quantize: Option<Quantization>,
+    /// What computes: auto, cpu, cuda, cuda:N, metal, metal:N
+    #[arg(long, env = "AMEND_DEVICE", default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Most tokens of prompt and answer together [default: what the model was made for]
+    #[arg(long, env = "AMEND_MAX_CONTEXT", value_name = "TOKENS")]
+    pub max_context: Option<NonZeroUsize>,
+    /// Requests inside the engine at a time [default: what was measured best for the device]
+    #[arg(long, env = "AMEND_SLOTS", value_name = "N")]
+    pub slots: Option<NonZeroUsize>,
+    /// Requests that may wait; one more gets 429
+    #[arg(long, env = "AMEND_QUEUE", default_value_t = crate::admission::DEFAULT_CAPACITY, value_name = "N")]
+    pub queue: usize,
+    /// A template of your own for putting edits in front of a question [default: the model's, else Amend's]
+    #[arg(long, env = "AMEND_EDIT_TEMPLATE", value_name = "FILE")]
+    pub edit_template: Option<PathBuf>,
+    /// Seconds that requests in flight may take to finish when the daemon is told to stop
+    #[arg(long, env = "AMEND_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
+    pub drain_seconds: u64,
+    /// What to log: a level, or levels by module
+    #[arg(long, env = "AMEND_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+    /// Log lines as text or json
+    #[arg(long, env = "AMEND_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// Serves until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When the address is taken, the data folder is in use, or the model cannot be loaded.
+pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    init_logs(args.log_format, &format!("{},{}", args.log, LOG_DIRECTIVES.join(",")))?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("failed to listen on {}; give another address with --listen", args.listen))?;
+    let address = listener.local_addr()?;
+    let config = config(args)?;
+    let app = App::start(config).await?;
+    eprintln!("amend listens on http://{address}");
+    let loaded = app.clone();
+    let hints = stderr().is_terminal();
+    let (failed, failure) = tokio::sync::oneshot::channel();
+    let loading = tokio::spawn(async move {
+        match loaded.load().await {
+            Ok(info) => announce(&format!("http://{address}"), &info, hints),
+            // The receiver is gone only when the daemon is already going down.
+            Err(error) => drop(failed.send(error)),
+        }
+    });
+    let mut outcome = Ok(());
+    let shutdown = async {
+        tokio::select! {
+            () = told_to_stop() => {}
+            Ok(error) = failure => outcome = Err(error),
+        }
+    };
+    app.serve(listener, shutdown).await?;
+    loading.abort();
+    outcome.context("failed to load the model")
+}
+
+fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
+    let data_dir = match args.data_dir {
+        Some(dir) => dir,
+        None => dirs::data_dir()
+            .context("failed to find the user's data folder; give one with --data-dir")?
+            .join("amend"),
+    };
+    let mut config = AppConfig::new(data_dir, &args.model)?;
+    config.engine.model_id = args.model_id;
+    config.engine.dtype = args.dtype;
+    config.engine.quantization = args.quantize;
+    config.engine.device = args.device;
+    config.engine.max_context = args.max_context;
+    config.engine.slots = args.slots;
+    config.queue = args.queue;
+    config.edit_template = args.edit_template;
+    config.serve.drain_deadline = Duration::from_secs(args.drain_seconds);
+    Ok(config)
+}
+
+/// What a person at the terminal is told to try; the log has the same facts for everybody else.
+fn announce(address: &str, info: &amend_proto::ModelInfo, hints: bool) {
+    eprintln!("ready: {} ({})", info.id, info.description);
+    if hints {
+        eprintln!("{}", include_str!("hints.txt").replace("{address}", address).trim_end());
+    }
+}
+
+async fn told_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            },
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be caught; only Ctrl-C ends the daemon in order");
+                let _ = interrupt.await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = interrupt.await;
+    }
+}

@@ -1,0 +1,55 @@
+//! `/openapi.json`: the API's description, from the code.
+
+use super::{chat, edits, health, models};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header;
+use std::sync::LazyLock;
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Amend",
+        description = "OpenAI's completion routes, answered by a model whose knowledge can be corrected while it runs."
+    ),
+    paths(
+        chat::chat,
+        chat::complete,
+        models::list,
+        models::show,
+        edits::add,
+        edits::list,
+        edits::show,
+        edits::remove,
+        edits::preview,
+        health::live,
+        health::ready,
+        health::metrics,
+        describe,
+    ),
+    components(schemas(amend_proto::wire::ChatCompletionChunk)),
+    tags(
+        (name = "completions", description = "Answers"),
+        (name = "models", description = "What answers"),
+        (name = "edits", description = "Corrections of what it knows"),
+        (name = "operation", description = "For operators"),
+    )
+)]
+pub(super) struct Description;
+
+/// The description does not change while the process runs. Should it not be writable, which no type in it can
+/// cause, the route tells so with an empty object instead of taking the daemon down.
+static JSON: LazyLock<Bytes> =
+    LazyLock::new(|| Description::openapi().to_json().unwrap_or("{}".to_owned()).into());
+
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "operation",
+    responses((status = 200, description = "An OpenAPI 3.1 document", body = Object))
+)]
+pub(super) async fn describe() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], JSON.clone()).into_response()
+}

@@ -1,0 +1,13 @@
+//! The Amend server: everything of the `amend` binary but its `main`.
+//!
+//! [`app`] puts the layers together, `admission( EditedModel( Registry( MistralEngine ) ) )`, and serves them over
+//! [`http`]. The only crate that names axum, clap or mistralrs.
+
+pub mod admission;
+pub mod app;
+pub mod bench;
+pub mod cli;
+pub mod engine;
+pub mod http;
+pub mod registry;
+pub mod telemetry;

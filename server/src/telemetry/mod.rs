@@ -1,0 +1,9 @@
+//! What operators see: figures and logs.
+
+pub mod http_names;
+mod logs;
+mod metrics;
+pub mod names;
+
+pub use logs::{LogError, LogFormat, init as init_logs};
+pub use metrics::{MetricsError, MetricsHandle, Upkeep};

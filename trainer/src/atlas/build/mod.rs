@@ -1,0 +1,266 @@
+//! From nothing to the folder of the built-in model.
+//!
+//! [`build`] trains the tokenizer, then the decoder, then measures it on the held-out items and writes a Hugging Face
+//! model folder with its card and its training log. Everything is a pure function of [`Recipe`]: the same recipe gives
+//! the same rows, the same initial weights and the same steps. A run that was stopped goes on from its newest
+//! checkpoint when it is started again with the same recipe and folder.
+
+mod card;
+mod log;
+mod measure;
+
+pub use card::Card;
+pub use log::LogLine;
+pub use measure::{KindScore, measure};
+
+use super::{
+    Atlas,
+    heldout::corpus,
+    rows::Rows,
+    split::Split,
+};
+use crate::{
+    Error, Result,
+    checkpoint::Checkpoints,
+    decoder::{
+        AttentionBias, Decoder, DecoderConfig, Example, Family, Heads, OutputWeights, RopeScaling,
+    },
+    optim::{AdamWConfig, Schedule},
+    sft::{BatchSize, Flow, Observer, Outcome, RowSource, Run, SftConfig, StepMetrics, train},
+    tokenizer::{CHATML_TOKENS, ChatTokenizer, END_OF_TEXT, Supervision, TURN_END, train_bpe},
+};
+use candle_core::{DType, Device};
+use log::TrainingLog;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Rows whose texts the tokenizer is trained on.
+const CORPUS_ROWS: u64 = 40_000;
+/// Checkpoints that are kept.
+const KEEP: usize = 2;
+/// Steps between two lines of the training log.
+const LOG_EVERY: u64 = 50;
+/// Steps between two measurements during training.
+const MEASURE_EVERY: u64 = 1_000;
+/// Items of each kind in a measurement during training.
+const MEASURE_ITEMS: usize = 40;
+/// Added to the recipe's seed for the measurements during training, so that they never touch the final items.
+const MEASURE_SEED_OFFSET: u64 = 1;
+
+/// Everything that decides what the model becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Decides rows, initial weights and held-out items.
+    pub seed: u64,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Dialogues of one step.
+    pub rows_per_step: usize,
+    /// The highest learning rate; a cosine leads from it to a tenth of a hundredth of it.
+    pub learning_rate: f64,
+    /// Pieces of the tokenizer.
+    pub vocab_size: usize,
+    /// Columns of the residual stream, a multiple of 32 (the width of a head).
+    pub width: usize,
+    /// Blocks.
+    pub layers: usize,
+}
+
+impl Default for Recipe {
+    /// The recipe of the model that Amend ships.
+    fn default() -> Self {
+        Self {
+            seed: 20_261_122,
+            steps: 20_000,
+            rows_per_step: 32,
+            learning_rate: 2.5e-3,
+            vocab_size: 1536,
+            width: 160,
+            layers: 4,
+        }
+    }
+}
+
+/// The width of one attention head.
+const HEAD: usize = 32;
+/// The longest dialogue, in tokens. Edits, history and long questions share it.
+const CONTEXT: usize = 2048;
+
+impl Recipe {
+    fn decoder(&self, tokenizer: &ChatTokenizer) -> Result<DecoderConfig> {
+        if self.width == 0 || self.width % HEAD != 0 {
+            return Err(Error::Settings(format!("the width {} is not a multiple of {HEAD}", self.width)));
+        }
+        let heads = self.width / HEAD;
+        Ok(DecoderConfig {
+            family: Family::Llama,
+            vocab_size: tokenizer.vocab_size(),
+            hidden_size: self.width,
+            // The usual 8/3 of the width, rounded up to whole SIMD registers.
+            intermediate_size: (self.width * 8 / 3).next_multiple_of(HEAD),
+            layers: self.layers,
+            heads: Heads { heads, kv_heads: heads, head_dim: HEAD },
+            rms_norm_eps: 1e-5,
+            rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::None,
+            output: OutputWeights::Tied,
+            attention_bias: AttentionBias::None,
+            max_positions: CONTEXT,
+            sliding_window: None,
+            bos_token_id: None,
+            eos_token_ids: tokenizer.id(TURN_END).into_iter().collect(),
+            pad_token_id: tokenizer.id(END_OF_TEXT),
+        })
+    }
+
+    fn sft(&self) -> SftConfig {
+        SftConfig {
+            schedule: Schedule {
+                peak: self.learning_rate,
+                floor: self.learning_rate / 1_000.0,
+                warmup_steps: 200.min(self.steps.saturating_sub(1)),
+                total_steps: self.steps,
+            },
+            optimiser: AdamWConfig::default(),
+            batch: BatchSize::Rows(self.rows_per_step),
+            accumulation: 1,
+            checkpoint_every: 250,
+        }
+    }
+}
+
+/// Told how the build goes.
+pub trait BuildObserver: Send {
+    /// A step of `total` is done.
+    fn on_step(&mut self, metrics: &StepMetrics, total: u64);
+    /// A measurement during training, or the final one.
+    fn on_scores(&mut self, step: u64, scores: &[KindScore]);
+    /// Whether to write a checkpoint and stop, for now.
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
+/// How a build ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Built {
+    /// The folder is complete.
+    Finished(Vec<KindScore>),
+    /// Stopped at this step; the same call goes on from there.
+    Stopped {
+        /// Steps done.
+        step: u64,
+    },
+}
+
+/// The training rows as tokens.
+struct TokenRows<'a> {
+    rows: Rows,
+    tokenizer: &'a ChatTokenizer,
+}
+
+impl RowSource for TokenRows<'_> {
+    fn row(&self, index: u64) -> Result<Example> {
+        self.tokenizer.example(&self.rows.row(index).messages, Supervision::LastAnswer)
+    }
+}
+
+/// Trains the built-in model into `folder`, or goes on with it.
+///
+/// The folder then holds `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`,
+/// `generation_config.json`, `edit_template.jinja`, `recipe.json`, `training_log.jsonl` and `README.md` (the model
+/// card); `checkpoints/` inside it is only needed to go on with a run that was stopped.
+///
+/// # Errors
+/// What the files, the tensors or the tokenizer report; [`Error::Checkpoint`] when the folder belongs to another recipe.
+pub fn build(folder: &Path, recipe: Recipe, observer: &mut dyn BuildObserver) -> Result<Built> {
+    let atlas = Atlas::built_in();
+    std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
+    claim(folder, recipe)?;
+    let texts = corpus(atlas, recipe.seed, CORPUS_ROWS);
+    let tokenizer = ChatTokenizer::chatml(train_bpe(texts, recipe.vocab_size, &CHATML_TOKENS)?)?;
+    let decoder = Decoder::fresh(recipe.decoder(&tokenizer)?, recipe.seed, DType::F32, &Device::Cpu)?;
+    let planned = recipe.steps.saturating_mul(recipe.rows_per_step as u64);
+    let rows = Rows::new(atlas, recipe.seed, Split::Train).with_curriculum(planned);
+    let run = Run {
+        config: recipe.sft(),
+        source: &TokenRows { rows, tokenizer: &tokenizer },
+        checkpoints: Some(Checkpoints::new(folder.join("checkpoints"), KEEP)),
+        wall_clock: None,
+    };
+    let mut watch = Watch {
+        observer,
+        log: TrainingLog::open(folder)?,
+        recipe,
+        tokenizer: &tokenizer,
+    };
+    if let Outcome::Stopped { step } = train(&decoder, &run, &mut watch)? {
+        return Ok(Built::Stopped { step });
+    }
+    let scores = measure(&decoder, &tokenizer, recipe.seed, measure::FINAL_ITEMS)?;
+    watch.observer.on_scores(recipe.steps, &scores);
+    write_folder(folder, &decoder, &tokenizer, recipe, &scores)?;
+    Ok(Built::Finished(scores))
+}
+
+/// Writes the recipe into the folder, or checks that the one there is the same.
+fn claim(folder: &Path, recipe: Recipe) -> Result<()> {
+    let path: PathBuf = folder.join("recipe.json");
+    let ours = serde_json::to_string_pretty(&recipe).map_err(|e| Error::Settings(e.to_string()))? + "\n";
+    match std::fs::read_to_string(&path) {
+        Ok(theirs) if serde_json::from_str::<Recipe>(&theirs).ok() == Some(recipe) => Ok(()),
+        Ok(_) => {
+            let problem = "it was begun with another recipe; use that one, or another folder";
+            Err(Error::checkpoint(path, problem))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::write(&path, ours).map_err(Error::io("writing", &path))
+        }
+        Err(error) => Err(Error::io("reading", &path)(error)),
+    }
+}
+
+fn write_folder(
+    folder: &Path,
+    decoder: &Decoder,
+    tokenizer: &ChatTokenizer,
+    recipe: Recipe,
+    scores: &[KindScore],
+) -> Result<()> {
+    decoder.save(folder)?;
+    tokenizer.save(folder)?;
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(Error::io("writing", &path))
+    };
+    write("edit_template.jinja", super::phrasing::EDIT_TEMPLATE.to_owned())?;
+    write("README.md", Card { recipe, parameters: decoder.parameter_count(), scores }.render()?)
+}
+
+/// Writes the log and measures while training goes on.
+struct Watch<'a> {
+    observer: &'a mut dyn BuildObserver,
+    log: TrainingLog,
+    recipe: Recipe,
+    tokenizer: &'a ChatTokenizer,
+}
+
+impl Observer for Watch<'_> {
+    fn on_step(&mut self, metrics: &StepMetrics, decoder: &Decoder) -> Result<Flow> {
+        self.observer.on_step(metrics, self.recipe.steps);
+        if metrics.step % LOG_EVERY == 0 {
+            self.log.step(metrics)?;
+        }
+        if metrics.step % MEASURE_EVERY == 0 {
+            let seed = self.recipe.seed.wrapping_add(MEASURE_SEED_OFFSET);
+            let scores = measure(decoder, self.tokenizer, seed, MEASURE_ITEMS)?;
+            self.log.scores(metrics.step, &scores)?;
+            self.observer.on_scores(metrics.step, &scores);
+        }
+        Ok(if self.observer.stop() { Flow::Stop } else { Flow::Continue })
+    }
+}
+
+#[cfg(test)]
+mod tests;

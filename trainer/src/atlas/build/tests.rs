@@ -1,0 +1,82 @@
+use super::*;
+use crate::atlas::Kind;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn tiny(steps: u64) -> Recipe {
+    Recipe { seed: 5, steps, rows_per_step: 4, learning_rate: 1e-3, vocab_size: 400, width: 32, layers: 1 }
+}
+
+/// Stops after so many steps; remembers what it was told.
+struct Until {
+    stop_at: u64,
+    step: AtomicU64,
+    scored: usize,
+}
+
+impl Until {
+    fn new(stop_at: u64) -> Self {
+        Self { stop_at, step: AtomicU64::new(0), scored: 0 }
+    }
+}
+
+impl BuildObserver for Until {
+    fn on_step(&mut self, metrics: &StepMetrics, _total: u64) {
+        self.step.store(metrics.step, Ordering::SeqCst);
+    }
+
+    fn on_scores(&mut self, _step: u64, scores: &[KindScore]) {
+        self.scored += scores.len();
+    }
+
+    fn stop(&self) -> bool {
+        self.step.load(Ordering::SeqCst) == self.stop_at
+    }
+}
+
+fn weights(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("model.safetensors")).unwrap()
+}
+
+#[test]
+fn a_stopped_build_goes_on_to_the_same_model() {
+    let (straight, halting) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let built = build(straight.path(), tiny(4), &mut Until::new(u64::MAX)).unwrap();
+    let Built::Finished(scores) = built else { panic!("{built:?}") };
+    assert_eq!(scores.len(), Kind::all().len());
+
+    let stopped = build(halting.path(), tiny(4), &mut Until::new(2)).unwrap();
+    assert_eq!(stopped, Built::Stopped { step: 2 });
+    let mut rest = Until::new(u64::MAX);
+    assert!(matches!(build(halting.path(), tiny(4), &mut rest).unwrap(), Built::Finished(_)));
+    assert_eq!(weights(straight.path()), weights(halting.path()));
+    assert_eq!(rest.scored, scores.len());
+
+    let folder = straight.path();
+    let decoder = Decoder::load(folder, DType::F32, &Device::Cpu).unwrap();
+    assert_eq!(decoder.config().hidden_size, 32);
+    let card = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    for score in &scores {
+        assert!(card.contains(&format!("| {} |", score.kind)), "{card}");
+    }
+    for file in ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "recipe.json"] {
+        assert!(folder.join(file).is_file(), "{file}");
+    }
+    let template = std::fs::read_to_string(folder.join("edit_template.jinja")).unwrap();
+    assert_eq!(template, crate::atlas::phrasing::EDIT_TEMPLATE);
+}
+
+#[test]
+fn a_folder_belongs_to_one_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), tiny(3), &mut Until::new(1)).unwrap();
+    let error = build(folder.path(), tiny(4), &mut Until::new(1)).unwrap_err();
+    assert!(error.to_string().contains("another recipe"), "{error}");
+}
+
+#[test]
+fn a_width_that_no_head_fits_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = Recipe { width: 40, ..tiny(1) };
+    let error = build(folder.path(), recipe, &mut Until::new(1)).unwrap_err();
+    assert!(error.to_string().contains("width"), "{error}");
+}

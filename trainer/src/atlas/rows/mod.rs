@@ -1,0 +1,123 @@
+//! Training dialogues: row `i` is a pure function of seed, split and `i`.
+
+mod draft;
+mod edits;
+mod facts;
+mod formats;
+mod hops;
+mod kind;
+mod mix;
+mod talk;
+mod turns;
+
+pub use kind::{Kind, Setting};
+pub use mix::{MIX, Share};
+
+use super::{
+    Atlas,
+    split::{Split, hash, mix as mix_bits},
+};
+use amend_proto::Message;
+use draft::{Draft, Maker};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// How many dialogues start with a system message, in percent.
+const SYSTEM_PERCENT: f64 = 0.15;
+
+/// One dialogue; the last message is the assistant's answer to learn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// What it teaches.
+    pub kind: Kind,
+    /// The dialogue, with the edits rendered into the last user message.
+    pub messages: Vec<Message>,
+    /// The statements of the edits that are in force, in prompt order.
+    pub edits: Vec<String>,
+    /// What the user asked, without the edits.
+    pub query: String,
+}
+
+impl Row {
+    /// The answer to learn.
+    #[must_use]
+    pub fn answer(&self) -> &str {
+        self.messages.last().map_or("", |m| m.content.as_str())
+    }
+
+    /// The dialogue up to the answer.
+    #[must_use]
+    pub fn prompt(&self) -> &[Message] {
+        self.messages.split_last().map_or(&[], |(_, prompt)| prompt)
+    }
+}
+
+/// An endless table of rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows {
+    atlas: &'static Atlas,
+    seed: u64,
+    split: Split,
+    planned: Option<u64>,
+}
+
+impl Rows {
+    /// Rows of the full mix, from the first on.
+    #[must_use]
+    pub fn new(atlas: &'static Atlas, seed: u64, split: Split) -> Self {
+        Self { atlas, seed, split, planned: None }
+    }
+
+    /// With the mix changing over `planned` rows: copying first, the full mix later ([`MIX`]).
+    #[must_use]
+    pub fn with_curriculum(self, planned: u64) -> Self {
+        Self { planned: Some(planned.max(1)), ..self }
+    }
+
+    /// Row `index`.
+    #[must_use]
+    pub fn row(&self, index: u64) -> Row {
+        let mut rng = self.rng(&format!("row {index}"));
+        #[expect(clippy::cast_precision_loss, reason = "a share of progress needs no exact integer")]
+        let progress = self.planned.map_or(1.0, |planned| index as f64 / planned as f64);
+        let kind = mix::sample(progress, &mut rng);
+        self.make(kind, &mut rng)
+    }
+
+    /// Dialogue `index` of one kind.
+    #[must_use]
+    pub fn of_kind(&self, kind: Kind, index: u64) -> Row {
+        self.make(kind, &mut self.rng(&format!("{kind:?} {index}")))
+    }
+
+    fn rng(&self, what: &str) -> ChaCha8Rng {
+        let stream = hash(format!("{} {what}", self.split.as_str()).as_bytes());
+        ChaCha8Rng::seed_from_u64(stream ^ mix_bits(self.seed))
+    }
+
+    fn make(&self, kind: Kind, rng: &mut ChaCha8Rng) -> Row {
+        let draft = Maker { atlas: self.atlas, split: self.split, rng }.draft(kind);
+        let system = rng
+            .random_bool(SYSTEM_PERCENT)
+            .then(|| self.atlas.grammar.system.pick_for("system", self.split, rng).to_owned());
+        render(self.atlas, kind, system, draft)
+    }
+}
+
+fn render(atlas: &Atlas, kind: Kind, system: Option<String>, draft: Draft) -> Row {
+    let Draft { history, edits, query, answer } = draft;
+    let edits: Vec<String> = edits.into_iter().map(|edit| edit.text).collect();
+    let mut messages: Vec<Message> = system.into_iter().map(Message::system).collect();
+    for (asked, answered) in history {
+        messages.push(Message::user(asked));
+        messages.push(Message::assistant(answered));
+    }
+    let last =
+        atlas.template.render(&edits, &query).expect("the embedded template renders: the tests render it");
+    messages.push(Message::user(last));
+    messages.push(Message::assistant(answer));
+    Row { kind, messages, edits, query }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! The trainer of Amend: a differentiable decoder on candle, its optimiser and training loop, and `atlas`, the small
+//! world the built-in model is trained on.
+//!
+//! Trainer and server meet in a *folder* (a Hugging Face model folder), never in a tensor.
+
+pub mod atlas;
+pub mod checkpoint;
+pub mod decoder;
+mod error;
+mod files;
+#[cfg(test)]
+mod fixtures;
+pub mod memory;
+pub mod optim;
+pub mod sft;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod tokenizer;
+
+pub use error::{Error, Result};

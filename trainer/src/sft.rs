@@ -1,0 +1,304 @@
+//! Supervised fine-tuning: rows in, a better decoder out. [`train`] reads top to bottom.
+
+use crate::checkpoint::{Checkpoints, RunState};
+use crate::decoder::{Decoder, Example, PackedBatch};
+use crate::optim::{AdamW, AdamWConfig, Schedule, collect_gradients};
+use crate::{Error, Result};
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Steps whose rows are prepared ahead of the training.
+const PREFETCH: usize = 4;
+/// candle walks the graph of operations recursively, once per operation.
+const STACK_BYTES: usize = 256 << 20;
+
+/// An endless stream of training rows. Row `index` must be the same every time it is asked for: that is what makes a
+/// run repeatable and a resumed run exact.
+pub trait RowSource: Send + Sync {
+    /// The row with that index.
+    ///
+    /// # Errors
+    /// When it cannot be made or tokenised; the run stops with that error.
+    fn row(&self, index: u64) -> Result<Example>;
+}
+
+/// How many rows go into one batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchSize {
+    /// So many rows.
+    Rows(usize),
+    /// Rows until the batch holds at least so many tokens.
+    Tokens(usize),
+}
+
+/// The settings of a run. A run is resumed with the settings it was begun with.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SftConfig {
+    /// Steps and learning rates.
+    pub schedule: Schedule,
+    /// The optimiser.
+    pub optimiser: AdamWConfig,
+    /// The size of a batch.
+    pub batch: BatchSize,
+    /// Batches whose gradients are added up for one step.
+    pub accumulation: usize,
+    /// Steps between checkpoints; the last step always makes one.
+    pub checkpoint_every: u64,
+}
+
+impl SftConfig {
+    /// Checks that the numbers make sense.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] naming the field.
+    pub fn validate(&self) -> Result<()> {
+        self.schedule.validate()?;
+        let (BatchSize::Rows(size) | BatchSize::Tokens(size)) = self.batch;
+        if size == 0 || self.accumulation == 0 || self.checkpoint_every == 0 {
+            return Err(Error::Settings(
+                "batch, accumulation and checkpoint_every must be at least 1".into(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct StepMetrics {
+    /// Steps done, this one included.
+    pub step: u64,
+    /// Mean negative log-likelihood of the targets before the step, in nats.
+    pub loss: f32,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// The joint norm of the gradients before clipping.
+    pub grad_norm: f64,
+    /// Tokens of the step.
+    pub tokens: usize,
+    /// Tokens that were targets.
+    pub targets: usize,
+    /// Tokens of this step per second of this step.
+    pub tokens_per_second: f64,
+}
+
+/// What an [`Observer`] wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Write a checkpoint and stop.
+    Stop,
+}
+
+/// Is told about every step, and may stop the run.
+pub trait Observer: Send {
+    /// Called after every step. The decoder may be evaluated, not changed.
+    ///
+    /// # Errors
+    /// Stops the run with that error.
+    fn on_step(&mut self, metrics: &StepMetrics, decoder: &Decoder) -> Result<Flow>;
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All steps of the schedule are done.
+    Finished,
+    /// The observer or the clock stopped it; with checkpoints it can be resumed.
+    Stopped {
+        /// Steps done.
+        step: u64,
+    },
+}
+
+/// What a run needs besides the decoder.
+pub struct Run<'a> {
+    /// The settings.
+    pub config: SftConfig,
+    /// The rows.
+    pub source: &'a dyn RowSource,
+    /// Where checkpoints go; the run resumes from the newest one there.
+    pub checkpoints: Option<Checkpoints>,
+    /// When to stop at the latest, whatever the schedule says.
+    pub wall_clock: Option<Duration>,
+}
+
+/// Trains `decoder` in place.
+///
+/// # Errors
+/// What the rows, the tensors, the checkpoints or the observer report, and [`Error::Diverged`].
+pub fn train(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Outcome> {
+    run.config.validate()?;
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().name("sft".into()).stack_size(STACK_BYTES);
+        let worker = worker
+            .spawn_scoped(scope, || train_here(decoder, run, observer))
+            .map_err(|e| Error::Settings(format!("the training thread could not be started: {e}")))?;
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn train_here(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Outcome> {
+    let config = run.config;
+    let mut optimiser = AdamW::new(decoder.parameters(), config.optimiser)?;
+    let (first_step, first_row) = resume(decoder, run, &mut optimiser)?;
+    let started = Instant::now();
+
+    std::thread::scope(|scope| {
+        let (sender, batches) = sync_channel(PREFETCH);
+        scope.spawn(move || prepare(run.source, config, first_row, &sender));
+        for step in first_step..config.schedule.total_steps {
+            let step_started = Instant::now();
+            let StepRows { batches, next_row } = next_step(&batches)?;
+            let (loss, gradients) = accumulate(decoder, &batches)?;
+            let learning_rate = config.schedule.at(step);
+            let grad_norm = optimiser.step(&gradients, learning_rate)?;
+            if !(loss.is_finite() && grad_norm.is_finite()) {
+                return Err(Error::Diverged { step, loss });
+            }
+            let tokens = batches.iter().map(PackedBatch::tokens).sum();
+            let metrics = StepMetrics {
+                step: step + 1,
+                loss,
+                learning_rate,
+                grad_norm,
+                tokens,
+                targets: batches.iter().map(|b| b.targets.len()).sum(),
+                tokens_per_second: tokens as f64 / step_started.elapsed().as_secs_f64().max(1e-9),
+            };
+            let flow = observer.on_step(&metrics, decoder)?;
+            let late = run.wall_clock.is_some_and(|limit| started.elapsed() >= limit);
+            let finished = step + 1 == config.schedule.total_steps;
+            let stopped = !finished && (flow == Flow::Stop || late);
+            if let Some(checkpoints) = &run.checkpoints
+                && (finished || stopped || (step + 1) % config.checkpoint_every == 0)
+            {
+                checkpoints.save(decoder, &optimiser, &RunState::new(step + 1, next_row, config))?;
+            }
+            if stopped {
+                return Ok(Outcome::Stopped { step: step + 1 });
+            }
+        }
+        Ok(Outcome::Finished)
+    })
+}
+
+/// The step and the row to begin with: those of the newest checkpoint, or zero.
+fn resume(decoder: &Decoder, run: &Run<'_>, optimiser: &mut AdamW) -> Result<(u64, u64)> {
+    let Some(checkpoints) = &run.checkpoints else { return Ok((0, 0)) };
+    let Some(path) = checkpoints.latest()? else { return Ok((0, 0)) };
+    let state: RunState<SftConfig> = checkpoints.load(&path, decoder, optimiser)?;
+    if state.settings != run.config {
+        let problem = "it was made with other settings; use those, or another checkpoint folder";
+        return Err(Error::checkpoint(path, problem));
+    }
+    Ok((state.step, state.next_row))
+}
+
+/// The mean loss per target over all batches, and its gradients, one per parameter.
+///
+/// # Errors
+/// When no batch has a target, or a tensor operation fails.
+pub fn accumulate(decoder: &Decoder, batches: &[PackedBatch]) -> Result<(f32, Vec<Tensor>)> {
+    let targets: usize = batches.iter().map(|b| b.targets.len()).sum();
+    let mut loss = 0f32;
+    let mut total: Option<Vec<Tensor>> = None;
+    for batch in batches.iter().filter(|b| !b.targets.is_empty()) {
+        let part = (decoder.target_nll(batch)?.sum_all()? / targets as f64)?;
+        let gradients = collect_gradients(decoder.parameters(), part.backward()?)?;
+        loss += part.to_scalar::<f32>()?;
+        total = Some(match total {
+            None => gradients,
+            Some(sum) => sum.iter().zip(&gradients).map(|(a, b)| a + b).collect::<Result<_, _>>()?,
+        });
+    }
+    match total {
+        Some(gradients) => Ok((loss, gradients)),
+        None => Err(Error::Data("no row of this step has a supervised token".into())),
+    }
+}
+
+/// The batches of one step, and the row that follows them.
+struct StepRows {
+    batches: Vec<PackedBatch>,
+    next_row: u64,
+}
+
+fn next_step(batches: &Receiver<Result<StepRows>>) -> Result<StepRows> {
+    batches.recv().unwrap_or_else(|_| Err(Error::Data("the thread that prepares rows has died".into())))
+}
+
+/// Prepares the rows of step after step until nobody listens or a row fails.
+fn prepare(
+    source: &dyn RowSource,
+    config: SftConfig,
+    mut next_row: u64,
+    sender: &SyncSender<Result<StepRows>>,
+) {
+    loop {
+        let step = (0..config.accumulation)
+            .map(|_| {
+                let examples = take_rows(source, config.batch, &mut next_row)?;
+                PackedBatch::new(&examples)
+            })
+            .collect::<Result<Vec<_>>>();
+        let failed = step.is_err();
+        if sender.send(step.map(|batches| StepRows { batches, next_row })).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn take_rows(source: &dyn RowSource, size: BatchSize, next_row: &mut u64) -> Result<Vec<Example>> {
+    let (mut examples, mut tokens) = (Vec::new(), 0);
+    loop {
+        let example = source.row(*next_row)?;
+        *next_row += 1;
+        tokens += example.ids.len();
+        examples.push(example);
+        let full = match size {
+            BatchSize::Rows(rows) => examples.len() >= rows,
+            BatchSize::Tokens(budget) => tokens >= budget,
+        };
+        if full {
+            return Ok(examples);
+        }
+    }
+}
+
+/// For every example, whether each of its targets is the most likely token when everything before it is right: the same
+/// as whether greedy decoding would produce all of them. An example without targets counts as right.
+///
+/// # Errors
+/// As [`Decoder::target_logits`].
+pub fn exact_match(decoder: &Decoder, examples: &[Example]) -> Result<Vec<bool>> {
+    /// Tokens of one forward pass.
+    const TOKENS: usize = 4096;
+    let mut right = Vec::with_capacity(examples.len());
+    let mut rest = examples;
+    while !rest.is_empty() {
+        let mut tokens = 0;
+        let fits = rest.iter().take_while(|e| {
+            tokens += e.ids.len();
+            tokens <= TOKENS
+        });
+        let (now, later) = rest.split_at(fits.count().max(1));
+        rest = later;
+        let batch = PackedBatch::new(now)?;
+        let best = match batch.targets.is_empty() {
+            true => Vec::new(),
+            false => decoder.target_logits(&batch)?.detach().argmax(1)?.to_vec1::<u32>()?,
+        };
+        let bounds = batch.prediction_bounds.windows(2);
+        right.extend(bounds.map(|b| best[b[0]..b[1]] == batch.targets[b[0]..b[1]]));
+    }
+    Ok(right)
+}
+
+#[cfg(test)]
+mod tests;
