@@ -14,7 +14,7 @@ CREATE INDEX edit_log_by_edit ON edit_log (edit_id, seq);
 -- Answers to repeat when a request is sent again.
 CREATE TABLE idempotency (
     key  TEXT    NOT NULL PRIMARY KEY,
-    body BLOB    NOT NULL,                 -- SHA-256 of the request
+    body TEXT    NOT NULL,                 -- SHA-256 of the request, hexadecimal
     seqs TEXT    NOT NULL,                 -- JSON array: the log entries that it gave
     at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -18,9 +18,12 @@ pub mod testing;
 pub mod wire;
 
 pub use chat::{
-    ChatRequest, Logprobs, Message, Priority, Prompt, ResponseFormat, Role, Sampling, Tool, ToolCall, ToolChoice,
+    ChatRequest, Logprobs, Message, Priority, Prompt, ResponseFormat, Role, Sampling, Tool, ToolCall,
+    ToolChoice,
 };
 pub use error::{ErrorKind, ModelError};
-pub use event::{AppliedEdit, ChatEvent, Completion, Delta, Finish, FinishReason, Provenance, TokenLogprob, Usage};
+pub use event::{
+    AppliedEdit, ChatEvent, Completion, Delta, Finish, FinishReason, Provenance, TokenLogprob, Usage,
+};
 pub use ids::{EditId, InvalidId, ModelId, RequestId, RevisionId};
 pub use model::{ChatModel, ChatStream, ModelInfo, collect};

@@ -170,7 +170,11 @@ impl App {
     ///
     /// # Errors
     /// When the listener breaks.
-    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<Drained, AppError> {
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Drained, AppError> {
         let _upkeep = self.state.metrics.keep_up();
         let router = http::router(self.state.clone());
         let lifecycle = self.state.lifecycle.clone();
@@ -194,7 +198,9 @@ async fn unpacked(mut engine: EngineConfig) -> Result<EngineConfig, AppError> {
 /// The operator's template, else the model's own, else none.
 fn template(chosen: Option<&Path>, model: &ModelSource) -> Result<Option<EditTemplate>, AppError> {
     let own = model.local_files().filter(|files| files.is_dir()).map(|folder| folder.join(TEMPLATE_FILE));
-    let Some(path) = chosen.map(Path::to_owned).or(own.filter(|file| file.is_file())) else { return Ok(None) };
+    let Some(path) = chosen.map(Path::to_owned).or(own.filter(|file| file.is_file())) else {
+        return Ok(None);
+    };
     let source = std::fs::read_to_string(&path).map_err(|source| AppError::Template { path, source })?;
     Ok(Some(EditTemplate::parse(&source)?))
 }

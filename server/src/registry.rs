@@ -100,7 +100,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_finishes_where_it_began() {
-        let (old, new) = (ScriptedModel::new(|_| Script::Hold("old".into())), ScriptedModel::new(|_| Script::Say("new".into())));
+        let (old, new) = (
+            ScriptedModel::new(|_| Script::Hold("old".into())),
+            ScriptedModel::new(|_| Script::Say("new".into())),
+        );
         let registry = registry();
         registry.switch(Box::new(old.clone()));
         let mut first = registry.stream(ask()).await.unwrap();

@@ -62,7 +62,9 @@ async fn each_wrong_request_gets_its_own_status_and_names_the_field() {
         assert!(!answer.header("x-request-id").is_empty());
     }
     assert!(raw(&daemon, &post("/v1/chat/completions", b"{not json")).await.contains(" 400 "));
-    assert!(raw(&daemon, &post("/v1/chat/completions", b"{\"model\": \"\xff\xfe\"}")).await.contains(" 400 "));
+    assert!(
+        raw(&daemon, &post("/v1/chat/completions", b"{\"model\": \"\xff\xfe\"}")).await.contains(" 400 ")
+    );
     assert_eq!(daemon.get("/nowhere").await.unwrap().status, 404);
     assert_eq!(daemon.get("/v1/chat/completions").await.unwrap().status, 405);
     assert_eq!(daemon.delete("/v1/edits/none").await.unwrap().status, 404);
@@ -138,7 +140,8 @@ async fn five_hundred_clients_on_a_queue_of_64_are_served_or_told_to_come_back()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_ends_its_generation() {
     let daemon = sandbox(&[]).start().await.unwrap();
-    let body = chat(&json!({"stream": true, "max_tokens": 1000, "logit_bias": {"2": -100}, "temperature": 1}));
+    let body =
+        chat(&json!({"stream": true, "max_tokens": 1000, "logit_bias": {"2": -100}, "temperature": 1}));
     let mut answer = daemon.http().post(daemon.url("/v1/chat/completions")).json(&body).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     assert!(answer.chunk().await.unwrap().is_some());

@@ -42,7 +42,8 @@ async fn the_commands_of_the_tour_work_from_end_to_end() {
 
     let listed: Value = serde_json::from_str(&out(&amend(url, &["edit", "list", "--json"]).await)).unwrap();
     assert_eq!(listed["data"][0]["text"], "The capital of France is Lyon.");
-    let shown: Value = serde_json::from_str(&out(&amend(url, &["edit", "show", "lyon", "--json"]).await)).unwrap();
+    let shown: Value =
+        serde_json::from_str(&out(&amend(url, &["edit", "show", "lyon", "--json"]).await)).unwrap();
     assert_eq!(shown["id"], "lyon");
     let preview = amend(url, &["edit", "preview", "--json", "What is the capital of France?"]).await;
     assert_eq!(serde_json::from_str::<Value>(&out(&preview)).unwrap()["decision"], "apply");

@@ -84,7 +84,11 @@ async fn every_acknowledged_edit_survives_kill_9_and_no_half_batch_does() {
         let stored = stored(&daemon).await;
         for (writer, batch) in sure {
             for part in 0..BATCH {
-                assert!(stored.contains(&id(writer, batch, part)), "{} was acknowledged", id(writer, batch, part));
+                assert!(
+                    stored.contains(&id(writer, batch, part)),
+                    "{} was acknowledged",
+                    id(writer, batch, part)
+                );
             }
         }
         for writer in 0..WRITERS {

@@ -46,7 +46,11 @@ async fn mistralrs_and_the_decoder_give_the_same_logits() {
         }
         let generated = &ids[tokenizer.encode(TEXT).unwrap().len()..];
         let said = tokenizer.decode(generated).unwrap();
-        assert!(said.starts_with(answer.text.trim_end_matches('\u{fffd}')), "{family:?}: {said:?} {:?}", answer.text);
+        assert!(
+            said.starts_with(answer.text.trim_end_matches('\u{fffd}')),
+            "{family:?}: {said:?} {:?}",
+            answer.text
+        );
     }
 }
 
@@ -57,7 +61,11 @@ fn log_softmax(logits: &[f32]) -> Vec<f32> {
 }
 
 fn argmax(values: &[f32]) -> (u32, f32) {
-    let (index, value) =
-        values.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).expect("a vocabulary is not empty");
+    let (index, value) = values
+        .iter()
+        .copied()
+        .enumerate()
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .expect("a vocabulary is not empty");
     (u32::try_from(index).expect("a token id"), value)
 }

@@ -52,8 +52,14 @@ impl Sandbox {
     #[must_use]
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(args).kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AMEND_")) {
+        command
+            .args(args)
+            .kill_on_drop(true)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AMEND_"))
+        {
             command.env_remove(name);
         }
         command
@@ -111,8 +117,10 @@ fn drain(
         let mut found = Some(found);
         while let Ok(Some(line)) = lines.next_line().await {
             if let Some(start) = line.find("http://127.0.0.1:").filter(|_| found.is_some()) {
-                let port: String =
-                    line[start + "http://127.0.0.1:".len()..].chars().take_while(char::is_ascii_digit).collect();
+                let port: String = line[start + "http://127.0.0.1:".len()..]
+                    .chars()
+                    .take_while(char::is_ascii_digit)
+                    .collect();
                 if let Some(found) = found.take() {
                     // The receiver is gone only when the other pipe was faster.
                     let _ = found.send(format!("http://127.0.0.1:{port}"));
@@ -238,7 +246,8 @@ impl Daemon {
         let pid = self.pid().context("the daemon has ended")?;
         let sent = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await?;
         anyhow::ensure!(sent.success(), "failed to signal the daemon");
-        let status = timeout(START, self.child.wait()).await.context("the daemon did not end within a minute")??;
+        let status =
+            timeout(START, self.child.wait()).await.context("the daemon did not end within a minute")??;
         Ok(status.code())
     }
 }

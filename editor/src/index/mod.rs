@@ -14,7 +14,8 @@ use crate::{
     edit::Edit,
     text::{Class, Groups, lexicon, stem},
 };
-use std::{collections::HashMap, sync::Arc};
+use rustc_hash::FxHashMap as HashMap;
+use std::sync::Arc;
 use subject::{MAX_ANCHORS, Names, names};
 use terms::Terms;
 
@@ -23,8 +24,10 @@ pub(crate) type AnchorRef = u32;
 /// Where an edit is kept.
 pub(crate) type Slot = u32;
 
-/// A word in more anchors than this leads to no candidates by itself, only as part of a whole name.
-const COMMON_FROM: usize = 4_096;
+/// A word in more anchors than this leads to no candidates by itself, only through the name's other words or as part of
+/// the whole name. Such a word weighs little: where it is all of a longer name that a question has, it tells nobody
+/// which of its hundreds of bearers is meant.
+const COMMON_FROM: usize = 256;
 /// The most anchors that one lookup considers. Of more edits about one subject, the newest are considered.
 const MAX_CANDIDATES: usize = 4_096;
 /// The most words of a name that is looked up as a whole.

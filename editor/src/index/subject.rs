@@ -35,7 +35,7 @@ const NOT_BEFORE_OF: [&str; 14] = [
 ];
 
 /// How an edit is tied to a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum AnchorKind {
     /// The edit is about it.
     Subject,

@@ -1,7 +1,7 @@
 //! The dictionary of anchor words: where each occurs, and which are spelt almost like a given one.
 
 use super::AnchorRef;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 /// A word of the dictionary. Ids are given again after a word is gone; they mean nothing outside one index.
 pub(crate) type TermId = u32;
@@ -11,7 +11,7 @@ const TWO_EDITS_FROM: usize = 10;
 /// Words shorter than this are never matched by similarity: too many other words are one letter away.
 pub(crate) const MIN_SIMILAR_LETTERS: usize = 5;
 /// No word is compared with more terms than this.
-const MAX_COMPARED: usize = 4_096;
+const MAX_COMPARED: usize = 1_024;
 /// The most similar terms that are returned.
 const MAX_SIMILAR: usize = 4;
 
@@ -28,8 +28,8 @@ pub(super) struct Terms {
     ids: HashMap<Box<str>, TermId>,
     terms: Vec<Term>,
     free: Vec<TermId>,
-    /// Terms by trigram of their padded spelling, ascending.
-    grams: HashMap<u64, Vec<TermId>>,
+    /// Terms by a trigram of their padded spelling, their first letter and their length in letters, ascending.
+    grams: HashMap<(u64, char, usize), Vec<TermId>>,
 }
 
 impl Terms {
@@ -68,8 +68,9 @@ impl Terms {
             }
         };
         self.ids.insert(word.into(), id);
+        let (first, length) = shape(word);
         for gram in grams(word) {
-            let terms = self.grams.entry(gram).or_default();
+            let terms = self.grams.entry((gram, first, length)).or_default();
             if let Err(place) = terms.binary_search(&id) {
                 terms.insert(place, id);
             }
@@ -87,7 +88,8 @@ impl Terms {
             return;
         }
         let text = std::mem::take(term).text;
-        for gram in grams(&text) {
+        let (first, length) = shape(&text);
+        for gram in grams(&text).into_iter().map(|gram| (gram, first, length)) {
             if let Some(terms) = self.grams.get_mut(&gram) {
                 if let Ok(place) = terms.binary_search(&id) {
                     terms.remove(place);
@@ -112,26 +114,29 @@ impl Terms {
             return Vec::new();
         }
         let changes = if letters.len() >= TWO_EDITS_FROM { 2 } else { 1 };
-        let mut lists: Vec<&[TermId]> =
-            grams(word).iter().map(|g| self.grams.get(g).map_or(&[][..], Vec::as_slice)).collect();
-        lists.sort_by_key(|list| list.len());
-        lists.truncate(4 * changes + 1);
+        let (first, length) = shape(word);
+        let lists = |gram: u64| {
+            (length - changes..=length + changes)
+                .filter_map(move |length| self.grams.get(&(gram, first, length)))
+        };
+        let mut rarest: Vec<(usize, u64)> =
+            grams(word).into_iter().map(|gram| (lists(gram).map(Vec::len).sum(), gram)).collect();
+        rarest.sort_unstable();
+        let mut seen: Vec<TermId> = rarest
+            .iter()
+            .take(4 * changes + 1)
+            .flat_map(|(_, gram)| lists(*gram))
+            .flatten()
+            .copied()
+            .take(MAX_COMPARED)
+            .collect();
+        seen.sort_unstable();
+        seen.dedup();
         let mut near: Vec<(usize, TermId)> = Vec::new();
-        let mut compared = 0;
-        for id in lists.into_iter().flatten() {
-            let text = &self.terms[*id as usize].text;
-            let fits = text.len().abs_diff(word.len()) <= 4 * changes
-                && text.chars().next() == letters.first().copied();
-            if !fits || near.iter().any(|(_, known)| known == id) {
-                continue;
-            }
-            compared += 1;
-            if compared > MAX_COMPARED {
-                break;
-            }
-            let distance = distance(&letters, &text.chars().collect::<Vec<char>>(), changes);
+        for id in seen {
+            let distance = distance(&letters, &self.terms[id as usize].text, changes);
             if distance <= changes {
-                near.push((distance, *id));
+                near.push((distance, id));
             }
         }
         near.sort_by(|a, b| {
@@ -161,8 +166,14 @@ fn grams(word: &str) -> Vec<u64> {
     grams
 }
 
+/// The first letter of a word, and how many it has.
+fn shape(word: &str) -> (char, usize) {
+    (word.chars().next().unwrap_or_default(), word.chars().count())
+}
+
 /// Edit distance with swaps of neighbours (optimal string alignment); anything above `most` may come out as `most + 1`.
-fn distance(a: &[char], b: &[char], most: usize) -> usize {
+fn distance(a: &[char], b: &str, most: usize) -> usize {
+    let b: Vec<char> = b.chars().collect();
     if a.len().abs_diff(b.len()) > most {
         return most + 1;
     }
@@ -192,7 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn apart(a: &str, b: &str) -> usize {
-        distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>(), 3)
+        distance(&a.chars().collect::<Vec<_>>(), b, 3)
     }
 
     #[test]

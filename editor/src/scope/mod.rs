@@ -28,11 +28,12 @@ mod relation;
 
 use crate::{
     edit::Edit,
-    index::{AnchorRef, Index},
+    index::{AnchorKind, AnchorRef, Index, TermId},
 };
 use matching::{Evidence, Match, Sought};
 use query::{Query, Spelling, SubjectFrom};
 use relation::{Relation, relation};
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// What decides whether an edit is in scope. See the [module](self) for the rule.
@@ -66,6 +67,9 @@ pub(crate) struct InScope {
     pub(crate) edit: Arc<Edit>,
     pub(crate) score: f32,
 }
+
+/// What decides how an anchor matches.
+type Name<'a> = (&'a [TermId], AnchorKind, bool);
 
 /// A match with the edit that it belongs to.
 struct Candidate {
@@ -126,9 +130,15 @@ impl ScopePolicy {
         let terms = query.terms(index, from, spelling);
         let sought = Sought { index, query, from, terms: &terms };
         let mut candidates: Vec<Candidate> = Vec::new();
+        let mut matched: FxHashMap<Name<'_>, Option<Match>> = FxHashMap::default();
         for at in index.candidates(&terms.terms) {
             let Some((_, document, anchor)) = index.anchor(at) else { continue };
-            let Some(found) = sought.find(anchor, self.min_cover) else { continue };
+            // Thousands of edits may share a name.
+            let name: Name<'_> = (&anchor.words, anchor.kind, anchor.cased);
+            let Some(found) = *matched.entry(name).or_insert_with(|| sought.find(anchor, self.min_cover))
+            else {
+                continue;
+            };
             let relation = relation(query, document, &found.positions);
             candidates.push(Candidate { at, edit: Arc::clone(&document.edit), found, relation });
         }

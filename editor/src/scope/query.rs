@@ -9,7 +9,7 @@ use std::ops::Range;
 /// The most words of a question that are read, together with [`MAX_BEFORE`]: half from its beginning, half from its end.
 const MAX_TOKENS: usize = 512;
 /// The most bytes of a message that are split into words: half from its beginning, half from its end.
-const MAX_BYTES: usize = 8_192;
+const MAX_BYTES: usize = 4_096;
 /// The most words of the turn before that are read.
 const MAX_BEFORE: usize = 128;
 /// The most words of one query that are compared with similar spellings.

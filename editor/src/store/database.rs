@@ -49,29 +49,50 @@ pub(super) struct LogRow<'a> {
 }
 
 impl<'a> LogRow<'a> {
-    /// The row of an edit that came with the batch whose first operation is `batch`.
-    pub(super) fn add(edit: &'a Edit, batch: i64) -> Self {
-        let (text, subject) = (Some(edit.text.as_str()), edit.subject.as_deref());
-        Self { seq: edit.seq, op: "add", edit_id: &edit.id, text, subject, at: edit.created_at, batch }
-    }
-
-    pub(super) fn retire(id: &'a EditId, seq: i64, at: i64) -> Self {
-        Self { seq, op: "retire", edit_id: id, text: None, subject: None, at, batch: seq }
+    /// The row of an operation of the request whose first operation is `batch`.
+    pub(super) fn new(operation: &'a Operation, batch: i64, at: i64) -> Self {
+        match operation {
+            Operation::Add(edit) => {
+                let (text, subject) = (Some(edit.text.as_str()), edit.subject.as_deref());
+                Self {
+                    seq: edit.seq,
+                    op: "add",
+                    edit_id: &edit.id,
+                    text,
+                    subject,
+                    at: edit.created_at,
+                    batch,
+                }
+            }
+            Operation::Retire { seq, id } => {
+                Self { seq: *seq, op: "retire", edit_id: id, text: None, subject: None, at, batch }
+            }
+        }
     }
 }
 
 /// The answer that an idempotency key stands for.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Answered {
-    pub(super) body: Vec<u8>,
-    pub(super) seqs: String,
+    /// SHA-256 of the request, in hexadecimal digits.
+    pub(super) body: String,
+    /// The log entries that it gave.
+    pub(super) seqs: Vec<i64>,
+}
+
+/// A key to remember.
+#[derive(Debug, Serialize)]
+pub(super) struct KeyRow {
+    pub(super) key: String,
+    #[serde(flatten)]
+    pub(super) answered: Answered,
+    pub(super) at: i64,
 }
 
 /// The open database, and the lock that keeps other processes away from it.
 #[derive(Debug)]
 pub(crate) struct Database {
     connection: SqliteConnection,
-    wal: PathBuf,
     /// Held, never read: the lock goes with it.
     _lock: File,
 }
@@ -106,9 +127,7 @@ impl Database {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(|error| EditError::storage("sync its folder", error))?;
-        let mut wal = path.as_os_str().to_owned();
-        wal.push("-wal");
-        Ok(Self { connection, wal: wal.into(), _lock: lock })
+        Ok(Self { connection, _lock: lock })
     }
 
     /// The operations after `seq`, in order.
@@ -126,13 +145,6 @@ impl Database {
         Ok(operations)
     }
 
-    /// The sequence number that the next operation gets.
-    pub(super) async fn next_seq(&mut self) -> Result<i64, sqlx::Error> {
-        let last: Option<i64> =
-            sqlx::query("SELECT max(seq) FROM edit_log").fetch_one(&mut self.connection).await?.try_get(0)?;
-        Ok(last.unwrap_or(0) + 1)
-    }
-
     /// Where in the log an id was last added, live or not.
     pub(super) async fn last_added(&mut self, id: &EditId) -> Result<Option<i64>, sqlx::Error> {
         sqlx::query("SELECT max(seq) FROM edit_log WHERE edit_id = ?1 AND op = 'add'")
@@ -142,12 +154,19 @@ impl Database {
             .try_get(0)
     }
 
-    pub(super) async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await.map(drop)
-    }
-
-    pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("COMMIT").execute(&mut self.connection).await.map(drop)
+    /// Appends operations and remembers keys: all of it or nothing, on disk when this returns.
+    pub(super) async fn write(&mut self, rows: &[LogRow<'_>], keys: &[KeyRow]) -> Result<(), sqlx::Error> {
+        match (rows.is_empty(), keys.is_empty()) {
+            (true, true) => Ok(()),
+            // One statement is a transaction of its own, in one trip to SQLite's thread instead of three.
+            (false, true) => self.append(rows).await,
+            (_, false) => {
+                sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
+                self.append(rows).await?;
+                self.remember(keys).await?;
+                sqlx::query("COMMIT").execute(&mut self.connection).await.map(drop)
+            }
+        }
     }
 
     /// Ends whatever transaction is open. That none is open is no failure.
@@ -157,7 +176,7 @@ impl Database {
         }
     }
 
-    pub(super) async fn append(&mut self, rows: &[LogRow<'_>]) -> Result<(), sqlx::Error> {
+    async fn append(&mut self, rows: &[LogRow<'_>]) -> Result<(), sqlx::Error> {
         // All rows as one parameter: one statement and one round trip, whatever their number.
         let rows = serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
         sqlx::query(
@@ -178,42 +197,45 @@ impl Database {
             .bind(since)
             .fetch_optional(&mut self.connection)
             .await?;
-        row.map(|row| Ok(Answered { body: row.try_get(0)?, seqs: row.try_get(1)? })).transpose()
+        row.map(|row| {
+            let seqs: String = row.try_get(1)?;
+            let seqs = serde_json::from_str(&seqs).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            Ok(Answered { body: row.try_get(0)?, seqs })
+        })
+        .transpose()
     }
 
-    /// The edits that log entries added, in order, live or not.
-    pub(super) async fn added_by(&mut self, seqs: &str) -> Result<Vec<Edit>, EditError> {
-        let failed = |error: sqlx::Error| EditError::storage("read an earlier answer", error);
+    /// The edits that log entries added, in this order, live or not. The inner error is the log's content.
+    pub(super) async fn added_by(
+        &mut self,
+        seqs: &[i64],
+    ) -> Result<Result<Vec<Edit>, EditError>, sqlx::Error> {
+        let seqs = serde_json::to_string(seqs).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let rows = sqlx::query(
             "SELECT edit_log.seq, op, edit_id, text, subject, at FROM json_each(?1) AS wanted
              JOIN edit_log ON edit_log.seq = wanted.value ORDER BY wanted.key",
         )
         .bind(seqs)
         .fetch_all(&mut self.connection)
-        .await
-        .map_err(failed)?;
-        let operations = rows.iter().map(operation).collect::<Result<Vec<Operation>, EditError>>()?;
-        Ok(operations
-            .into_iter()
-            .filter_map(|op| if let Operation::Add(edit) = op { Some(edit) } else { None })
-            .collect())
+        .await?;
+        let edit = |row| match operation(row) {
+            Ok(Operation::Add(edit)) => Some(Ok(edit)),
+            Ok(Operation::Retire { .. }) => None,
+            Err(error) => Some(Err(error)),
+        };
+        Ok(rows.iter().filter_map(edit).collect())
     }
 
-    pub(super) async fn remember(
-        &mut self,
-        key: &str,
-        body: &[u8],
-        seqs: &str,
-        at: i64,
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT OR REPLACE INTO idempotency (key, body, seqs, at) VALUES (?1, ?2, ?3, ?4)")
-            .bind(key)
-            .bind(body)
-            .bind(seqs)
-            .bind(at)
-            .execute(&mut self.connection)
-            .await
-            .map(drop)
+    async fn remember(&mut self, keys: &[KeyRow]) -> Result<(), sqlx::Error> {
+        let keys = serde_json::to_string(keys).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        sqlx::query(
+            "INSERT OR REPLACE INTO idempotency (key, body, seqs, at)
+             SELECT value ->> 'key', value ->> 'body', value ->> 'seqs', value ->> 'at' FROM json_each(?1)",
+        )
+        .bind(keys)
+        .execute(&mut self.connection)
+        .await
+        .map(drop)
     }
 
     /// Forgets keys from before `since`, and all but the newest `most`.
@@ -231,19 +253,14 @@ impl Database {
         .map(drop)
     }
 
-    /// Bytes of the write-ahead log that the database file does not have yet, at most.
-    pub(super) fn wal_bytes(&self) -> u64 {
-        std::fs::metadata(&self.wal).map_or(0, |file| file.len())
-    }
-
-    /// Copies the write-ahead log into the database file and begins it anew.
+    /// Copies the write-ahead log into the database file; the next write begins it anew, in the space that it has.
     pub(super) async fn checkpoint(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut self.connection).await.map(drop)
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.connection).await.map(drop)
     }
 
     /// Closes the file and releases the lock.
     pub(super) async fn close(self) -> Result<(), sqlx::Error> {
-        let Self { connection, wal: _, _lock: lock } = self;
+        let Self { connection, _lock: lock } = self;
         let closed = connection.close().await;
         drop(lock);
         closed

@@ -27,10 +27,8 @@ const QUEUE: usize = 1_024;
 const MAX_GROUP: usize = 256;
 /// So long without a request is a time to tidy up.
 const IDLE: Duration = Duration::from_secs(1);
-/// The write-ahead log is copied into the database when idle and above this many bytes, ...
-const WAL_IDLE_BYTES: u64 = 1 << 20;
-/// ... and above this many bytes in any case.
-const WAL_MOST_BYTES: u64 = 32 << 20;
+/// Without such a time it is done after this many transactions (a few pages of the write-ahead log each).
+const MOST_TRANSACTIONS: u32 = 2_000;
 /// More changes than this are indexed on a thread of their own.
 const INLINE_CHANGES: usize = 16;
 
@@ -98,15 +96,16 @@ struct Task {
 
 impl Task {
     async fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
-        let mut tidy = false;
+        // The first idle time tidies up what the run before left.
+        let mut untidy = 1;
         loop {
-            let first = match tidy {
-                true => inbox.recv().await,
-                false => match timeout(IDLE, inbox.recv()).await {
+            let first = match untidy {
+                0 => inbox.recv().await,
+                _ => match timeout(IDLE, inbox.recv()).await {
                     Ok(job) => job,
                     Err(_elapsed) => {
-                        self.tidy(WAL_IDLE_BYTES).await;
-                        tidy = true;
+                        self.tidy().await;
+                        untidy = 0;
                         continue;
                     }
                 },
@@ -118,14 +117,15 @@ impl Task {
             {
                 jobs.push(job);
             }
-            tidy = false;
+            untidy += 1;
             if let ControlFlow::Break(closing) = self.serve(jobs).await {
                 let closed = self.deps.database.close().await;
                 answer(closing, closed.map_err(|error| EditError::storage("close its database", error)));
                 return;
             }
-            if self.deps.database.wal_bytes() > WAL_MOST_BYTES {
-                self.tidy(WAL_MOST_BYTES).await;
+            if untidy >= MOST_TRANSACTIONS {
+                self.tidy().await;
+                untidy = 0;
             }
         }
         if let Err(error) = self.deps.database.close().await {
@@ -198,13 +198,13 @@ impl Task {
         metrics::gauge!("amend_edits_live").set(self.deps.live.len() as f64);
     }
 
-    /// Forgets old idempotency keys, and empties the write-ahead log if it has more than `most` bytes.
-    async fn tidy(&mut self, most: u64) {
+    /// Forgets old idempotency keys, and copies the write-ahead log into the database.
+    async fn tidy(&mut self) {
         let Limits { key_retention, max_keys, .. } = self.deps.limits;
         let database = &mut self.deps.database;
         let done = async {
             database.forget(now() - seconds(key_retention), max_keys).await?;
-            if database.wal_bytes() > most { database.checkpoint().await } else { Ok(()) }
+            database.checkpoint().await
         };
         if let Err(error) = done.await {
             tracing::warn!(

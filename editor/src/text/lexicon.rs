@@ -1,7 +1,8 @@
 //! The word lists in `editor/lexicon/`: which words carry meaning, and which wordings name the same relation.
 
 use super::{Token, stem};
-use std::{collections::HashMap, ops::Range, sync::LazyLock};
+use rustc_hash::FxHashMap as HashMap;
+use std::{ops::Range, sync::LazyLock};
 
 /// How much a word tells about the subject of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub(crate) fn lexicon() -> &'static Lexicon {
 
 impl Lexicon {
     fn read(words: &'static str, relations: &'static str) -> Self {
-        let mut sections: HashMap<&str, u8> = HashMap::new();
+        let mut sections: HashMap<&str, u8> = HashMap::default();
         let mut section = 0;
         for line in lines(words) {
             match line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
@@ -70,7 +71,7 @@ impl Lexicon {
                 }
             }
         }
-        let mut wordings: HashMap<String, Vec<Wording>> = HashMap::new();
+        let mut wordings: HashMap<String, Vec<Wording>> = HashMap::default();
         for (bit, line) in lines(relations).enumerate().take(Groups::BITS as usize) {
             let Some((_, phrases)) = line.split_once(':') else { continue };
             for phrase in phrases.split(',') {

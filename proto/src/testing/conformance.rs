@@ -3,7 +3,8 @@
 //! Call [`run`] from a test of each implementation. It asserts shapes and invariants, never what is said.
 
 use crate::{
-    ChatEvent, ChatModel, ChatRequest, Completion, ErrorKind, FinishReason, Message, ModelError, Prompt, Sampling,
+    ChatEvent, ChatModel, ChatRequest, Completion, ErrorKind, FinishReason, Message, ModelError, Prompt,
+    Sampling,
 };
 use futures::{StreamExt, future::join_all};
 
@@ -24,7 +25,11 @@ pub async fn run(model: &dyn ChatModel, questions: &Questions) {
         check_order(&events);
         let whole = ask(model, messages).await;
         assert_eq!(text_of(&events), whole.text, "streamed deltas must spell what complete() gives (greedy)");
-        assert_eq!(whole.provenance.revision, model.info().revision, "the revision must be the one that info() names");
+        assert_eq!(
+            whole.provenance.revision,
+            model.info().revision,
+            "the revision must be the one that info() names"
+        );
         assert!(whole.finish.usage.completion_tokens > 0, "an answer must count its tokens");
         assert!(whole.finish.usage.prompt_tokens > 0, "a prompt must count its tokens");
     }
@@ -37,7 +42,12 @@ pub async fn run(model: &dyn ChatModel, questions: &Questions) {
 
 async fn events(model: &dyn ChatModel, request: ChatRequest) -> Vec<ChatEvent> {
     let stream = model.stream(request).await.expect("a plain question must be admitted");
-    stream.collect::<Vec<Result<ChatEvent, ModelError>>>().await.into_iter().map(|e| e.expect("no error")).collect()
+    stream
+        .collect::<Vec<Result<ChatEvent, ModelError>>>()
+        .await
+        .into_iter()
+        .map(|e| e.expect("no error"))
+        .collect()
 }
 
 async fn ask(model: &dyn ChatModel, messages: &[Message]) -> Completion {
@@ -66,7 +76,10 @@ async fn check_max_tokens(model: &dyn ChatModel, messages: &[Message]) {
     let cut = model.complete(request).await.expect("max_tokens 1 is a valid request");
     assert_eq!(cut.finish.usage.completion_tokens, 1, "max_tokens bounds the completion");
     let whole = ask(model, messages).await;
-    assert!(whole.text.starts_with(cut.text.trim_end()), "a cut answer must be the beginning of the whole one");
+    assert!(
+        whole.text.starts_with(cut.text.trim_end()),
+        "a cut answer must be the beginning of the whole one"
+    );
     if whole.finish.usage.completion_tokens > 2 {
         assert_eq!(cut.finish.reason, FinishReason::Length, "an answer cut by max_tokens must say so");
     }
@@ -79,7 +92,10 @@ async fn check_stop(model: &dyn ChatModel, messages: &[Message]) {
     request.sampling.stop = vec![last.to_string()];
     let stopped = model.complete(request).await.expect("a stop text is a valid request");
     let expected = whole.text.split(last).next().unwrap_or_default();
-    assert_eq!(stopped.text, expected, "generation must end before the stop text, which is not in the answer");
+    assert_eq!(
+        stopped.text, expected,
+        "generation must end before the stop text, which is not in the answer"
+    );
     assert_eq!(stopped.finish.reason, FinishReason::Stop, "a stop text is a stop");
 }
 
@@ -113,7 +129,11 @@ async fn check_concurrency(model: &dyn ChatModel, questions: &Questions) {
     };
     let together = join_all(questions.conversations.iter().map(|m| model.complete(request(m)))).await;
     for (alone, together) in alone.iter().zip(together) {
-        assert_eq!(alone, &together.expect("answered").text, "answers must not depend on who else asks (greedy)");
+        assert_eq!(
+            alone,
+            &together.expect("answered").text,
+            "answers must not depend on who else asks (greedy)"
+        );
     }
 }
 

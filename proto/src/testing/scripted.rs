@@ -1,8 +1,8 @@
 //! A [`ChatModel`] without a model: it answers from a function of the request.
 
 use crate::{
-    ChatEvent, ChatModel, ChatRequest, ChatStream, Delta, ErrorKind, Finish, FinishReason, ModelError, ModelId,
-    ModelInfo, Prompt, Provenance, RevisionId, Usage,
+    ChatEvent, ChatModel, ChatRequest, ChatStream, Delta, ErrorKind, Finish, FinishReason, ModelError,
+    ModelId, ModelInfo, Prompt, Provenance, RevisionId, Usage,
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream};

@@ -30,8 +30,11 @@ impl Metered {
             Ok(ChatEvent::Delta(_)) => {
                 let now = Instant::now();
                 match self.last_piece.replace(now) {
-                    None => metrics::histogram!(names::TIME_TO_FIRST_TOKEN).record((now - self.arrived).as_secs_f64()),
-                    Some(last) => metrics::histogram!(names::INTER_TOKEN_LATENCY).record((now - last).as_secs_f64()),
+                    None => metrics::histogram!(names::TIME_TO_FIRST_TOKEN)
+                        .record((now - self.arrived).as_secs_f64()),
+                    Some(last) => {
+                        metrics::histogram!(names::INTER_TOKEN_LATENCY).record((now - last).as_secs_f64())
+                    }
                 }
             }
             Ok(ChatEvent::Finished(Finish { reason, usage })) => {

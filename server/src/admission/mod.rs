@@ -8,8 +8,8 @@
 //! in order of arrival, so none starves. A background request that has waited longer than
 //! [`AdmissionConfig::background_patience`] is served next, at most one in every such span.
 //!
-//! How many slots there are is measured per device. On CPU mistralrs steps only sequences of equal length together and
-//! takes turns among the others, so that a second one makes both slower than one after the other.
+//! How many slots there are depends on the device. On CPU it is one: mistralrs 0.8.1 takes turns there among sequences of
+//! different lengths, so that a second one only makes both slower, and mixes up those of equal length.
 
 mod metered;
 mod queue;

@@ -209,7 +209,8 @@ impl Slot {
         if let Some(queue) = &self.queue {
             metrics::gauge!(names::REQUESTS_RUNNING).set(running(queue));
         }
-        metrics::histogram!(names::QUEUE_TIME, "priority" => label(priority)).record((now - arrived).as_secs_f64());
+        metrics::histogram!(names::QUEUE_TIME, "priority" => label(priority))
+            .record((now - arrived).as_secs_f64());
     }
 }
 
@@ -251,7 +252,10 @@ mod tests {
             state.line(priority).push_back(Waiter { ticket, since: start, grant });
         }
         let mut next = |seconds| state.next(start + Duration::from_secs(seconds), patience).map(|w| w.ticket);
-        assert_eq!([next(29), next(30), next(31), next(59), next(60), next(61)], [3, 0, 4, 5, 1, 6].map(Some));
+        assert_eq!(
+            [next(29), next(30), next(31), next(59), next(60), next(61)],
+            [3, 0, 4, 5, 1, 6].map(Some)
+        );
         assert_eq!([next(62), next(62), next(62)], [Some(7), Some(2), None]);
     }
 

@@ -51,8 +51,12 @@ async fn slots_then_the_queue_then_refusal_with_a_time() {
     let third = begin(admission.stream(request("c", Priority::Live))).await;
     let Err(third) = third else { panic!("the third must wait") };
     assert_eq!((admission.running(), admission.waiting()), (2, 1));
-    let Err(refused) = admission.stream(request("d", Priority::Live)).await else { panic!("the fourth is refused") };
-    assert!(matches!(refused.kind(), ErrorKind::Overloaded { retry_after } if *retry_after >= Duration::from_secs(1)));
+    let Err(refused) = admission.stream(request("d", Priority::Live)).await else {
+        panic!("the fourth is refused")
+    };
+    assert!(
+        matches!(refused.kind(), ErrorKind::Overloaded { retry_after } if *retry_after >= Duration::from_secs(1))
+    );
     drop(first);
     let third = third.await.unwrap();
     assert_eq!((admission.running(), admission.waiting()), (2, 0));
@@ -91,7 +95,9 @@ async fn who_goes_away_leaves_the_queue_and_passes_on_a_granted_slot() {
     let admission = admission(&model, 1, 2);
     let holder = admission.stream(request("first", Priority::Live)).await.unwrap();
     let begin_waiting = async |text: &str| {
-        let Err(future) = begin(admission.stream(request(text, Priority::Live))).await else { panic!("must wait") };
+        let Err(future) = begin(admission.stream(request(text, Priority::Live))).await else {
+            panic!("must wait")
+        };
         future
     };
     let leaves = begin_waiting("leaves").await;

@@ -73,13 +73,13 @@ async fn push(address: &str, count: usize) -> Result<EditsReport, BenchError> {
     let (mut added, mut removed, mut seen) = (Vec::new(), Vec::new(), 0);
     for number in 0..count {
         let (id, subject) = (format!("bench-{number}"), format!("Bench{number} Works"));
-        let edit =
-            json!({"id": id, "subject": subject, "text": format!("The chief executive of {subject} is Person {number}.")});
+        let edit = json!({"id": id, "subject": subject, "text": format!("The chief executive of {subject} is Person {number}.")});
         let (_, took) = timed(http.post(format!("{address}/v1/edits")).json(&edit).send()).await?;
         added.push(took);
         let question = json!({"model": "default", "max_tokens": 1, "temperature": 0, "messages":
             [{"role": "user", "content": format!("Who is the chief executive of {subject}?")}]});
-        let (answer, _) = timed(http.post(format!("{address}/v1/chat/completions")).json(&question).send()).await?;
+        let (answer, _) =
+            timed(http.post(format!("{address}/v1/chat/completions")).json(&question).send()).await?;
         let body: Value = answer.json().await?;
         let applied = body.pointer("/amend/edits").and_then(Value::as_array);
         seen += usize::from(applied.is_some_and(|edits| edits.iter().any(|edit| edit["id"] == *id)));

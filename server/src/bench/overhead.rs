@@ -3,21 +3,24 @@
 //! Three ways to the same weights are measured, interleaved round by round so that whatever else the machine does hits
 //! all of them alike:
 //!
-//! - **direct**: the application calls mistralrs itself, all clients at once, with its own chat template and sampler;
-//! - **open**: through Amend, with as many slots as there are clients, so that the engine has exactly the same work to
-//!   do: what the two differ by is what Amend adds;
-//! - **scheduled**: through Amend as it is configured for this device, where clients beyond the slots wait. On CPU this
-//!   is where throughput with many clients comes from, and the price is a longer wait for the first token.
+//! - **direct**: the application calls mistralrs itself, with as many requests at a time as the engine has slots on this
+//!   device; more clients wait their turn in the application;
+//! - **amend**: through Amend, admission and edits included. The engine has exactly the same work to do, so that what
+//!   the two differ by is what Amend adds;
+//! - **crowd**: mistralrs itself with all clients at once. On CPU the answers are wrong wherever sequences stepped
+//!   together, so there this is no way to serve: it is what scheduling is compared with.
 
 mod direct;
 mod report;
 
-pub use report::{Latency, Measure, Report, Row};
+pub use report::{FIRST_TOKEN_BOUND, Latency, Measure, Report, Row, THROUGHPUT_BOUND};
 
 use crate::{admission::AdmissionConfig, engine::MistralEngine};
 use amend_proto::{ChatEvent, ChatModel, ChatRequest, Message, ModelError, Sampling};
+use direct::Direct;
 use futures::{StreamExt, future::try_join_all};
-use std::{num::NonZeroUsize, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
+use tokio::sync::Semaphore;
 
 /// What is measured.
 #[derive(Debug, Clone)]
@@ -36,13 +39,22 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { concurrency: vec![1, 4, 16], rounds: 5, requests_per_round: 64, max_tokens: 32, prompts: default_prompts() }
+        Self {
+            concurrency: vec![1, 4, 16],
+            rounds: 5,
+            requests_per_round: 64,
+            max_tokens: 32,
+            prompts: default_prompts(),
+        }
     }
 }
 
 /// Questions of 4 to 30 words.
 fn default_prompts() -> Vec<String> {
-    let fillers = ["please", "tell", "me", "briefly", "and", "without", "any", "detour", "what", "you", "know", "of", "this"];
+    let fillers = [
+        "please", "tell", "me", "briefly", "and", "without", "any", "detour", "what", "you", "know", "of",
+        "this",
+    ];
     (0..13)
         .map(|index| {
             let words: Vec<&str> = fillers.iter().copied().cycle().skip(index).take(2 * index + 1).collect();
@@ -59,11 +71,14 @@ struct Sample {
     tokens: u32,
 }
 
+/// Clients that may wait: all of them.
+const QUEUE: usize = 4096;
+
 /// The ways to the weights.
 #[derive(Clone)]
 enum Way {
-    Direct(Arc<direct::Direct>),
-    Through(Arc<dyn ChatModel>),
+    Direct(Arc<Direct>),
+    Amend(Arc<dyn ChatModel>),
 }
 
 /// Measures. `stack` is what stands behind admission: the edited model in front of this very engine.
@@ -76,15 +91,15 @@ pub async fn measure(
     options: &Options,
 ) -> Result<Report, ModelError> {
     let bare = engine.bare().ok_or_else(|| ModelError::engine("the engine is being started again"))?;
-    let direct = Way::Direct(Arc::new(direct::Direct::new(bare)?));
-    let through = |slots: NonZeroUsize| {
-        let config = AdmissionConfig { capacity: 1024, ..AdmissionConfig::new(slots) };
-        Way::Through(Arc::new(config.build(Arc::clone(stack))))
-    };
+    let slots = engine.slots();
+    let config = AdmissionConfig { capacity: QUEUE, ..AdmissionConfig::new(slots) };
+    let ways = [
+        Way::Direct(Arc::new(Direct::new(Arc::clone(&bare), slots.get())?)),
+        Way::Amend(Arc::new(config.build(Arc::clone(stack)))),
+        Way::Direct(Arc::new(Direct::new(bare, Semaphore::MAX_PERMITS)?)),
+    ];
     let mut rows = Vec::new();
     for &clients in &options.concurrency {
-        let as_many = NonZeroUsize::new(clients).unwrap_or(NonZeroUsize::MIN);
-        let ways = [direct.clone(), through(as_many), through(engine.slots())];
         let mut measures: [Vec<Measure>; 3] = Default::default();
         for way in &ways {
             round(way, clients, options).await?;
@@ -94,11 +109,18 @@ pub async fn measure(
                 measures.push(round(way, clients, options).await?);
             }
         }
-        let [direct, open, scheduled] = measures.map(Measure::median);
-        rows.push(Row { clients, slots: engine.slots().get(), direct, open, scheduled });
+        let [direct, amend, crowd] = measures.map(Measure::median);
+        rows.push(Row { clients, direct, amend, crowd });
     }
     let info = engine.info();
-    Ok(Report { model: info.id.to_string(), engine: info.description, max_tokens: options.max_tokens, rows })
+    let slots = slots.get();
+    Ok(Report {
+        model: info.id.to_string(),
+        engine: info.description,
+        slots,
+        max_tokens: options.max_tokens,
+        rows,
+    })
 }
 
 /// All clients, each with its requests one after the other.
@@ -125,7 +147,7 @@ async fn one(way: &Way, prompt: &str, max_tokens: u32) -> Result<Sample, ModelEr
     let begin = Instant::now();
     match way {
         Way::Direct(direct) => direct.ask(prompt, max_tokens, begin).await,
-        Way::Through(model) => {
+        Way::Amend(model) => {
             let sampling = Sampling { max_tokens: Some(max_tokens), ..Sampling::greedy() };
             let request = ChatRequest { sampling, ..ChatRequest::greedy(vec![Message::user(prompt)]) };
             let mut stream = model.stream(request).await?;
@@ -149,17 +171,15 @@ async fn one(way: &Way, prompt: &str, max_tokens: u32) -> Result<Sample, ModelEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{
-        DeviceChoice, EngineConfig, ModelSource,
-        testing::TinyModel,
-    };
+    use crate::engine::{DeviceChoice, EngineConfig, ModelSource, testing::TinyModel};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn measures_all_three_ways_and_says_it_in_a_table_and_in_json() {
         let folder = tempfile::tempdir().unwrap();
         TinyModel { context: 512, ..TinyModel::default() }.write(folder.path());
         let source = ModelSource::Folder(folder.path().to_owned());
-        let engine = EngineConfig { device: DeviceChoice::Cpu, ..EngineConfig::new(source) }.build().await.unwrap();
+        let engine =
+            EngineConfig { device: DeviceChoice::Cpu, ..EngineConfig::new(source) }.build().await.unwrap();
         let options = Options {
             concurrency: vec![1, 3],
             rounds: 1,
@@ -171,7 +191,7 @@ mod tests {
         let report = measure(&engine, &stack, &options).await.unwrap();
         assert_eq!(report.rows.iter().map(|row| row.clients).collect::<Vec<_>>(), [1, 3]);
         for row in &report.rows {
-            for measure in [&row.direct, &row.open, &row.scheduled] {
+            for measure in [&row.direct, &row.amend, &row.crowd] {
                 assert_eq!(measure.tokens, 4 * 6, "all answers have four tokens: {measure:?}");
                 assert!(measure.tokens_per_second > 0.0);
                 assert!(measure.first_token.p50 > 0.0 && measure.first_token.p50 <= measure.first_token.p99);
@@ -179,7 +199,7 @@ mod tests {
             assert!(row.throughput_ratio() > 0.0);
         }
         let table = report.to_string();
-        assert!(table.contains("direct") && table.contains("scheduled"), "{table}");
+        assert!(table.contains("direct") && table.contains("amend"), "{table}");
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["rows"][1]["clients"], 3);
     }

@@ -50,6 +50,7 @@ pub enum BenchCommand {
         /// The seed of the items; the model card's figures have the recipe's own
         #[arg(long, default_value_t = amend_trainer::atlas::build::Recipe::default().seed)]
         seed: u64,
+        /// How to report it
         #[command(flatten)]
         output: Output,
     },
@@ -58,6 +59,7 @@ pub enum BenchCommand {
         /// Answers at each concurrency and way
         #[arg(long, default_value_t = 200)]
         requests: usize,
+        /// How to report it
         #[command(flatten)]
         output: Output,
     },
@@ -66,6 +68,7 @@ pub enum BenchCommand {
         /// Edits to push
         #[arg(long, default_value_t = 1000)]
         count: usize,
+        /// How to report it
         #[command(flatten)]
         output: Output,
     },
@@ -74,6 +77,7 @@ pub enum BenchCommand {
         /// Starts on a used data folder
         #[arg(long, default_value_t = 10)]
         times: usize,
+        /// How to report it
         #[command(flatten)]
         output: Output,
     },
@@ -143,7 +147,7 @@ impl Progress for Bar {
     fn answered(&self, done: usize, total: usize) {
         self.0.set_length(total as u64);
         self.0.set_position(done as u64);
-        if self.0.is_hidden() && (done % LINE_EVERY == 0 || done == total) {
+        if self.0.is_hidden() && (done.is_multiple_of(LINE_EVERY) || done == total) {
             eprintln!("{done} of {total} answers");
         }
     }

@@ -74,7 +74,8 @@ pub async fn run(args: ChatArgs) -> anyhow::Result<()> {
     }
     talk.messages.push(json!({"role": "user", "content": args.words.join(" ")}));
     if args.json {
-        let answer = talk.client.json(Method::POST, &["v1", "chat", "completions"], Some(&talk.body())).await?;
+        let answer =
+            talk.client.json(Method::POST, &["v1", "chat", "completions"], Some(&talk.body())).await?;
         println!("{}", serde_json::to_string_pretty(&answer)?);
         return Ok(());
     }
@@ -138,7 +139,10 @@ impl Conversation {
                 println!();
                 return Ok(answer);
             }
-            take(&mut answer, &serde_json::from_str(&data).context("the daemon sent a chunk that is not JSON")?)?;
+            take(
+                &mut answer,
+                &serde_json::from_str(&data).context("the daemon sent a chunk that is not JSON")?,
+            )?;
         }
         bail!("the answer broke off before its end; is the daemon still running?")
     }

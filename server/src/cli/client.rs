@@ -11,7 +11,13 @@ use std::{fmt, time::Duration};
 #[derive(Debug, Clone, Args)]
 pub struct DaemonArgs {
     /// The daemon's address
-    #[arg(long, env = "AMEND_URL", default_value = "http://127.0.0.1:8080", value_name = "URL", global = true)]
+    #[arg(
+        long,
+        env = "AMEND_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL",
+        global = true
+    )]
     pub url: Url,
 }
 
@@ -75,7 +81,12 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`] with [`exit::NO_DAEMON`] when nobody answers and [`exit::REFUSED`] when the daemon says no.
-    pub async fn send(&self, method: Method, path: &[&str], body: Option<&Value>) -> anyhow::Result<Response> {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> anyhow::Result<Response> {
         let mut request = self.http.request(method, self.at(path)?);
         if let Some(body) = body {
             request = request.json(body);
@@ -99,7 +110,10 @@ impl Client {
     /// As [`send`](Self::send), or when the answer is not JSON.
     pub async fn json(&self, method: Method, path: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
         let response = self.send(method, path, body).await?;
-        response.json().await.with_context(|| format!("{} did not answer with JSON; is it an Amend daemon?", self.base))
+        response
+            .json()
+            .await
+            .with_context(|| format!("{} did not answer with JSON; is it an Amend daemon?", self.base))
     }
 
     /// One page of a list; `after` continues behind that id.

@@ -105,7 +105,8 @@ pub async fn run(args: EditArgs) -> anyhow::Result<()> {
             print(&edit, args.json, || line(&edit))
         }
         EditCommand::Remove(args) => {
-            let gone = Client::new(&args.daemon)?.json(Method::DELETE, &["v1", "edits", &args.id], None).await?;
+            let gone =
+                Client::new(&args.daemon)?.json(Method::DELETE, &["v1", "edits", &args.id], None).await?;
             print(&gone, args.json, || format!("removed {}", args.id))
         }
         EditCommand::Preview(args) => preview(args).await,
@@ -146,7 +147,8 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
     let mut after: Option<String> = None;
     loop {
         let page = client.page(&["v1", "edits"], PAGE, after.as_deref()).await?;
-        let edits = page["data"].as_array().context("the daemon's list has no `data`; is it an Amend daemon?")?;
+        let edits =
+            page["data"].as_array().context("the daemon's list has no `data`; is it an Amend daemon?")?;
         all.extend(edits.iter().cloned());
         after = edits.last().and_then(|edit| edit["id"].as_str()).map(str::to_owned);
         if page["has_more"] != Value::Bool(true) || after.is_none() {
@@ -166,9 +168,8 @@ async fn preview(args: PreviewArgs) -> anyhow::Result<()> {
     let preview = client.json(Method::POST, &["v1", "edits", "preview"], Some(&body)).await?;
     print(&preview, args.json, || {
         let edits = preview["edits"].as_array().into_iter().flatten();
-        let edits: Vec<String> = edits
-            .map(|e| format!("  {:.3}  {}", e["score"].as_f64().unwrap_or(0.0), line(e)))
-            .collect();
+        let edits: Vec<String> =
+            edits.map(|e| format!("  {:.3}  {}", e["score"].as_f64().unwrap_or(0.0), line(e))).collect();
         let decision = preview["decision"].as_str().unwrap_or("?");
         let prompt = preview["prompt"].as_str().unwrap_or_default();
         format!("decision: {decision}\n{}\n\n{prompt}", edits.join("\n"))

@@ -77,9 +77,9 @@ pub struct ServeArgs {
 /// When the address is taken, the data folder is in use, or the model cannot be loaded.
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     init_logs(args.log_format, &format!("{},{}", args.log, LOG_DIRECTIVES.join(",")))?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("failed to listen on {}; give another address with --listen", args.listen))?;
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!("failed to listen on {}; give another address with --listen", args.listen)
+    })?;
     let address = listener.local_addr()?;
     let config = config(args)?;
     let app = App::start(config).await?;

@@ -97,7 +97,8 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
             Ok(())
         }
         Built::Stopped { step } => {
-            let message = format!("stopped after step {step} of {}; the same command goes on from there", recipe.steps);
+            let message =
+                format!("stopped after step {step} of {}; the same command goes on from there", recipe.steps);
             Err(super::Failure::new(exit::FAILURE, message).into())
         }
     }
@@ -156,7 +157,7 @@ impl BuildObserver for Watch {
     fn on_step(&mut self, metrics: &StepMetrics, total: u64) {
         self.bar.set_position(metrics.step);
         let state = format!("loss {:.3}, {:.0} tokens/s", metrics.loss, metrics.tokens_per_second);
-        if self.bar.is_hidden() && metrics.step % LINE_EVERY == 0 {
+        if self.bar.is_hidden() && metrics.step.is_multiple_of(LINE_EVERY) {
             eprintln!("step {} of {total}: {state}", metrics.step);
         }
         self.bar.set_message(state);

@@ -93,7 +93,9 @@ impl Answer {
         }
         let bytes = self.vocabulary.bytes(token, self.control);
         let mut piece = self.utf8.push(&bytes);
-        if !piece.is_empty() && std::mem::replace(&mut self.first_space, FirstSpace::Kept) == FirstSpace::Dropped {
+        if !piece.is_empty()
+            && std::mem::replace(&mut self.first_space, FirstSpace::Kept) == FirstSpace::Dropped
+        {
             piece = piece.strip_prefix(' ').map_or_else(|| piece.clone(), str::to_owned);
         }
         self.read += piece.len();
@@ -166,7 +168,12 @@ impl Answer {
     fn named(&self, token: u32, scores: Scores) -> TokenLogprob {
         let one = |token: u32, logprob: f32| {
             let bytes = self.vocabulary.name(token);
-            TokenLogprob { token: String::from_utf8_lossy(&bytes).into_owned(), bytes, logprob, top: Vec::new() }
+            TokenLogprob {
+                token: String::from_utf8_lossy(&bytes).into_owned(),
+                bytes,
+                logprob,
+                top: Vec::new(),
+            }
         };
         let top = scores.top.into_iter().map(|(token, logprob)| one(token, logprob)).collect();
         TokenLogprob { top, ..one(token, scores.logprob) }

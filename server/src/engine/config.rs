@@ -125,7 +125,8 @@ pub struct EngineConfig {
     pub device: DeviceChoice,
     /// Most tokens of prompt and answer together; never more than the model was made for. `None` is all of them.
     pub max_context: Option<NonZeroUsize>,
-    /// Most sequences inside the engine at a time; `None` is what was measured best for the device.
+    /// Most sequences inside the engine at a time; `None` is what is best for the device: 1 on CPU, where more is
+    /// refused, 64 on a GPU.
     ///
     /// Admission should hand out as many slots: see [`slots`](Self::slots).
     pub slots: Option<NonZeroUsize>,
@@ -167,6 +168,15 @@ impl EngineConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_slot_on_cpu_is_refused() {
+        let source = ModelSource::Folder("/models/tiny".into());
+        let config = EngineConfig { device: DeviceChoice::Cpu, ..EngineConfig::new(source) };
+        assert_eq!(config.slots().unwrap(), NonZeroUsize::MIN);
+        let two = EngineConfig { slots: NonZeroUsize::new(2), ..config };
+        assert!(two.slots().unwrap_err().to_string().contains("CPU"));
+    }
 
     #[test]
     fn options_are_read_or_refused_with_the_alternatives() {

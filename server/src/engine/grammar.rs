@@ -37,7 +37,10 @@ impl Grammar {
         };
         schema["x-guidance"] = json!({ "whitespace_pattern": WHITE_SPACE });
         let parser = factory.create_parser(TopLevelGrammar::from_json_schema(schema)).map_err(|error| {
-            ModelError::invalid(param, format!("the schema cannot be used: {}", first_line(&error.to_string())))
+            ModelError::invalid(
+                param,
+                format!("the schema cannot be used: {}", first_line(&error.to_string())),
+            )
         })?;
         let trie = factory.tok_env().tok_trie();
         let library_end = trie.eos_tokens().iter().copied().chain([trie.eos_token()]).collect();

@@ -52,7 +52,9 @@ pub(super) fn to_json(value: &Value, arguments: Kwargs) -> Result<Value, Error> 
             let formatter = PrettyFormatter::with_indent(&indent);
             value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))
         }
-        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, Spaced(CompactFormatter))),
+        None => {
+            value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, Spaced(CompactFormatter)))
+        }
     };
     let bad = |reason: String| Error::new(ErrorKind::BadSerialization, reason);
     written.map_err(|error| bad(error.to_string()))?;

@@ -13,7 +13,8 @@ use super::{
     vocabulary::Vocabulary,
 };
 use mistralrs::{
-    Device, GgufModelBuilder, MemoryGpuConfig, ModelBuilder, ModelDType, PagedAttentionMetaBuilder, SchedulerConfig,
+    Device, GgufModelBuilder, MemoryGpuConfig, ModelBuilder, ModelDType, PagedAttentionMetaBuilder,
+    SchedulerConfig,
     core::{ChatTemplate as RawTemplate, Pipeline},
     model_builder_trait::{build_auto_pipeline, build_gguf_pipeline},
 };
@@ -44,8 +45,8 @@ pub(super) struct Decisions {
 /// In-engine sequences on a GPU, where sequences of any length step together.
 const GPU_SLOTS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
-/// In-engine sequences on CPU: only sequences of equal length step together, and every other one makes all slower.
-/// Measured: see `amend bench serving`.
+/// In-engine sequences on CPU. mistralrs 0.8.1 steps only sequences of equal length together there, and those it mixes
+/// up; see [`MistralEngine`](super::MistralEngine).
 const CPU_SLOTS: NonZeroUsize = NonZeroUsize::MIN;
 
 /// mistralrs's own bound on sequences, at its default: how many there are is for admission to say, and `amend bench`
@@ -67,8 +68,17 @@ impl Decisions {
             });
         }
         let on_cpu = device.is_cpu();
+        if on_cpu && config.slots.is_some_and(|slots| slots > CPU_SLOTS) {
+            return Err(EngineError::Option {
+                option: "number of slots on CPU",
+                value: config.slots.map_or_else(String::new, |slots| slots.to_string()),
+                accepted: "1 (mistralrs 0.8 mixes up sequences that step together there)".to_owned(),
+            });
+        }
         let dtype = match config.dtype {
-            Dtype::Auto if on_cpu && weight_bytes(&config.source).is_some_and(|b| b <= SMALL_MODEL_BYTES) => Dtype::F32,
+            Dtype::Auto if on_cpu && weight_bytes(&config.source).is_some_and(|b| b <= SMALL_MODEL_BYTES) => {
+                Dtype::F32
+            }
             chosen => chosen,
         };
         let slots = config.slots.unwrap_or(if on_cpu { CPU_SLOTS } else { GPU_SLOTS });
@@ -206,7 +216,10 @@ fn check_files(source: &ModelSource) -> Result<(), EngineError> {
     };
     missing("config.json", "give a folder in the Hugging Face format")?;
     if !folder.join("tekken.json").is_file() {
-        missing("tokenizer.json", "convert the tokenizer to tokenizer.json, or copy it from the model's repository")?;
+        missing(
+            "tokenizer.json",
+            "convert the tokenizer to tokenizer.json, or copy it from the model's repository",
+        )?;
     }
     if !folder.join("chat_template.jinja").is_file() {
         missing("tokenizer_config.json", "copy it, or a chat_template.jinja, from the model's repository")?;
@@ -227,24 +240,31 @@ async fn assets(pipeline: &SharedPipeline, config: &EngineConfig) -> Result<Asse
     let unusable = |reason: String| EngineError::Unusable { model: model.clone(), reason };
     let pipeline = pipeline.lock().await;
     let metadata = pipeline.get_metadata();
-    let tokenizer = pipeline.tokenizer().ok_or_else(|| unusable("it has no tokenizer: it is no text model".to_owned()))?;
-    let grammars = metadata
-        .llg_factory
-        .clone()
-        .ok_or_else(|| unusable("its tokenizer is of a kind that text cannot be read back from".to_owned()))?;
+    let tokenizer = pipeline
+        .tokenizer()
+        .ok_or_else(|| unusable("it has no tokenizer: it is no text model".to_owned()))?;
+    let grammars = metadata.llg_factory.clone().ok_or_else(|| {
+        unusable("its tokenizer is of a kind that text cannot be read back from".to_owned())
+    })?;
     let raw = pipeline.get_chat_template();
-    let template = raw.as_deref().map(|raw| compile(raw)).transpose().map_err(|error| {
-        unusable(format!("its chat template cannot be read: {error}; correct it, or put a chat_template.jinja beside it"))
+    let template = raw.as_deref().map(compile).transpose().map_err(|error| {
+        unusable(format!(
+            "its chat template cannot be read: {error}; correct it, or put a chat_template.jinja beside it"
+        ))
     })?;
     let special = tokenizer.get_added_tokens_decoder();
-    let special: Vec<(u32, String)> =
-        special.into_iter().filter(|(_, token)| token.special).map(|(id, token)| (id, token.content)).collect();
+    let special: Vec<(u32, String)> = special
+        .into_iter()
+        .filter(|(_, token)| token.special)
+        .map(|(id, token)| (id, token.content))
+        .collect();
     let guard = ControlGuard::new(special.iter().map(|(_, text)| text.as_str()))
         .map_err(|error| unusable(format!("its control tokens cannot be guarded: {error}")))?;
     let control: HashSet<u32> = special.iter().map(|(id, _)| *id).collect();
     let vocabulary = Vocabulary::new(grammars.tok_env().clone(), control, metadata.eos_tok.clone());
     let space_before_words = tokenizer.token_to_id("▁the").or_else(|| tokenizer.token_to_id("▁")).is_some();
-    let context_length = config.max_context.map_or(metadata.max_seq_len, |most| metadata.max_seq_len.min(most.into()));
+    let context_length =
+        config.max_context.map_or(metadata.max_seq_len, |most| metadata.max_seq_len.min(most.into()));
     let encode = move |text: &str, begin: BeginToken| {
         let encoding = tokenizer.encode_fast(text, begin == BeginToken::Added);
         encoding.map(|encoding| encoding.get_ids().to_vec()).map_err(|error| error.to_string())
@@ -297,5 +317,6 @@ fn load_error(model: &str, reason: &str) -> EngineError {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "it panicked".to_owned())
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "it panicked".to_owned())
 }

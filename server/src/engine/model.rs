@@ -14,7 +14,8 @@ use super::{
 };
 use crate::telemetry::names;
 use amend_proto::{
-    ChatEvent, ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelId, ModelInfo, Prompt, Provenance,
+    ChatEvent, ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelId, ModelInfo, Prompt,
+    Provenance,
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -24,15 +25,15 @@ use std::{
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// How long a request waits for an engine that is being started again before it is told to come back.
 const RECOVERY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A loaded model, answering.
 ///
-/// Cloning gives another handle to the same engine. It answers whatever it is sent at once and in its own order: put
-/// [`admission`](crate::admission) in front.
+/// Cloning gives another handle to the same engine. On a GPU it answers whatever it is sent at once; on CPU one request
+/// at a time, the others in order of arrival. Put [`admission`](crate::admission) in front, which bounds who waits.
 #[derive(Clone)]
 pub struct MistralEngine {
     shared: Arc<Shared>,
@@ -46,6 +47,10 @@ struct Shared {
     running: ArcSwapOption<Running>,
     recovering: Mutex<()>,
     inside: Arc<AtomicUsize>,
+    /// One permit, on CPU: there mistralrs 0.8.1 mixes up sequences that step together. Its attention keeps the partial
+    /// results of a batch in a buffer that has room for one sequence (`flash_attn_cpu_single_q`), so all that are of
+    /// equal length go on as the last of them: wrong answers, and one user's text in another's.
+    turns: Option<Arc<Semaphore>>,
 }
 
 impl MistralEngine {
@@ -57,11 +62,11 @@ impl MistralEngine {
         }
         let Loaded { pipeline, scheduler, assets } = load(config.clone(), decisions.clone()).await?;
         let info = describe(&config, &decisions, assets.context_length).await?;
-        let running = Stopped::new(pipeline, scheduler).start().await.map_err(|error| EngineError::Unusable {
-            model: config.source.to_string(),
-            reason: error.to_string(),
+        let running = Stopped::new(pipeline, scheduler).start().await.map_err(|error| {
+            EngineError::Unusable { model: config.source.to_string(), reason: error.to_string() }
         })?;
         let shared = Shared {
+            turns: decisions.device.is_cpu().then(|| Arc::new(Semaphore::new(1))),
             config,
             decisions,
             info,
@@ -90,7 +95,6 @@ impl MistralEngine {
     pub(crate) fn bare(&self) -> Option<Arc<mistralrs::MistralRs>> {
         self.shared.running.load_full().and_then(|running| running.engine())
     }
-
 }
 
 #[cfg(test)]
@@ -111,7 +115,7 @@ impl MistralEngine {
 
     /// The same engine with another tokenizer.
     pub(super) fn clone_with_encode(&self, encode: Box<super::prompt::Encode>) -> Self {
-        let Shared { config, decisions, info, assets, running, inside, recovering: _ } = &*self.shared;
+        let Shared { config, decisions, info, assets, running, inside, turns, recovering: _ } = &*self.shared;
         let assets = Arc::new(Assets { encode, ..assets.clone_without_encode() });
         let shared = Shared {
             config: config.clone(),
@@ -121,13 +125,18 @@ impl MistralEngine {
             running: ArcSwapOption::new(running.load_full()),
             recovering: Mutex::new(()),
             inside: Arc::clone(inside),
+            turns: turns.clone(),
         };
         Self { shared: Arc::new(shared) }
     }
 }
 
 /// What the model says of itself. Hashing its files is for a blocking thread.
-async fn describe(config: &EngineConfig, decisions: &Decisions, context_length: usize) -> Result<ModelInfo, EngineError> {
+async fn describe(
+    config: &EngineConfig,
+    decisions: &Decisions,
+    context_length: usize,
+) -> Result<ModelInfo, EngineError> {
     let dtype = format!("{:?}", decisions.dtype).to_lowercase();
     let id = match &config.model_id {
         Some(id) => id.clone(),
@@ -140,7 +149,9 @@ async fn describe(config: &EngineConfig, decisions: &Decisions, context_length: 
     let device = format!("{:?}", decisions.device.location()).to_lowercase();
     let description = format!("{}, {format}, on {device}", config.source.name());
     let hashed = config.clone();
-    let revision = tokio::task::spawn_blocking(move || revision(&hashed, &dtype)).await.map_err(|_| EngineError::Thread)??;
+    let revision = tokio::task::spawn_blocking(move || revision(&hashed, &dtype))
+        .await
+        .map_err(|_| EngineError::Thread)??;
     Ok(ModelInfo { id, revision, context_length, description })
 }
 
@@ -185,9 +196,9 @@ impl Shared {
         let answer = Answer::new(vocabulary.clone(), shape);
         let plan = Plan::new(&request.sampling, &self.assets.defaults, request.logprobs, rand::random());
         let (report, drawn) = mpsc::unbounded_channel();
-        let processor = Processor::new(plan, tokens.len(), vocabulary.clone())
+        let processor = Processor::builder(plan, tokens.len(), vocabulary.clone())
             .grammar(grammar)
-            .report_to(report, Inside::enter(&self.inside));
+            .report_to(report, Inside::enter(&self.inside, self.turn().await?));
         let job = Job { tokens, max_tokens, processors: vec![Arc::new(processor)] };
         let (running, responses) = self.submit(job).await?;
         let started = ChatEvent::Started(Provenance {
@@ -198,6 +209,14 @@ impl Shared {
         Ok(Live::new(running, responses, drawn, answer).stream(started))
     }
 
+    /// The right to be in the engine, where only one may be.
+    async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, ModelError> {
+        match &self.turns {
+            Some(turns) => Arc::clone(turns).acquire_owned().await.map(Some).map_err(ModelError::engine),
+            None => Ok(None),
+        }
+    }
+
     /// Renders and tokenizes: where it stands when that is a matter of microseconds, else on a blocking thread. What
     /// panics in there (chat templates do) fails this request and nothing else.
     async fn prepare(&self, request: ChatRequest) -> Result<(ChatRequest, Prepared), ModelError> {
@@ -205,7 +224,9 @@ impl Shared {
         let quick = is_quick(&request);
         let work = move || {
             let prepared = catch_unwind(AssertUnwindSafe(|| assets.prepare(&request)));
-            prepared.unwrap_or_else(|_| Err(ModelError::engine("preparing the prompt panicked"))).map(|p| (request, p))
+            prepared
+                .unwrap_or_else(|_| Err(ModelError::engine("preparing the prompt panicked")))
+                .map(|p| (request, p))
         };
         if quick {
             return work();
@@ -275,10 +296,13 @@ impl Shared {
     /// Reads the weights again. What is left of the old ones is let go first: there may be no room for both.
     async fn reload(&self) -> Result<Running, EngineError> {
         self.running.store(None);
-        let unusable = |reason: String| EngineError::Unusable { model: self.config.source.to_string(), reason };
+        let unusable =
+            |reason: String| EngineError::Unusable { model: self.config.source.to_string(), reason };
         let now = describe(&self.config, &self.decisions, self.info.context_length).await?;
         if now.revision != self.info.revision {
-            return Err(unusable("its files are not those that were served; restart the daemon to serve them".to_owned()));
+            return Err(unusable(
+                "its files are not those that were served; restart the daemon to serve them".to_owned(),
+            ));
         }
         let loaded = load(self.config.clone(), self.decisions.clone()).await?;
         let running = Stopped::new(loaded.pipeline, loaded.scheduler).start().await;

@@ -14,7 +14,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OwnedSemaphorePermit, mpsc::UnboundedSender};
 
 /// What became of one step of one answer.
 #[derive(Debug)]
@@ -43,19 +43,24 @@ enum DrawError {
     NoToken,
 }
 
-/// Counts one answer as inside the engine, from its submission until the engine lets go of it.
-pub(super) struct Inside(Arc<AtomicUsize>);
+/// Marks one answer as inside the engine, from its submission until the engine lets go of it, which for a cancelled one
+/// is a step later than its stream.
+pub(super) struct Inside {
+    count: Arc<AtomicUsize>,
+    _turn: Option<OwnedSemaphorePermit>,
+}
 
 impl Inside {
-    pub(super) fn enter(count: &Arc<AtomicUsize>) -> Self {
+    /// Counts it, and keeps its turn where sequences take turns.
+    pub(super) fn enter(count: &Arc<AtomicUsize>, turn: Option<OwnedSemaphorePermit>) -> Self {
         count.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(count))
+        Self { count: Arc::clone(count), _turn: turn }
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.count.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -78,7 +83,7 @@ struct State {
 impl Processor {
     /// Draws by `plan` for a prompt of this many tokens and reports every step to `drawn`: there are at most as many as
     /// the request may have tokens, which is what bounds that channel.
-    pub(super) fn new(plan: Plan, prompt_length: usize, vocabulary: Vocabulary) -> ProcessorBuilder {
+    pub(super) fn builder(plan: Plan, prompt_length: usize, vocabulary: Vocabulary) -> ProcessorBuilder {
         ProcessorBuilder { plan, prompt_length, vocabulary, grammar: None }
     }
 

@@ -120,7 +120,8 @@ impl Assets {
         if !shown.is_empty() && !template.reads_tools() {
             return Err(ModelError::unsupported("tools", "this model's chat template does not know tools"));
         }
-        let tools: Vec<Value> = shown.iter().map(|tool| self.guard.neutralise_json(&describe(tool))).collect();
+        let tools: Vec<Value> =
+            shown.iter().map(|tool| self.guard.neutralise_json(&describe(tool))).collect();
         let rendered: Vec<Value> =
             messages.iter().enumerate().map(|(index, _)| self.render_message(messages, index)).collect();
         let text = template.render(&rendered, &tools).map_err(|error| match error {
@@ -161,7 +162,11 @@ impl Assets {
     /// Refuses a text that cannot fit, whatever its tokens, without spending the time to tokenize it.
     fn check_bytes(&self, text: &str) -> Result<(), ModelError> {
         let least = text.len() / self.vocabulary.longest();
-        if least > self.context_length { Err(self.too_long(&format!("more than {least} tokens"))) } else { Ok(()) }
+        if least > self.context_length {
+            Err(self.too_long(&format!("more than {least} tokens")))
+        } else {
+            Ok(())
+        }
     }
 
     fn too_long(&self, prompt: &str) -> ModelError {
@@ -197,7 +202,10 @@ fn check_messages(messages: &[Message]) -> Result<(), ModelError> {
         let at = |field: &str| format!("messages[{index}].{field}");
         match message.role {
             Role::Tool if message.tool_call_id.is_none() => {
-                return Err(ModelError::invalid(at("tool_call_id"), "a tool message must name the call it answers"));
+                return Err(ModelError::invalid(
+                    at("tool_call_id"),
+                    "a tool message must name the call it answers",
+                ));
             }
             Role::System | Role::User | Role::Tool if !message.tool_calls.is_empty() => {
                 return Err(ModelError::invalid(at("tool_calls"), "only an assistant message calls tools"));

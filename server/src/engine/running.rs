@@ -9,8 +9,8 @@
 
 use super::load::SharedPipeline;
 use mistralrs::{
-    Constraint, CustomLogitsProcessor, MistralRs, NormalRequest, Request, RequestMessage, Response, SamplingParams,
-    SchedulerConfig, core::MistralRsBuilder,
+    Constraint, CustomLogitsProcessor, MistralRs, NormalRequest, Request, RequestMessage, Response,
+    SamplingParams, SchedulerConfig, core::MistralRsBuilder,
 };
 use std::{
     sync::{
@@ -161,7 +161,9 @@ impl Drop for Running {
     /// Frees the weights, which can take a while, on a thread that nobody waits for.
     fn drop(&mut self) {
         let parts = self.parts.take();
-        if let Err(error) = std::thread::Builder::new().name("amend-unload".to_owned()).spawn(move || drop(parts)) {
+        if let Err(error) =
+            std::thread::Builder::new().name("amend-unload".to_owned()).spawn(move || drop(parts))
+        {
             tracing::warn!(%error, "no thread to free the weights on; they were freed in place");
         }
     }

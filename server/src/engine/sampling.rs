@@ -41,7 +41,12 @@ pub(super) struct Plan {
 impl Plan {
     /// What the request says; where it says nothing, the model's `generation_config.json`; then OpenAI's defaults.
     /// `fresh` seeds a request that brings no seed.
-    pub(super) fn new(asked: &Sampling, defaults: &ModelGenerationDefaults, logprobs: Logprobs, fresh: u64) -> Self {
+    pub(super) fn new(
+        asked: &Sampling,
+        defaults: &ModelGenerationDefaults,
+        logprobs: Logprobs,
+        fresh: u64,
+    ) -> Self {
         let narrow = |value: Option<f64>| {
             #[allow(clippy::cast_possible_truncation, reason = "a probability or temperature")]
             value.map(|value| value as f32)
@@ -287,7 +292,8 @@ mod tests {
     #[test]
     fn filters_keep_what_they_say() {
         let logits: Vec<f32> = [8.0_f32, 4.0, 2.0, 1.0, 1.0].iter().map(|w| w.ln()).collect();
-        let kept = |plan: &Plan| candidates(&logits, plan).iter().map(|(token, _)| *token).collect::<Vec<_>>();
+        let kept =
+            |plan: &Plan| candidates(&logits, plan).iter().map(|(token, _)| *token).collect::<Vec<_>>();
         assert_eq!(kept(&plan()), [0, 1, 2, 3, 4]);
         assert_eq!(kept(&Plan { top_k: 2, ..plan() }), [0, 1]);
         assert_eq!(kept(&Plan { top_p: 0.5, ..plan() }), [0]);
@@ -300,7 +306,8 @@ mod tests {
     #[test]
     fn the_same_seed_draws_the_same_and_the_frequencies_are_the_probabilities() {
         let logits = [1.0_f32.ln(), 2.0_f32.ln(), 5.0_f32.ln()];
-        let sequence = |seed| (0..64).map(|i| draw(&logits, &Plan { seed, ..plan() }, i).unwrap()).collect::<Vec<_>>();
+        let sequence =
+            |seed| (0..64).map(|i| draw(&logits, &Plan { seed, ..plan() }, i).unwrap()).collect::<Vec<_>>();
         assert_eq!(sequence(3), sequence(3));
         assert_ne!(sequence(3), sequence(4));
         let draws = 20_000;

@@ -57,10 +57,14 @@ pub enum InvalidModel {
     #[error("{0} is a file that is not .gguf; give its folder, if config.json is in it")]
     NotGguf(PathBuf),
     /// It is a folder with neither `config.json` nor exactly one GGUF file.
-    #[error("{0} has no config.json and not exactly one .gguf file; give the folder that holds the model, or the file")]
+    #[error(
+        "{0} has no config.json and not exactly one .gguf file; give the folder that holds the model, or the file"
+    )]
     NotModelFolder(PathBuf),
     /// It is neither there nor a hub id.
-    #[error("{0:?} is neither a folder, nor a .gguf file, nor a hub id; a hub id has the form org/name[@revision][/file.gguf]")]
+    #[error(
+        "{0:?} is neither a folder, nor a .gguf file, nor a hub id; a hub id has the form org/name[@revision][/file.gguf]"
+    )]
     NotHubId(String),
 }
 
@@ -147,7 +151,9 @@ impl ModelSource {
             Self::Builtin { .. } => return BUILTIN_NAMES[0].to_owned(),
             Self::Folder(path) | Self::Gguf(GgufFile::Local(path)) => stem(path),
             Self::Hub(hub) => hub.repository.clone(),
-            Self::Gguf(GgufFile::Hub { hub, file }) => format!("{}/{}", hub.repository, stem(Path::new(file))),
+            Self::Gguf(GgufFile::Hub { hub, file }) => {
+                format!("{}/{}", hub.repository, stem(Path::new(file)))
+            }
         };
         let allowed = |c: char| if c.is_ascii_alphanumeric() || "-_.:/".contains(c) { c } else { '-' };
         name.chars().map(allowed).take(amend_proto::ids::MAX_ID_BYTES).collect()
@@ -214,7 +220,15 @@ mod tests {
         assert_eq!(parse("./nowhere"), Err(InvalidModel::Missing("./nowhere".into())));
         assert_eq!(parse("/no/where"), Err(InvalidModel::Missing("/no/where".into())));
         for text in ["word", "org/na me", "/", "org/", "org/name@", "org/name/file.bin"] {
-            assert!(matches!(parse(text), Err(InvalidModel::NotHubId(_) | InvalidModel::Missing(_) | InvalidModel::NotModelFolder(_))), "{text}");
+            assert!(
+                matches!(
+                    parse(text),
+                    Err(InvalidModel::NotHubId(_)
+                        | InvalidModel::Missing(_)
+                        | InvalidModel::NotModelFolder(_))
+                ),
+                "{text}"
+            );
         }
     }
 

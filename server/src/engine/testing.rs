@@ -65,7 +65,8 @@ impl TinyModel {
         write("tokenizer_config.json", &tokenizer_config);
         write("tokenizer.json", &tokenizer());
         let weights = weights(self.seed).expect("tensors of fixed shapes");
-        candle_core::safetensors::save(&weights, folder.join("model.safetensors")).expect("weights can be written");
+        candle_core::safetensors::save(&weights, folder.join("model.safetensors"))
+            .expect("weights can be written");
     }
 }
 
@@ -90,7 +91,8 @@ fn tokenizer() -> serde_json::Value {
                    "normalized": false, "special": true})
         })
         .collect();
-    let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+    let byte_level =
+        json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
     json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
         "pre_tokenizer": byte_level, "post_processor": null, "decoder": byte_level,

@@ -73,7 +73,10 @@ impl Stops {
             return Passed::Text(piece.to_owned());
         }
         self.held.push_str(piece);
-        let found = self.texts.iter().filter_map(|stop| self.held.find(stop.as_str()).map(|at| (at + stop.len(), at)));
+        let found = self
+            .texts
+            .iter()
+            .filter_map(|stop| self.held.find(stop.as_str()).map(|at| (at + stop.len(), at)));
         if let Some((_, start)) = found.min() {
             let mut text = std::mem::take(&mut self.held);
             text.truncate(start);
@@ -95,7 +98,9 @@ pub(super) fn beginning_at_end(text: &str, stop: &str) -> usize {
     let most = text.len().min(stop.len() - 1);
     (1..=most)
         .rev()
-        .find(|&length| stop.is_char_boundary(length) && text.as_bytes().ends_with(&stop.as_bytes()[..length]))
+        .find(|&length| {
+            stop.is_char_boundary(length) && text.as_bytes().ends_with(&stop.as_bytes()[..length])
+        })
         .unwrap_or(0)
 }
 

@@ -31,7 +31,9 @@ impl ToolPlan {
         let invalid = |message: &str| Err(ModelError::invalid("tool_choice", message));
         if request.tools.is_empty() {
             return match &request.tool_choice {
-                ToolChoice::Required | ToolChoice::Function(_) => invalid("tool_choice asks for a call, and tools is empty"),
+                ToolChoice::Required | ToolChoice::Function(_) => {
+                    invalid("tool_choice asks for a call, and tools is empty")
+                }
                 ToolChoice::Auto | ToolChoice::None => Ok(Self::None),
             };
         }
@@ -59,7 +61,8 @@ pub(super) fn describe(tool: &Tool) -> Value {
     if let Some(description) = &tool.description {
         function["description"] = json!(description);
     }
-    function["parameters"] = tool.parameters.clone().unwrap_or_else(|| json!({"type": "object", "properties": {}}));
+    function["parameters"] =
+        tool.parameters.clone().unwrap_or_else(|| json!({"type": "object", "properties": {}}));
     json!({ "type": "function", "function": function })
 }
 
@@ -78,8 +81,11 @@ fn schema(tools: &[Tool]) -> Value {
     match tools {
         [one] => call(one, "#"),
         many => {
-            let calls: Vec<Value> =
-                many.iter().enumerate().map(|(index, tool)| call(tool, &format!("#/anyOf/{index}"))).collect();
+            let calls: Vec<Value> = many
+                .iter()
+                .enumerate()
+                .map(|(index, tool)| call(tool, &format!("#/anyOf/{index}")))
+                .collect();
             json!({ "anyOf": calls })
         }
     }
@@ -187,7 +193,9 @@ fn read_calls(text: &str, names: Option<&[String]>) -> Option<Vec<ToolCall>> {
         rest = rest.strip_prefix("</tool_call>").unwrap_or(rest);
         rest = rest.trim_start_matches([';', ',']).trim_start();
         match value {
-            Value::Array(items) => calls.extend(items.iter().map(|item| read_call(item, names)).collect::<Option<Vec<_>>>()?),
+            Value::Array(items) => {
+                calls.extend(items.iter().map(|item| read_call(item, names)).collect::<Option<Vec<_>>>()?)
+            }
             one => calls.push(read_call(&one, names)?),
         }
     }
@@ -237,9 +245,15 @@ mod tests {
     fn calls_are_read_in_every_form() {
         let weather = vec![("weather".to_owned(), r#"{"city":"Rome"}"#.to_owned())];
         let call = r#"{"name": "weather", "arguments": {"city": "Rome"}}"#;
-        assert_eq!(scan(&["Let me see. <tool", "_call>\n", call, "\n</tool_call>"]), ("Let me see. ".to_owned(), weather.clone()));
+        assert_eq!(
+            scan(&["Let me see. <tool", "_call>\n", call, "\n</tool_call>"]),
+            ("Let me see. ".to_owned(), weather.clone())
+        );
         assert_eq!(scan(&["[TOOL_CALLS]", " [", call, "]"]), (String::new(), weather.clone()));
-        assert_eq!(scan(&["<|python_tag|>", r#"{"name": "weather", "parameters": {"city": "Rome"}}"#]).1, weather);
+        assert_eq!(
+            scan(&["<|python_tag|>", r#"{"name": "weather", "parameters": {"city": "Rome"}}"#]).1,
+            weather
+        );
         assert_eq!(scan(&[" ", call]).1, weather);
         let twice = format!("<tool_call>{call}</tool_call>\n<tool_call>{call}</tool_call>");
         assert_eq!(scan(&[&twice]).1.len(), 2);
@@ -247,7 +261,14 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_a_call_stays_text() {
-        for text in ["<tool_call>{broken", "{\"a\": 1}", "<tool_call>{\"name\": \"rm\"}</tool_call>", "plain <tool", "[1]", ""] {
+        for text in [
+            "<tool_call>{broken",
+            "{\"a\": 1}",
+            "<tool_call>{\"name\": \"rm\"}</tool_call>",
+            "plain <tool",
+            "[1]",
+            "",
+        ] {
             assert_eq!(scan(&[text]), (text.to_owned(), Vec::new()));
         }
     }
@@ -261,15 +282,22 @@ mod tests {
         assert_eq!(ToolPlan::new(&none).unwrap_err().kind(), &expected);
         assert_eq!(ToolPlan::new(&request(ToolChoice::None)).unwrap(), ToolPlan::None);
         let both = ChatRequest { format: ResponseFormat::JsonObject, ..request(ToolChoice::Auto) };
-        assert!(matches!(ToolPlan::new(&both).unwrap_err().kind(), amend_proto::ErrorKind::Unsupported { .. }));
+        assert!(matches!(
+            ToolPlan::new(&both).unwrap_err().kind(),
+            amend_proto::ErrorKind::Unsupported { .. }
+        ));
     }
 
     #[test]
     fn references_follow_the_schema_that_they_count_from() {
-        let ToolPlan::Forced(both) = ToolPlan::new(&request(ToolChoice::Required)).unwrap() else { panic!("forced") };
-        let target = both["anyOf"][1]["properties"]["arguments"]["properties"]["city"]["$ref"].as_str().unwrap();
+        let ToolPlan::Forced(both) = ToolPlan::new(&request(ToolChoice::Required)).unwrap() else {
+            panic!("forced")
+        };
+        let target =
+            both["anyOf"][1]["properties"]["arguments"]["properties"]["city"]["$ref"].as_str().unwrap();
         assert_eq!(both.pointer(&target[1..]).unwrap(), &json!({"type": "string"}));
-        let ToolPlan::Forced(one) = ToolPlan::new(&request(ToolChoice::Function("time".to_owned()))).unwrap() else {
+        let ToolPlan::Forced(one) = ToolPlan::new(&request(ToolChoice::Function("time".to_owned()))).unwrap()
+        else {
             panic!("forced")
         };
         assert_eq!(one["properties"]["name"]["const"], "time");

@@ -101,7 +101,7 @@ mod tests {
     /// ```
     #[test]
     fn frequencies_are_plain_divided_or_blended() {
-        assert_frequencies(RopeScaling::None, [1.0, 0.316_227_77, 0.1, 0.031_622_777]);
+        assert_frequencies(RopeScaling::None, [1.0, 0.316_227_77, 0.1, 0.031_622_78]);
         assert_frequencies(RopeScaling::Linear { factor: 2.0 }, [0.5, 0.158_113_88, 0.05, 0.015_811_388]);
         assert_frequencies(LLAMA3, [1.0, 0.127_323_95, 0.025, 0.007_905_694]);
     }

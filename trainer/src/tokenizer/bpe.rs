@@ -28,8 +28,9 @@ pub const TURN_END: &str = "<|im_end|>";
 /// The special tokens of [`super::CHATML`]; they get the ids 0, 1 and 2.
 pub const CHATML_TOKENS: [&str; 3] = [END_OF_TEXT, TURN_START, TURN_END];
 
-/// Trains a tokenizer of `vocab_size` pieces (fewer when the texts have not as many pairs that occur twice), the special
-/// tokens included, which come first. Any text can be encoded: all 256 bytes are pieces. The result depends on the texts alone.
+/// Trains a tokenizer of `vocab_size` pieces (fewer when the texts have not as many pairs that occur twice), the
+/// special tokens included, which come first. Any text can be encoded: all 256 bytes are pieces. The result depends on
+/// the texts alone.
 ///
 /// # Errors
 /// [`Error::Tokenizer`] when `vocab_size` has no room for the bytes, or the training fails.

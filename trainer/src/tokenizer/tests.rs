@@ -35,7 +35,7 @@ fn training_is_repeatable_and_every_text_survives() {
         let ids = chat.encode(text).expect("encodes");
         assert_eq!(chat.decode(&ids).expect("decodes"), text);
     }
-    assert!(chat.encode("The capital of country").expect("encodes").len() <= 5, "merges are used");
+    assert!(chat.encode("The capital of country").expect("encodes").len() <= 7, "merges are used");
     assert!(matches!(train_bpe(texts(), 258, &CHATML_TOKENS), Err(Error::Tokenizer(_))));
 }
 

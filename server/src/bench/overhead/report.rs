@@ -31,14 +31,12 @@ pub struct Measure {
 pub struct Row {
     /// Clients asking at the same time.
     pub clients: usize,
-    /// Slots of the scheduled way.
-    pub slots: usize,
-    /// mistralrs alone.
+    /// mistralrs alone, as many requests at a time as it has slots.
     pub direct: Measure,
-    /// Through Amend, as many slots as clients.
-    pub open: Measure,
-    /// Through Amend, scheduled for the device.
-    pub scheduled: Measure,
+    /// Through Amend.
+    pub amend: Measure,
+    /// mistralrs alone, all clients at once.
+    pub crowd: Measure,
 }
 
 /// What [`measure`](super::measure) measured.
@@ -48,6 +46,8 @@ pub struct Report {
     pub model: String,
     /// Its format and device.
     pub engine: String,
+    /// Requests in the engine at a time.
+    pub slots: usize,
     /// Most tokens of an answer.
     pub max_tokens: u32,
     /// One for each number of clients.
@@ -100,13 +100,13 @@ impl Row {
     /// Throughput through Amend over throughput of mistralrs alone, the engine doing the same work.
     #[must_use]
     pub fn throughput_ratio(&self) -> f64 {
-        self.open.tokens_per_second / self.direct.tokens_per_second
+        self.amend.tokens_per_second / self.direct.tokens_per_second
     }
 
     /// Seconds that Amend adds to the median time to the first token, the engine doing the same work.
     #[must_use]
     pub fn added_first_token(&self) -> f64 {
-        self.open.first_token.p50 - self.direct.first_token.p50
+        self.amend.first_token.p50 - self.direct.first_token.p50
     }
 }
 
@@ -121,30 +121,31 @@ impl Report {
     /// schedule gives many clients at least the throughput of one.
     #[must_use]
     pub fn holds(&self) -> bool {
-        let alone = self.rows.iter().find(|row| row.clients == 1).map_or(0.0, |row| row.scheduled.tokens_per_second);
+        let alone =
+            self.rows.iter().find(|row| row.clients == 1).map_or(0.0, |row| row.amend.tokens_per_second);
         self.rows.iter().all(|row| {
             row.throughput_ratio() >= THROUGHPUT_BOUND
                 && row.added_first_token() <= FIRST_TOKEN_BOUND
-                && row.scheduled.tokens_per_second >= alone * THROUGHPUT_BOUND
+                && row.amend.tokens_per_second >= alone * THROUGHPUT_BOUND
         })
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}, at most {} tokens an answer", self.model, self.engine, self.max_tokens)?;
+        let Self { model, engine, slots, max_tokens, .. } = self;
+        writeln!(f, "{model}: {engine}, {slots} slot(s), at most {max_tokens} tokens an answer")?;
         writeln!(
             f,
-            "{:>7}  {:<20} {:>10} {:>7}  {:>10} {:>10}  {:>10} {:>10}",
+            "{:>7}  {:<7} {:>10} {:>7}  {:>10} {:>10}  {:>10} {:>10}",
             "clients", "way", "tokens/s", "ratio", "first p50", "first p99", "whole p50", "whole p99"
         )?;
         for row in &self.rows {
-            let scheduled = format!("scheduled, {} slot(s)", row.slots);
-            for (way, measure) in [("direct", &row.direct), ("open", &row.open), (&scheduled, &row.scheduled)] {
+            for (way, measure) in [("direct", &row.direct), ("amend", &row.amend), ("crowd", &row.crowd)] {
                 let ms = |seconds: f64| format!("{:.2} ms", seconds * 1e3);
                 writeln!(
                     f,
-                    "{:>7}  {way:<20} {:>10.1} {:>7.3}  {:>10} {:>10}  {:>10} {:>10}",
+                    "{:>7}  {way:<7} {:>10.1} {:>7.3}  {:>10} {:>10}  {:>10} {:>10}",
                     row.clients,
                     measure.tokens_per_second,
                     measure.tokens_per_second / row.direct.tokens_per_second,

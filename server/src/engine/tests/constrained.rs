@@ -33,7 +33,8 @@ async fn a_schema_is_kept_by_random_weights() {
     for seed in 0..8 {
         let request = constrained(ResponseFormat::JsonSchema(Arc::new(schema())), seed);
         let answer = complete(&served.engine, request).await;
-        let value: Value = serde_json::from_str(&answer.text).unwrap_or_else(|e| panic!("{e}: {:?}", answer.text));
+        let value: Value =
+            serde_json::from_str(&answer.text).unwrap_or_else(|e| panic!("{e}: {:?}", answer.text));
         assert!(["red", "green"].contains(&value["colour"].as_str().unwrap()));
         assert!(value["count"].as_u64().unwrap() < 100 && value["sure"].is_boolean());
         assert_eq!(answer.finish.reason, FinishReason::Stop);
@@ -49,7 +50,8 @@ async fn a_json_object_is_begun_and_never_left() {
         let answer = complete(&served.engine, constrained(ResponseFormat::JsonObject, seed)).await;
         assert!(answer.text.trim_start().starts_with('{'), "{:?}", answer.text);
         match answer.finish.reason {
-            FinishReason::Stop => assert!(serde_json::from_str::<Value>(&answer.text).unwrap().is_object()),
+            // Not a `Value`: random weights write numbers that are JSON and too large for any number type.
+            FinishReason::Stop => drop(serde_json::from_str::<serde::de::IgnoredAny>(&answer.text).unwrap()),
             reason => assert_eq!(reason, FinishReason::Length),
         }
     }
@@ -73,8 +75,11 @@ fn weather() -> Tool {
 async fn a_required_call_is_made() {
     let served = roomy().await;
     for choice in [ToolChoice::Required, ToolChoice::Function("weather".to_owned())] {
-        let request =
-            ChatRequest { tools: vec![weather()], tool_choice: choice, ..constrained(ResponseFormat::Text, 3) };
+        let request = ChatRequest {
+            tools: vec![weather()],
+            tool_choice: choice,
+            ..constrained(ResponseFormat::Text, 3)
+        };
         let answer = complete(&served.engine, request).await;
         assert_eq!((answer.text.as_str(), answer.finish.reason), ("", FinishReason::ToolCalls));
         let [call] = answer.tool_calls.as_slice() else { panic!("one call: {:?}", answer.tool_calls) };
@@ -98,5 +103,8 @@ async fn tools_that_cannot_be_shown_are_refused_and_none_are_left_out() {
     let tokens = |choice| served.engine.tokens(&with(choice)).unwrap().len();
     assert!(tokens(ToolChoice::Auto) > tokens(ToolChoice::None));
     let text = ChatRequest { tools: vec![weather()], ..text_prompt("q", 1) };
-    assert_eq!(*refused(&served.engine, text).await.kind(), ErrorKind::Unsupported { param: "tools".to_owned() });
+    assert_eq!(
+        *refused(&served.engine, text).await.kind(),
+        ErrorKind::Unsupported { param: "tools".to_owned() }
+    );
 }

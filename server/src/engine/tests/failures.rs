@@ -69,9 +69,13 @@ async fn a_panic_while_preparing_fails_that_request_only() {
         Ok(vec![5; text.len()])
     }));
     for text in ["boom".to_owned(), "boom ".repeat(10_000)] {
-        let error = refused(&engine, ChatRequest { sampling: Sampling::greedy(), ..text_prompt(&text, 1) }).await;
+        let error =
+            refused(&engine, ChatRequest { sampling: Sampling::greedy(), ..text_prompt(&text, 1) }).await;
         assert_eq!(*error.kind(), ErrorKind::Engine);
-        assert!(!error.message().contains("boom"), "the client's message tells nothing of the inside: {error}");
+        assert!(
+            !error.message().contains("boom"),
+            "the client's message tells nothing of the inside: {error}"
+        );
     }
     complete(&engine, text_prompt("ok", 1)).await;
 }
@@ -88,7 +92,10 @@ async fn what_cannot_be_loaded_is_named_with_a_remedy() {
         TinyModel::default().write(folder.path());
         std::fs::remove_file(folder.path().join(missing)).unwrap();
         let error = load_error(folder.path()).await;
-        assert!(matches!(&error, EngineError::MissingFile { path, .. } if path.ends_with(missing)), "{error}");
+        assert!(
+            matches!(&error, EngineError::MissingFile { path, .. } if path.ends_with(missing)),
+            "{error}"
+        );
     }
     for (broken, content) in [
         ("model.safetensors", "not tensors"),

@@ -6,10 +6,7 @@ mod constrained;
 mod failures;
 mod prompts;
 
-use super::{
-    DeviceChoice, EngineConfig, MistralEngine, ModelSource,
-    testing::TinyModel,
-};
+use super::{DeviceChoice, EngineConfig, MistralEngine, ModelSource, testing::TinyModel};
 use amend_proto::{ChatModel, ChatRequest, Completion, ErrorKind, Message, ModelError, Prompt, Sampling};
 use std::{future::Future, time::Duration};
 
@@ -35,7 +32,8 @@ fn ask(text: &str) -> ChatRequest {
 }
 
 fn sampled(text: &str, seed: u64) -> ChatRequest {
-    let sampling = Sampling { seed: Some(seed), temperature: Some(1.0), max_tokens: Some(24), ..Sampling::default() };
+    let sampling =
+        Sampling { seed: Some(seed), temperature: Some(1.0), max_tokens: Some(24), ..Sampling::default() };
     ChatRequest { sampling, ..ask(text) }
 }
 

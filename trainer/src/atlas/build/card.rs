@@ -23,7 +23,8 @@ impl Card<'_> {
     /// # Errors
     /// [`Error::Settings`] when the template does not render.
     pub fn render(&self) -> Result<String> {
-        let wrong = |error: minijinja::Error| Error::Settings(format!("the model card's template is wrong: {error}"));
+        let wrong =
+            |error: minijinja::Error| Error::Settings(format!("the model card's template is wrong: {error}"));
         let mut environment = Environment::new();
         environment.set_keep_trailing_newline(true);
         environment.set_trim_blocks(true);

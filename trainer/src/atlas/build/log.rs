@@ -51,7 +51,8 @@ impl TrainingLog {
     }
 
     pub(super) fn step(&mut self, metrics: &StepMetrics) -> Result<()> {
-        let StepMetrics { step, loss, learning_rate, grad_norm, tokens: _, targets: _, tokens_per_second } = *metrics;
+        let StepMetrics { step, loss, learning_rate, grad_norm, tokens: _, targets: _, tokens_per_second } =
+            *metrics;
         self.write(&LogLine::Step { step, loss, learning_rate, grad_norm, tokens_per_second })
     }
 

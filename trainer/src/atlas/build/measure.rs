@@ -37,7 +37,12 @@ impl KindScore {
 ///
 /// # Errors
 /// When a dialogue cannot be tokenised or is longer than the model's context.
-pub fn measure(decoder: &Decoder, tokenizer: &ChatTokenizer, seed: u64, items: usize) -> Result<Vec<KindScore>> {
+pub fn measure(
+    decoder: &Decoder,
+    tokenizer: &ChatTokenizer,
+    seed: u64,
+    items: usize,
+) -> Result<Vec<KindScore>> {
     let atlas = Atlas::built_in();
     let mut scores = Vec::new();
     for kind in Kind::all() {

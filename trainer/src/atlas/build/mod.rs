@@ -13,18 +13,11 @@ pub use card::Card;
 pub use log::LogLine;
 pub use measure::{KindScore, measure};
 
-use super::{
-    Atlas,
-    heldout::corpus,
-    rows::Rows,
-    split::Split,
-};
+use super::{Atlas, heldout::corpus, rows::Rows, split::Split};
 use crate::{
     Error, Result,
     checkpoint::Checkpoints,
-    decoder::{
-        AttentionBias, Decoder, DecoderConfig, Example, Family, Heads, OutputWeights, RopeScaling,
-    },
+    decoder::{AttentionBias, Decoder, DecoderConfig, Example, Family, Heads, OutputWeights, RopeScaling},
     optim::{AdamWConfig, Schedule},
     sft::{BatchSize, Flow, Observer, Outcome, RowSource, Run, SftConfig, StepMetrics, train},
     tokenizer::{CHATML_TOKENS, ChatTokenizer, END_OF_TEXT, Supervision, TURN_END, train_bpe},
@@ -89,7 +82,7 @@ const CONTEXT: usize = 2048;
 
 impl Recipe {
     fn decoder(&self, tokenizer: &ChatTokenizer) -> Result<DecoderConfig> {
-        if self.width == 0 || self.width % HEAD != 0 {
+        if self.width == 0 || !self.width.is_multiple_of(HEAD) {
             return Err(Error::Settings(format!("the width {} is not a multiple of {HEAD}", self.width)));
         }
         let heads = self.width / HEAD;
@@ -189,12 +182,7 @@ pub fn build(folder: &Path, recipe: Recipe, observer: &mut dyn BuildObserver) ->
         checkpoints: Some(Checkpoints::new(folder.join("checkpoints"), KEEP)),
         wall_clock: None,
     };
-    let mut watch = Watch {
-        observer,
-        log: TrainingLog::open(folder)?,
-        recipe,
-        tokenizer: &tokenizer,
-    };
+    let mut watch = Watch { observer, log: TrainingLog::open(folder)?, recipe, tokenizer: &tokenizer };
     if let Outcome::Stopped { step } = train(&decoder, &run, &mut watch)? {
         return Ok(Built::Stopped { step });
     }
@@ -249,10 +237,10 @@ struct Watch<'a> {
 impl Observer for Watch<'_> {
     fn on_step(&mut self, metrics: &StepMetrics, decoder: &Decoder) -> Result<Flow> {
         self.observer.on_step(metrics, self.recipe.steps);
-        if metrics.step % LOG_EVERY == 0 {
+        if metrics.step.is_multiple_of(LOG_EVERY) {
             self.log.step(metrics)?;
         }
-        if metrics.step % MEASURE_EVERY == 0 {
+        if metrics.step.is_multiple_of(MEASURE_EVERY) {
             let seed = self.recipe.seed.wrapping_add(MEASURE_SEED_OFFSET);
             let scores = measure(decoder, self.tokenizer, seed, MEASURE_ITEMS)?;
             self.log.scores(metrics.step, &scores)?;

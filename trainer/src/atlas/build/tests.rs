@@ -58,7 +58,9 @@ fn a_stopped_build_goes_on_to_the_same_model() {
     for score in &scores {
         assert!(card.contains(&format!("| {} |", score.kind)), "{card}");
     }
-    for file in ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "recipe.json"] {
+    for file in
+        ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "recipe.json"]
+    {
         assert!(folder.join(file).is_file(), "{file}");
     }
     let template = std::fs::read_to_string(folder.join("edit_template.jinja")).unwrap();
