@@ -261,3 +261,51 @@ fn any_history_is_the_same_after_a_restart() {
         });
     });
 }
+
+#[tokio::test]
+async fn requests_that_wait_together_are_each_answered_rightly() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    let keyed = |text: &str| AddEdits { edits: vec![NewEdit::new(text)], idempotency_key: Some("k".to_owned()) };
+    let same = futures::future::join_all((0..20).map(|_| editor.add(keyed("Lead is light."))));
+    let named = |text: &str| editor.add(NewEdit::new(text).named(id("a")).into());
+    let claims = futures::future::join_all((0..20).map(|n| named(if n % 2 == 0 { "Iron is soft." } else { "No." })));
+    let (same, claims) = futures::join!(same, claims);
+    let same: Vec<Vec<Edit>> = same.into_iter().map(|added| added.expect("added")).collect();
+    assert!(same.iter().all(|edits| *edits == same[0]), "one key, one edit");
+    let (won, lost): (Vec<_>, Vec<_>) = claims.into_iter().partition(Result::is_ok);
+    assert_eq!((won.len(), lost.len()), (10, 10), "one id, one content");
+    assert!(lost.into_iter().all(|lost| matches!(lost, Err(EditError::Conflict { .. }))));
+    assert_eq!((editor.count(), editor.last_seq()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_log_of_a_newer_version_is_left_alone() {
+    use sqlx::Connection;
+    let folder = folder();
+    open(&folder).await.close().await.unwrap();
+    let file = folder.path().join("data/amend.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("INSERT INTO edit_log (op, edit_id, at, batch) VALUES ('merge', 'a', 0, 1)")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    other.close().await.unwrap();
+    let refused = Editor::open(EditorOptions::new(&file)).await.unwrap_err();
+    assert!(matches!(&refused, EditError::UnknownOperation { seq: 1, op } if op == "merge"), "{refused}");
+}
+
+#[tokio::test]
+async fn thousands_of_edits_about_one_subject_are_told_apart_by_their_relation() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    let fact = |n: usize| NewEdit::new(format!("The mascot{n} of Bragran is a fox."));
+    for first in (0..3_000).step_by(1_000) {
+        let edits = (first..first + 1_000).map(fact).collect();
+        editor.add(AddEdits { edits, idempotency_key: None }).await.unwrap();
+    }
+    let preview = editor.preview(&[Message::user("What is the mascot1234 of Bragran?")]).unwrap();
+    let texts: Vec<&str> = preview.edits.iter().map(|e| e.text.as_str()).collect();
+    assert_eq!(texts, ["The mascot1234 of Bragran is a fox."]);
+}
