@@ -266,10 +266,12 @@ fn any_history_is_the_same_after_a_restart() {
 async fn requests_that_wait_together_are_each_answered_rightly() {
     let folder = folder();
     let editor = open(&folder).await;
-    let keyed = |text: &str| AddEdits { edits: vec![NewEdit::new(text)], idempotency_key: Some("k".to_owned()) };
+    let keyed =
+        |text: &str| AddEdits { edits: vec![NewEdit::new(text)], idempotency_key: Some("k".to_owned()) };
     let same = futures::future::join_all((0..20).map(|_| editor.add(keyed("Lead is light."))));
     let named = |text: &str| editor.add(NewEdit::new(text).named(id("a")).into());
-    let claims = futures::future::join_all((0..20).map(|n| named(if n % 2 == 0 { "Iron is soft." } else { "No." })));
+    let claims =
+        futures::future::join_all((0..20).map(|n| named(if n % 2 == 0 { "Iron is soft." } else { "No." })));
     let (same, claims) = futures::join!(same, claims);
     let same: Vec<Vec<Edit>> = same.into_iter().map(|added| added.expect("added")).collect();
     assert!(same.iter().all(|edits| *edits == same[0]), "one key, one edit");

@@ -1,6 +1,6 @@
 //! The vocabulary of Amend.
 //!
-//! Everything that the other crates say to one another is said in these types: [ids](ids), [chat messages](chat),
+//! Everything that the other crates say to one another is said in these types: [ids], [chat messages](chat),
 //! the [events](event) of an answer being generated, the [`ChatModel`] trait that every layer implements (the engine,
 //! the edited model around it, the queue around that), the [kinds of failure](error) and the [wire types](wire) of
 //! the HTTP API. The crate knows no engine, no HTTP framework and no database.

@@ -2,7 +2,7 @@
 //!
 //! A request takes the pointer once, when it is admitted, and finishes on what it took, whatever becomes live in the
 //! meantime. Before the first revision is live every request is refused with
-//! [`ErrorKind::NotReady`](amend_proto::ErrorKind::NotReady).
+//! [`ErrorKind::NotReady`].
 
 use amend_proto::{
     ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelId, ModelInfo, RevisionId,

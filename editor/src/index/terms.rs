@@ -10,8 +10,10 @@ pub(crate) type TermId = u32;
 const TWO_EDITS_FROM: usize = 10;
 /// Words shorter than this are never matched by similarity: too many other words are one letter away.
 pub(crate) const MIN_SIMILAR_LETTERS: usize = 5;
-/// No word is compared with more terms than this.
-const MAX_COMPARED: usize = 1_024;
+/// For no word are more terms looked at than this.
+const MAX_LOOKED_AT: usize = 16_384;
+/// Longer words are not compared: they are no words.
+const MAX_SIMILAR_LETTERS: usize = 48;
 /// The most similar terms that are returned.
 const MAX_SIMILAR: usize = 4;
 
@@ -27,6 +29,8 @@ struct Term {
 pub(super) struct Terms {
     ids: HashMap<Box<str>, TermId>,
     terms: Vec<Term>,
+    /// By term: its [letter set](letters), kept apart because all of them are looked at far more often than the terms.
+    letters: Vec<u64>,
     free: Vec<TermId>,
     /// Terms by a trigram of their padded spelling, their first letter and their length in letters, ascending.
     grams: HashMap<(u64, char, usize), Vec<TermId>>,
@@ -60,10 +64,12 @@ impl Terms {
         let id = match self.free.pop() {
             Some(id) => {
                 self.terms[id as usize] = term;
+                self.letters[id as usize] = letters(word);
                 id
             }
             None => {
                 self.terms.push(term);
+                self.letters.push(letters(word));
                 TermId::try_from(self.terms.len() - 1).unwrap_or(TermId::MAX)
             }
         };
@@ -109,12 +115,13 @@ impl Terms {
     /// One such change touches at most three trigrams (a swap four), so a similar term shares at least one of any five
     /// (nine) trigrams of the word: only the terms under its rarest ones are compared.
     pub(super) fn similar(&self, word: &str) -> Vec<TermId> {
-        let letters: Vec<char> = word.chars().collect();
-        if letters.len() < MIN_SIMILAR_LETTERS || word.bytes().any(|b| b.is_ascii_digit()) {
+        let (first, length) = shape(word);
+        let fits = (MIN_SIMILAR_LETTERS..=MAX_SIMILAR_LETTERS).contains(&length);
+        if !fits || word.bytes().any(|b| b.is_ascii_digit()) {
             return Vec::new();
         }
-        let changes = if letters.len() >= TWO_EDITS_FROM { 2 } else { 1 };
-        let (first, length) = shape(word);
+        let changes = if length >= TWO_EDITS_FROM { 2 } else { 1 };
+        let wanted = letters(word);
         let lists = |gram: u64| {
             (length - changes..=length + changes)
                 .filter_map(move |length| self.grams.get(&(gram, first, length)))
@@ -122,19 +129,21 @@ impl Terms {
         let mut rarest: Vec<(usize, u64)> =
             grams(word).into_iter().map(|gram| (lists(gram).map(Vec::len).sum(), gram)).collect();
         rarest.sort_unstable();
-        let mut seen: Vec<TermId> = rarest
+        let mut looked_at: Vec<TermId> = rarest
             .iter()
             .take(4 * changes + 1)
             .flat_map(|(_, gram)| lists(*gram))
             .flatten()
             .copied()
-            .take(MAX_COMPARED)
+            .take(MAX_LOOKED_AT)
+            // One change alters the set of letters by two at most.
+            .filter(|id| (self.letters[*id as usize] ^ wanted).count_ones() as usize <= 2 * changes)
             .collect();
-        seen.sort_unstable();
-        seen.dedup();
+        looked_at.sort_unstable();
+        looked_at.dedup();
         let mut near: Vec<(usize, TermId)> = Vec::new();
-        for id in seen {
-            let distance = distance(&letters, &self.terms[id as usize].text, changes);
+        for id in looked_at {
+            let distance = distance(word, &self.terms[id as usize].text);
             if distance <= changes {
                 near.push((distance, id));
             }
@@ -171,30 +180,40 @@ fn shape(word: &str) -> (char, usize) {
     (word.chars().next().unwrap_or_default(), word.chars().count())
 }
 
-/// Edit distance with swaps of neighbours (optimal string alignment); anything above `most` may come out as `most + 1`.
-fn distance(a: &[char], b: &str, most: usize) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    if a.len().abs_diff(b.len()) > most {
-        return most + 1;
+/// Which letters a word has: one bit each, several letters sharing a bit where there are more than 64.
+fn letters(word: &str) -> u64 {
+    word.chars().fold(0, |set, c| set | 1 << (u32::from(c) % 64))
+}
+
+/// Edit distance with swaps of neighbours (optimal string alignment), of words that are not much longer than
+/// [`MAX_SIMILAR_LETTERS`].
+fn distance(a: &str, b: &str) -> usize {
+    const WIDTH: usize = MAX_SIMILAR_LETTERS + 8;
+    let mut letters = ['\0'; WIDTH];
+    let mut columns = 0;
+    for (place, letter) in letters.iter_mut().zip(b.chars()) {
+        *place = letter;
+        columns += 1;
     }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = Vec::with_capacity(b.len() + 1);
-        row.push(i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let mut cost = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                cost = cost.min(before[j - 1] + 1);
+    let mut before = [0; WIDTH + 1];
+    let mut last: [usize; WIDTH + 1] = std::array::from_fn(|column| column);
+    let mut above = '\0';
+    for (row, x) in a.chars().enumerate() {
+        let mut this = [row + 1; WIDTH + 1];
+        for column in 0..columns {
+            let y = letters[column];
+            let mut cost =
+                (last[column] + usize::from(x != y)).min(last[column + 1] + 1).min(this[column] + 1);
+            if row > 0 && column > 0 && x == letters[column - 1] && above == y {
+                cost = cost.min(before[column - 1] + 1);
             }
-            row.push(cost);
+            this[column + 1] = cost;
         }
-        if row.iter().min().is_some_and(|least| *least > most) {
-            return most + 1;
-        }
-        before = std::mem::replace(&mut last, row);
+        before = last;
+        last = this;
+        above = x;
     }
-    last[b.len()]
+    last[columns]
 }
 
 #[cfg(test)]
@@ -202,16 +221,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn apart(a: &str, b: &str) -> usize {
-        distance(&a.chars().collect::<Vec<_>>(), b, 3)
-    }
-
     #[test]
     fn counts_changes() {
-        assert_eq!(apart("bragran", "bragran"), 0);
-        assert_eq!(apart("bragran", "bargran"), 1);
-        assert_eq!(apart("bragran", "bragan"), 1);
-        assert_eq!(apart("kitten", "sitting"), 3);
+        assert_eq!(distance("bragran", "bragran"), 0);
+        assert_eq!(distance("bragran", "bargran"), 1);
+        assert_eq!(distance("bragran", "bragan"), 1);
+        assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]

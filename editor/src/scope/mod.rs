@@ -36,7 +36,7 @@ use relation::{Relation, relation};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// What decides whether an edit is in scope. See the [module](self) for the rule.
+/// What decides whether an edit is in scope. The rule is in the description of this module.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScopePolicy {
     /// The most edits in front of one question. The method's paper takes 3.

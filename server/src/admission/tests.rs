@@ -89,7 +89,10 @@ async fn users_before_jobs_and_each_in_order() {
     assert_eq!(order(&model), ["first", "user 1", "user 2", "job 1", "job 2"]);
 }
 
-#[expect(clippy::async_yields_async, reason = "the future that is still waiting is what the test drops or awaits")]
+#[expect(
+    clippy::async_yields_async,
+    reason = "the future that is still waiting is what the test drops or awaits"
+)]
 #[tokio::test]
 async fn who_goes_away_leaves_the_queue_and_passes_on_a_granted_slot() {
     let model = hold();

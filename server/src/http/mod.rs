@@ -1,9 +1,9 @@
 //! The HTTP API: routes, limits, errors, events.
 //!
-//! [`router`] makes a service of a [`ChatModel`] and an [`Editor`]; [`serve`](server::serve) puts it on a listener.
-//! Nothing here knows which model answers. The path of a completion: [`observe`] gives it an id and a place among
-//! those in flight, [`body`] reads it within bounds, `amend_proto::wire` understands it, [`ask`] asks the model, and
-//! [`chat`] or [`stream`] writes the answer.
+//! [`router`] makes a service of a [`ChatModel`] and an [`Editor`]; [`serve`] puts it on a listener.
+//! Nothing here knows which model answers. The path of a completion: `observe` gives it an id and a place among
+//! those in flight, `body` reads it within bounds, `amend_proto::wire` understands it, `ask` asks the model, and
+//! `chat` or `stream` writes the answer.
 
 mod ask;
 mod body;
