@@ -8,9 +8,8 @@
 //! in order of arrival, so none starves. A background request that has waited longer than
 //! [`AdmissionConfig::background_patience`] is served next, at most one in every such span.
 //!
-//! How many slots there are depends on the device. On CPU it is two: the engine generates for one request at a time
-//! (mistralrs 0.8.1 takes turns there among sequences of different lengths, so that a second one only makes both slower,
-//! and mixes up those of equal length), and the next stands ready, rendered and tokenized.
+//! How many slots there are depends on the device. On CPU it is one: mistralrs 0.8.1 takes turns there among sequences of
+//! different lengths, so that a second one only makes both slower, and mixes up those of equal length.
 
 mod metered;
 mod queue;

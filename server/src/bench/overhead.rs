@@ -3,8 +3,8 @@
 //! Three ways to the same weights are measured, interleaved round by round so that whatever else the machine does hits
 //! all of them alike:
 //!
-//! - **direct**: the application calls mistralrs itself, with as many requests at a time as the engine can work on
-//!   on this device; more clients wait their turn in the application;
+//! - **direct**: the application calls mistralrs itself, with as many requests at a time as the engine has slots on this
+//!   device; more clients wait their turn in the application;
 //! - **amend**: through Amend, admission and edits included. The engine has exactly the same work to do, so that what
 //!   the two differ by is what Amend adds;
 //! - **crowd**: mistralrs itself with all clients at once. On CPU the answers are wrong wherever sequences stepped
@@ -91,9 +91,10 @@ pub async fn measure(
     options: &Options,
 ) -> Result<Report, ModelError> {
     let bare = engine.bare().ok_or_else(|| ModelError::engine("the engine is being started again"))?;
-    let config = AdmissionConfig { capacity: QUEUE, ..AdmissionConfig::new(engine.slots()) };
+    let slots = engine.slots();
+    let config = AdmissionConfig { capacity: QUEUE, ..AdmissionConfig::new(slots) };
     let ways = [
-        Way::Direct(Arc::new(Direct::new(Arc::clone(&bare), engine.at_a_time().get())?)),
+        Way::Direct(Arc::new(Direct::new(Arc::clone(&bare), slots.get())?)),
         Way::Amend(Arc::new(config.build(Arc::clone(stack)))),
         Way::Direct(Arc::new(Direct::new(bare, Semaphore::MAX_PERMITS)?)),
     ];

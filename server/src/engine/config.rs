@@ -125,8 +125,10 @@ pub struct EngineConfig {
     pub device: DeviceChoice,
     /// Most tokens of prompt and answer together; never more than the model was made for. `None` is all of them.
     pub max_context: Option<NonZeroUsize>,
-    /// Requests that admission lets through to the engine at a time; `None` is what is best for the device: 64 on a
-    /// GPU, 2 on CPU, where one generates and the other stands ready ([`MistralEngine::at_a_time`]).
+    /// Most sequences inside the engine at a time; `None` is what is best for the device: 1 on CPU, where more is
+    /// refused, 64 on a GPU.
+    ///
+    /// Admission should hand out as many slots: see [`slots`](Self::slots).
     pub slots: Option<NonZeroUsize>,
 }
 
@@ -145,8 +147,8 @@ impl EngineConfig {
         }
     }
 
-    /// How many requests [`admission`](crate::admission) should let through at a time: what was asked for, or what is
-    /// best for the device.
+    /// How many requests the engine should work on at a time: what was asked for, or what was measured best for the
+    /// device. The slots for [`admission`](crate::admission).
     ///
     /// # Errors
     /// When the device cannot be opened.
@@ -168,12 +170,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_what_was_asked_for_or_best_for_the_device() {
+    fn a_second_slot_on_cpu_is_refused() {
         let source = ModelSource::Folder("/models/tiny".into());
         let config = EngineConfig { device: DeviceChoice::Cpu, ..EngineConfig::new(source) };
-        assert_eq!(config.slots().unwrap().get(), 2);
-        let chosen = EngineConfig { slots: NonZeroUsize::new(5), ..config };
-        assert_eq!(chosen.slots().unwrap().get(), 5);
+        assert_eq!(config.slots().unwrap(), NonZeroUsize::MIN);
+        let two = EngineConfig { slots: NonZeroUsize::new(2), ..config };
+        assert!(two.slots().unwrap_err().to_string().contains("CPU"));
     }
 
     #[test]

@@ -45,9 +45,9 @@ pub(super) struct Decisions {
 /// In-engine sequences on a GPU, where sequences of any length step together.
 const GPU_SLOTS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
-/// Requests admitted at a time on CPU: one that generates, and the next, rendered and tokenized, so that the engine is
-/// never idle between them.
-const CPU_SLOTS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+/// In-engine sequences on CPU. mistralrs 0.8.1 steps only sequences of equal length together there, and those it mixes
+/// up; see [`MistralEngine`](super::MistralEngine).
+const CPU_SLOTS: NonZeroUsize = NonZeroUsize::MIN;
 
 /// mistralrs's own bound on sequences, at its default: how many there are is for admission to say, and `amend bench`
 /// compares with mistralrs as it comes.
@@ -68,6 +68,13 @@ impl Decisions {
             });
         }
         let on_cpu = device.is_cpu();
+        if on_cpu && config.slots.is_some_and(|slots| slots > CPU_SLOTS) {
+            return Err(EngineError::Option {
+                option: "number of slots on CPU",
+                value: config.slots.map_or_else(String::new, |slots| slots.to_string()),
+                accepted: "1 (mistralrs 0.8 mixes up sequences that step together there)".to_owned(),
+            });
+        }
         let dtype = match config.dtype {
             Dtype::Auto if on_cpu && weight_bytes(&config.source).is_some_and(|b| b <= SMALL_MODEL_BYTES) => {
                 Dtype::F32

@@ -78,16 +78,11 @@ impl MistralEngine {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// How many requests [`admission`](crate::admission) should let through at a time.
+    /// How many requests the engine should work on at a time on its device: the slots for
+    /// [`admission`](crate::admission).
     #[must_use]
     pub fn slots(&self) -> NonZeroUsize {
         self.shared.decisions.slots
-    }
-
-    /// How many requests the engine generates for at a time: one on CPU, whatever is let through to it.
-    #[must_use]
-    pub fn at_a_time(&self) -> NonZeroUsize {
-        if self.shared.turns.is_some() { NonZeroUsize::MIN } else { self.shared.decisions.slots }
     }
 
     /// How many answers the engine holds at this moment, cancelled ones that it has not let go of yet included.

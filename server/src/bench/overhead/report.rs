@@ -31,7 +31,7 @@ pub struct Measure {
 pub struct Row {
     /// Clients asking at the same time.
     pub clients: usize,
-    /// mistralrs alone, as many requests at a time as it can work on.
+    /// mistralrs alone, as many requests at a time as it has slots.
     pub direct: Measure,
     /// Through Amend.
     pub amend: Measure,
@@ -46,8 +46,8 @@ pub struct Report {
     pub model: String,
     /// Its format and device.
     pub engine: String,
-    /// Requests that the engine works on at a time.
-    pub at_a_time: usize,
+    /// Requests in the engine at a time.
+    pub slots: usize,
     /// Most tokens of an answer.
     pub max_tokens: u32,
     /// One for each number of clients.
@@ -133,8 +133,8 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { model, engine, at_a_time, max_tokens, .. } = self;
-        writeln!(f, "{model}: {engine}, {at_a_time} at a time, at most {max_tokens} tokens an answer")?;
+        let Self { model, engine, slots, max_tokens, .. } = self;
+        writeln!(f, "{model}: {engine}, {slots} slot(s), at most {max_tokens} tokens an answer")?;
         writeln!(
             f,
             "{:>7}  {:<7} {:>10} {:>7}  {:>10} {:>10}  {:>10} {:>10}",
