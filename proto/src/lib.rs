@@ -5,8 +5,8 @@
 //! the edited model around it, the queue around that), the [kinds of failure](error) and the [wire types](wire) of
 //! the HTTP API. The crate knows no engine, no HTTP framework and no database.
 //!
-//! With the feature `testing` it also holds a [scripted model](testing::ScriptedModel) and the
-//! [conformance suite](testing::conformance) that every [`ChatModel`] must pass.
+//! With the feature `testing` it also holds `testing`: a scripted model and the conformance suite that every
+//! [`ChatModel`] must pass.
 
 pub mod chat;
 pub mod error;
