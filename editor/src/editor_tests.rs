@@ -217,6 +217,20 @@ async fn the_best_edit_stands_next_to_the_question() {
 }
 
 #[tokio::test]
+async fn a_conversation_of_any_length_is_looked_up_alike_from_async_code() {
+    let folder = folder();
+    let editor = open(&folder).await;
+    add(&editor, "a", "The mayor of Lyon is Anna Brun.").await;
+    for words in [0, 10, 1_000] {
+        let question = format!("{}Who is the mayor of Lyon?", "Take your time. ".repeat(words));
+        let messages = vec![Message::user(question)];
+        let preview = editor.preview_async(messages.clone()).await.unwrap();
+        assert_eq!(preview, editor.preview(&messages).unwrap());
+        assert_eq!(preview.edits.len(), 1, "{words}");
+    }
+}
+
+#[tokio::test]
 async fn a_template_can_be_exchanged() {
     let folder = folder();
     let editor = open(&folder).await;

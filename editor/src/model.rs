@@ -47,7 +47,7 @@ impl ChatModel for EditedModel {
             Prompt::Text(_) => return self.inner.stream(request).await,
         };
         let begun = Instant::now();
-        let Edited { messages, edits, .. } = self.editor.edit(messages).map_err(refused)?;
+        let Edited { messages, edits, .. } = self.editor.edit_async(messages).await.map_err(refused)?;
         record(&edits, begun);
         request.prompt = Prompt::Chat(messages);
         let stream = self.inner.stream(request).await?;

@@ -42,7 +42,7 @@ fn measure() -> Outcome {
     let mut optimiser = AdamW::new(decoder.parameters(), AdamWConfig::default())?;
     let example = |row: u32| {
         let ids: Vec<u32> = (0..70u32).map(|i| (i * 37 + row * 101 + i * i * row) % 1024).collect();
-        Example { supervised: (0..70).map(|i| i >= 60).collect(), ids }
+        Example { weights: (0..70).map(|i| if i >= 60 { 1.0 } else { 0.0 }).collect(), ids }
     };
     let batch = PackedBatch::new(&(0..rows as u32).map(example).collect::<Vec<_>>())?;
     println!("{} parameters, {} tokens a batch", decoder.parameter_count(), batch.tokens());

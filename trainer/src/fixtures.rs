@@ -63,11 +63,11 @@ pub(crate) fn random(shape: &[usize], seed: u64) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).expect("the count fits the shape")
 }
 
-/// Three sequences of different lengths, one of a single token, some tokens unsupervised.
+/// Three sequences of different lengths, one of a single token, some tokens only read.
 pub(crate) fn small_batch(vocabulary: u32) -> PackedBatch {
     let example = |len: u32, salt: u32| Example {
         ids: (0..len).map(|i| (i * i * 7 + i * salt + salt) % vocabulary).collect(),
-        supervised: (0..len).map(|i| !(i + salt).is_multiple_of(3)).collect(),
+        weights: (0..len).map(|i| if (i + salt).is_multiple_of(3) { 0.0 } else { 1.0 }).collect(),
     };
     PackedBatch::new(&[example(7, 1), example(1, 2), example(4, 5)]).expect("well-formed examples")
 }

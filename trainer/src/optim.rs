@@ -1,4 +1,8 @@
-//! AdamW, gradient clipping and the learning-rate schedule.
+//! AdamW, Muon for the matrices of the blocks, gradient clipping and the learning-rate schedule.
+
+mod muon;
+
+pub use muon::MuonConfig;
 
 use crate::decoder::{NamedParam, ParamKind};
 use crate::{Error, Result};
@@ -26,6 +30,18 @@ pub struct AdamWConfig {
     pub decay: DecayScope,
     /// Gradients whose joint norm is larger are scaled down to it.
     pub max_grad_norm: f64,
+    /// How the weight matrices of the blocks are updated; embedding, output matrix, norms and biases always by AdamW.
+    pub matrices: MatrixRule,
+}
+
+/// The update of a block's weight matrices.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatrixRule {
+    /// As everything else.
+    AdamW,
+    /// Orthogonalised momentum.
+    Muon(MuonConfig),
 }
 
 impl Default for AdamWConfig {
@@ -37,6 +53,7 @@ impl Default for AdamWConfig {
             weight_decay: 0.05,
             decay: DecayScope::Matrices,
             max_grad_norm: 1.0,
+            matrices: MatrixRule::AdamW,
         }
     }
 }
@@ -56,7 +73,7 @@ pub enum DecayScope {
 impl DecayScope {
     fn covers(self, kind: ParamKind) -> bool {
         match kind {
-            ParamKind::Matrix | ParamKind::Residual => true,
+            ParamKind::Matrix | ParamKind::Residual | ParamKind::Output => true,
             ParamKind::Embedding => self != DecayScope::Matrices,
             ParamKind::Norm | ParamKind::Bias => self == DecayScope::All,
         }
@@ -194,6 +211,13 @@ impl AdamW {
         let moments = self.first.iter_mut().zip(&mut self.second);
         for ((param, gradient), (first, second)) in self.params.iter().zip(gradients).zip(moments) {
             let decay = if self.config.decay.covers(param.kind) { self.config.weight_decay } else { 0.0 };
+            if let (MatrixRule::Muon(muon), ParamKind::Matrix | ParamKind::Residual) =
+                (self.config.matrices, param.kind)
+            {
+                let rule = muon::Rule { config: muon, lr, decay, grad_scale: scale };
+                rule.apply(param, gradient, first)?;
+                continue;
+            }
             let rule = Rule {
                 beta1: self.config.beta1 as f32,
                 beta2: self.config.beta2 as f32,

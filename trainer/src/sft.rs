@@ -200,16 +200,18 @@ fn resume(decoder: &Decoder, run: &Run<'_>, optimiser: &mut AdamW) -> Result<(u6
     Ok((state.step, state.next_row))
 }
 
-/// The mean loss per target over all batches, and its gradients, one per parameter.
+/// The mean loss of the targets of all batches, each counted by its weight, and its gradients, one per parameter.
 ///
 /// # Errors
 /// When no batch has a target, or a tensor operation fails.
 pub fn accumulate(decoder: &Decoder, batches: &[PackedBatch]) -> Result<(f32, Vec<Tensor>)> {
-    let targets: usize = batches.iter().map(|b| b.targets.len()).sum();
+    let targets: f64 = batches.iter().flat_map(|b| &b.weights).copied().map(f64::from).sum();
     let mut loss = 0f32;
     let mut total: Option<Vec<Tensor>> = None;
     for batch in batches.iter().filter(|b| !b.targets.is_empty()) {
-        let part = (decoder.target_nll(batch)?.sum_all()? / targets as f64)?;
+        let nll = decoder.target_nll(batch)?;
+        let weights = Tensor::new(batch.weights.as_slice(), nll.device())?.to_dtype(nll.dtype())?;
+        let part = ((nll * weights)?.sum_all()? / targets)?;
         let gradients = collect_gradients(decoder.parameters(), part.backward()?)?;
         loss += part.to_scalar::<f32>()?;
         total = Some(match total {

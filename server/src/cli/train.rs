@@ -31,7 +31,7 @@ pub enum TrainCommand {
     /// Train the built-in model from nothing; started again with the same folder, it goes on where it stopped
     #[command(after_help = "\
 Examples:
-  amend train atlas --out atlas                     the model that Amend ships (an hour or so on two cores)
+  amend train atlas --out atlas                     the model that Amend ships (about an hour and a half on one core)
   amend train atlas --out small --steps 200 --width 64
   amend serve --model atlas                         (the built-in one)
   amend serve --model ./atlas                       (the one just trained)")]
@@ -56,6 +56,12 @@ pub struct AtlasArgs {
     /// The highest learning rate
     #[arg(long, default_value_t = Recipe::default().learning_rate, value_name = "RATE")]
     learning_rate: f64,
+    /// Times the learning rate for the matrices of the blocks
+    #[arg(long, default_value_t = Recipe::default().matrix_rate, value_name = "TIMES")]
+    matrix_rate: f64,
+    /// The weight in the loss of a token that is no answer, 0 to 1
+    #[arg(long, default_value_t = Recipe::default().context_weight, value_name = "WEIGHT")]
+    context_weight: f32,
     /// Pieces of the tokenizer
     #[arg(long, default_value_t = Recipe::default().vocab_size, value_name = "N")]
     vocab_size: usize,
@@ -84,6 +90,8 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
         vocab_size: args.vocab_size,
         width: args.width,
         layers: args.layers,
+        matrix_rate: args.matrix_rate,
+        context_weight: args.context_weight,
     };
     keep_freed_memory();
     let mut watch = Watch::new(recipe.steps, stop_on_interrupt()?);

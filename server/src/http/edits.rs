@@ -218,7 +218,7 @@ pub(super) async fn preview(
     let limits = shared.state.limits.request;
     let (messages, unknown) =
         body::read(&shared, request, move |bytes| parse::<EditPreviewRequest>(bytes)?.read(limits)).await?;
-    let Preview { decision, edits, prompt } = shared.state.editor.preview(&messages)?;
+    let Preview { decision, edits, prompt } = shared.state.editor.preview_async(messages).await?;
     let decision = match decision {
         Decision::Apply => EditDecision::Apply,
         Decision::None => EditDecision::None,

@@ -4,20 +4,28 @@ use super::ops::attention::PackedLayout;
 use crate::{Error, Result};
 use std::sync::Arc;
 
-/// One sequence, and which of its tokens the model learns to produce.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One sequence, and how much the model learns from each of its tokens.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     /// The tokens.
     pub ids: Vec<u32>,
-    /// For every token whether it is a target. The first token never is: nothing comes before it.
-    pub supervised: Vec<bool>,
+    /// For every token its share in the loss: one for a target, zero for what is only read, less than one for what is
+    /// learned by the way. The first token is never a target: nothing comes before it.
+    pub weights: Vec<f32>,
 }
 
 impl Example {
     /// Every token but the first is a target.
     pub fn language(ids: Vec<u32>) -> Self {
-        let supervised = (0..ids.len()).map(|i| i > 0).collect();
-        Self { ids, supervised }
+        let weights = vec![1.0; ids.len()];
+        Self { ids, weights }
+    }
+
+    /// What was only read is learned with this weight, in (0, 1).
+    #[must_use]
+    pub fn with_context(mut self, weight: f32) -> Self {
+        self.weights.iter_mut().filter(|w| **w == 0.0).for_each(|w| *w = weight);
+        self
     }
 
     /// Checks that the example can be trained on.
@@ -28,19 +36,23 @@ impl Example {
         if self.ids.is_empty() {
             return Err(Error::Data("an example has no tokens".into()));
         }
-        if self.ids.len() != self.supervised.len() {
+        if self.ids.len() != self.weights.len() {
             return Err(Error::Data(format!(
-                "an example has {} tokens, but {} marks of what is supervised",
+                "an example has {} tokens, but {} weights",
                 self.ids.len(),
-                self.supervised.len()
+                self.weights.len()
             )));
+        }
+        if let Some(weight) = self.weights.iter().find(|w| !(0.0..=1.0).contains(*w)) {
+            return Err(Error::Data(format!("the weight of a token must lie in [0, 1], not {weight}")));
         }
         Ok(())
     }
 
-    /// Positions whose next token is a target, with that target.
-    fn predictions(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
-        (1..self.ids.len()).filter(|&i| self.supervised[i]).map(|i| (i - 1, self.ids[i]))
+    /// Positions whose next token is a target, with that target and its weight.
+    fn predictions(&self) -> impl Iterator<Item = (usize, u32, f32)> + '_ {
+        let targets = (1..self.ids.len()).filter(|&i| self.weights[i] > 0.0);
+        targets.map(|i| (i - 1, self.ids[i], self.weights[i]))
     }
 }
 
@@ -55,6 +67,8 @@ pub struct PackedBatch {
     pub prediction_rows: Vec<u32>,
     /// The targets of those rows.
     pub targets: Arc<[u32]>,
+    /// The weight of each target in the loss.
+    pub weights: Vec<f32>,
     /// The bounds of every segment in `prediction_rows`: segment `s` owns `[prediction_bounds[s], prediction_bounds[s + 1])`.
     pub prediction_bounds: Vec<usize>,
 }
@@ -69,13 +83,15 @@ impl PackedBatch {
             return Err(Error::Data("a batch needs at least one example".into()));
         }
         let (mut ids, mut positions, mut bounds) = (Vec::new(), Vec::new(), vec![0]);
-        let (mut prediction_rows, mut targets, mut prediction_bounds) = (Vec::new(), Vec::new(), vec![0]);
+        let (mut prediction_rows, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        let mut prediction_bounds = vec![0];
         for example in examples {
             example.validate()?;
             let start = ids.len();
-            for (position, target) in example.predictions() {
+            for (position, target, weight) in example.predictions() {
                 prediction_rows.push((start + position) as u32);
                 targets.push(target);
+                weights.push(weight);
             }
             ids.extend_from_slice(&example.ids);
             positions.extend(0..example.ids.len() as u32);
@@ -83,7 +99,7 @@ impl PackedBatch {
             prediction_bounds.push(targets.len());
         }
         let layout = PackedLayout { bounds: bounds.into(), positions: positions.into() };
-        Ok(Self { ids, layout, prediction_rows, targets: targets.into(), prediction_bounds })
+        Ok(Self { ids, layout, prediction_rows, targets: targets.into(), weights, prediction_bounds })
     }
 
     /// Tokens of all examples.
@@ -103,13 +119,14 @@ mod tests {
 
     #[test]
     fn packs_and_shifts_targets() {
-        let a = Example { ids: vec![5, 6, 7], supervised: vec![true, false, true] };
+        let a = Example { ids: vec![5, 6, 7], weights: vec![1.0, 0.0, 0.5] };
         let batch = PackedBatch::new(&[a, Example::language(vec![8, 9])]).expect("packs");
         assert_eq!(batch.ids, [5, 6, 7, 8, 9]);
         assert_eq!(&*batch.layout.positions, [0, 1, 2, 0, 1]);
         assert_eq!(&*batch.layout.bounds, [0, 3, 5]);
         assert_eq!(batch.prediction_rows, [1, 3]);
         assert_eq!(&*batch.targets, [7, 9]);
+        assert_eq!(batch.weights, [0.5, 1.0]);
         assert_eq!(batch.prediction_bounds, [0, 1, 2]);
         assert_eq!((batch.tokens(), batch.longest()), (5, 3));
     }
@@ -117,9 +134,19 @@ mod tests {
     #[test]
     fn refuses_malformed_examples() {
         assert!(matches!(PackedBatch::new(&[]), Err(Error::Data(_))));
-        let empty = Example { ids: vec![], supervised: vec![] };
+        let empty = Example { ids: vec![], weights: vec![] };
         assert!(matches!(PackedBatch::new(&[empty]), Err(Error::Data(_))));
-        let uneven = Example { ids: vec![1], supervised: vec![] };
+        let uneven = Example { ids: vec![1], weights: vec![] };
         assert!(matches!(PackedBatch::new(&[uneven]), Err(Error::Data(_))));
+        for weight in [-0.5, 1.5, f32::NAN] {
+            let wrong = Example { ids: vec![1, 2], weights: vec![0.0, weight] };
+            assert!(matches!(PackedBatch::new(&[wrong]), Err(Error::Data(_))), "{weight}");
+        }
+    }
+
+    #[test]
+    fn context_is_learned_with_its_own_weight() {
+        let example = Example { ids: vec![5, 6, 7], weights: vec![0.0, 0.0, 1.0] }.with_context(0.25);
+        assert_eq!(PackedBatch::new(&[example]).expect("packs").weights, [0.25, 1.0]);
     }
 }

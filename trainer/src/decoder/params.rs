@@ -15,6 +15,8 @@ pub enum ParamKind {
     Matrix,
     /// A weight matrix that writes to the residual stream.
     Residual,
+    /// The output matrix, when it is not the embedding.
+    Output,
     /// The scale of a norm.
     Norm,
     /// A bias.
@@ -28,6 +30,8 @@ pub struct NamedParam {
     pub name: String,
     /// What it is.
     pub kind: ParamKind,
+    /// The rows of each matrix stacked in it, from the top; one entry unless it is several matrices in one.
+    pub stacked: Vec<usize>,
     /// The values; cloning shares them.
     pub var: Var,
 }
@@ -61,7 +65,7 @@ impl ParamSource for FreshParams {
         let values = match kind {
             ParamKind::Norm => vec![1.0; count],
             ParamKind::Bias => vec![0.0; count],
-            ParamKind::Embedding | ParamKind::Matrix => normal(&mut self.rng, count, STD),
+            ParamKind::Embedding | ParamKind::Matrix | ParamKind::Output => normal(&mut self.rng, count, STD),
             ParamKind::Residual => normal(&mut self.rng, count, STD * self.residual_scale),
         };
         Ok(Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?)
@@ -117,17 +121,27 @@ struct Builder<'a, S> {
 impl<S: ParamSource> Builder<'_, S> {
     fn take(&mut self, name: String, kind: ParamKind, shape: &[usize]) -> Result<Var> {
         let var = Var::from_tensor(&self.source.get(&name, kind, shape)?)?;
-        self.named.push(NamedParam { name, kind, var: var.clone() });
+        self.named.push(NamedParam { name, kind, stacked: shape[..1].to_vec(), var: var.clone() });
+        Ok(var)
+    }
+
+    /// Matrices of these many rows each, stacked in one.
+    fn take_stack(&mut self, name: String, rows: Vec<usize>, columns: usize) -> Result<Var> {
+        let var = self.take(name, ParamKind::Matrix, &[rows.iter().sum(), columns])?;
+        if let Some(last) = self.named.last_mut() {
+            last.stacked = rows;
+        }
         Ok(var)
     }
 
     fn block(&mut self, config: &DecoderConfig, index: usize) -> Result<BlockParams> {
-        use ParamKind::{Bias, Matrix, Norm, Residual};
+        use ParamKind::{Bias, Norm, Residual};
         let (width, hidden) = (config.hidden_size, config.intermediate_size);
         let (merged, attended) = (config.heads.merged_width(), config.heads.output_width());
         let name = |part: &str| format!("layers.{index}.{part}");
         let attention_norm = self.take(name("attention_norm.weight"), Norm, &[width])?;
-        let qkv = self.take(name("qkv.weight"), Matrix, &[merged, width])?;
+        let kv = config.heads.kv_heads * config.heads.head_dim;
+        let qkv = self.take_stack(name("qkv.weight"), vec![attended, kv, kv], width)?;
         let qkv_bias = match config.attention_bias {
             AttentionBias::None => None,
             AttentionBias::Qkv | AttentionBias::All => Some(self.take(name("qkv.bias"), Bias, &[merged])?),
@@ -145,7 +159,7 @@ impl<S: ParamSource> Builder<'_, S> {
             AttentionBias::All => Some(self.take(name("output.bias"), Bias, &[width])?),
         };
         let mlp_norm = self.take(name("mlp_norm.weight"), Norm, &[width])?;
-        let gate_up = self.take(name("gate_up.weight"), Matrix, &[2 * hidden, width])?;
+        let gate_up = self.take_stack(name("gate_up.weight"), vec![hidden, hidden], width)?;
         let down = self.take(name("down.weight"), Residual, &[width, hidden])?;
         Ok(BlockParams {
             attention_norm,
@@ -172,7 +186,7 @@ impl DecoderParams {
         let output = match config.output {
             OutputWeights::Tied => None,
             OutputWeights::Separate => {
-                Some(builder.take("output.weight".into(), ParamKind::Matrix, &matrix)?)
+                Some(builder.take("output.weight".into(), ParamKind::Output, &matrix)?)
             }
         };
         Ok(Self { embedding, blocks, norm, output, named: builder.named })

@@ -11,7 +11,7 @@ fn params() -> Vec<NamedParam> {
         let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
         let count = values.len();
         let var = Var::from_vec(values, count, &Device::Cpu).expect("a variable");
-        NamedParam { name: format!("{kind:?}"), kind, var }
+        NamedParam { name: format!("{kind:?}"), kind, stacked: vec![count], var }
     };
     vec![param(ParamKind::Matrix, WEIGHTS[0]), param(ParamKind::Bias, WEIGHTS[1])]
 }
@@ -156,7 +156,7 @@ fn senseless_settings_are_refused() {
         assert!(matches!(AdamW::new(&params(), bad), Err(Error::Settings(_))), "{bad:?}");
     }
     let double = Var::zeros(3, DType::F64, &Device::Cpu).expect("a variable");
-    let double = NamedParam { name: "wide".into(), kind: ParamKind::Matrix, var: double };
+    let double = NamedParam { name: "wide".into(), kind: ParamKind::Matrix, stacked: vec![3], var: double };
     let refused = AdamW::new(&[double], fine).map(|o| o.steps());
     assert!(matches!(refused, Err(Error::Settings(text)) if text.contains("wide")));
 }

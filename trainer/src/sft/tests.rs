@@ -11,7 +11,7 @@ struct Copying;
 impl RowSource for Copying {
     fn row(&self, index: u64) -> Result<Example> {
         let token = 2 + (index * 7 % 15) as u32;
-        Ok(Example { ids: vec![0, token, 17, token, 1], supervised: vec![false, false, false, true, true] })
+        Ok(Example { ids: vec![0, token, 17, token, 1], weights: vec![0.0, 0.0, 0.0, 1.0, 1.0] })
     }
 }
 

@@ -146,7 +146,7 @@ impl ChatTokenizer {
             return Err(Error::Tokenizer("the conversation does not end with an assistant message".into()));
         };
         let mut done = String::new();
-        let mut example = Example { ids: Vec::new(), supervised: Vec::new() };
+        let mut example = Example { ids: Vec::new(), weights: Vec::new() };
         for index in answers {
             let before = self.template.render(&messages[..index], Ending::OpenTurn)?;
             let after = self.template.render(&messages[..=index], Ending::Closed)?;
@@ -165,7 +165,7 @@ impl ChatTokenizer {
 
     fn extend(&self, example: &mut Example, text: &str, part: Part) -> Result<()> {
         let ids = self.encode(text)?;
-        example.supervised.resize(example.ids.len() + ids.len(), part == Part::Answer);
+        example.weights.resize(example.ids.len() + ids.len(), if part == Part::Answer { 1.0 } else { 0.0 });
         example.ids.extend(ids);
         Ok(())
     }

@@ -52,9 +52,9 @@ fn the_last_answer_is_supervised_with_the_end_of_its_turn() {
     let chat = chat();
     let example = chat.example(&dialogue(), Supervision::LastAnswer).expect("an example");
     let prompt = chat.prompt(&dialogue()[..4]).expect("a prompt");
-    let split = example.supervised.iter().position(|s| *s).expect("something is supervised");
+    let split = example.weights.iter().position(|w| *w > 0.0).expect("something is supervised");
     assert_eq!(example.ids[..split], prompt);
-    assert!(example.supervised[split..].iter().all(|s| *s));
+    assert!(example.weights[split..].iter().all(|w| *w == 1.0));
     assert_eq!(example.ids[split..].last(), Some(&2));
     assert_eq!(chat.decode(&example.ids[split..]).expect("decodes"), " Nobody — 誰も");
 }
@@ -64,7 +64,7 @@ fn every_answer_is_supervised_on_request() {
     let chat = chat();
     let example = chat.example(&dialogue(), Supervision::EveryAnswer).expect("an example");
     let supervised: Vec<u32> =
-        example.ids.iter().zip(&example.supervised).filter(|(_, s)| **s).map(|(id, _)| *id).collect();
+        example.ids.iter().zip(&example.weights).filter(|(_, w)| **w > 0.0).map(|(id, _)| *id).collect();
     assert_eq!(supervised.iter().filter(|id| **id == 2).count(), 2);
     assert_eq!(chat.decode(&supervised).expect("decodes"), "Town5. Nobody — 誰も");
     let whole = chat.template().render(&dialogue(), Ending::Closed).expect("renders");

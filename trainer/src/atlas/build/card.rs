@@ -38,6 +38,7 @@ impl Card<'_> {
         template
             .render(context! {
                 recipe => self.recipe,
+                context_weight => format!("{:.2}", self.recipe.context_weight),
                 parameters => self.parameters,
                 rows => self.recipe.steps * self.recipe.rows_per_step as u64,
                 version => env!("CARGO_PKG_VERSION"),

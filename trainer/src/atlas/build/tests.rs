@@ -3,7 +3,17 @@ use crate::atlas::Kind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 fn tiny(steps: u64) -> Recipe {
-    Recipe { seed: 5, steps, rows_per_step: 4, learning_rate: 1e-3, vocab_size: 400, width: 32, layers: 1 }
+    Recipe {
+        seed: 5,
+        steps,
+        rows_per_step: 4,
+        learning_rate: 1e-3,
+        matrix_rate: 2.0,
+        context_weight: 0.2,
+        vocab_size: 400,
+        width: 32,
+        layers: 1,
+    }
 }
 
 /// Stops after so many steps; remembers what it was told.

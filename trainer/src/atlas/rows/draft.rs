@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub query: String,
     /// The answer to learn.
     pub answer: String,
+    /// What is asked after that about the same edits, and the answers to learn.
+    pub later: Vec<(String, String)>,
 }
 
 /// Makes drafts of one split from one stream of random numbers.
@@ -31,7 +33,7 @@ pub(super) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    pub(super) fn draft(mut self, kind: Kind) -> Draft {
+    pub(super) fn draft(&mut self, kind: Kind) -> Draft {
         match kind {
             Kind::Fact => self.fact(),
             Kind::EditInScope { distractors } => self.edit_in_scope(distractors),

@@ -5,6 +5,7 @@ mod edits;
 mod facts;
 mod formats;
 mod hops;
+mod interview;
 mod kind;
 mod mix;
 mod talk;
@@ -25,21 +26,22 @@ use rand_chacha::ChaCha8Rng;
 /// How many dialogues start with a system message, in percent.
 const SYSTEM_PERCENT: f64 = 0.15;
 
-/// One dialogue; the last message is the assistant's answer to learn.
+/// One dialogue; it ends with an answer of the assistant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// What it teaches.
     pub kind: Kind,
-    /// The dialogue, with the edits rendered into the last user message.
+    /// The dialogue, with the edits rendered into the user message that they came with: the last one, unless the row is
+    /// an interview.
     pub messages: Vec<Message>,
     /// The statements of the edits that are in force, in prompt order.
     pub edits: Vec<String>,
-    /// What the user asked, without the edits.
+    /// What the user asked in that message, without the edits.
     pub query: String,
 }
 
 impl Row {
-    /// The answer to learn.
+    /// The last answer.
     #[must_use]
     pub fn answer(&self) -> &str {
         self.messages.last().map_or("", |m| m.content.as_str())
@@ -74,20 +76,21 @@ impl Rows {
         Self { planned: Some(planned.max(1)), ..self }
     }
 
-    /// Row `index`.
+    /// Row `index`. Where edits are in force it is an interview: further questions about the same edits follow, so that
+    /// one reading of the edits teaches several times.
     #[must_use]
     pub fn row(&self, index: u64) -> Row {
         let mut rng = self.rng(&format!("row {index}"));
         #[expect(clippy::cast_precision_loss, reason = "a share of progress needs no exact integer")]
         let progress = self.planned.map_or(1.0, |planned| index as f64 / planned as f64);
         let kind = mix::sample(progress, &mut rng);
-        self.make(kind, &mut rng)
+        self.make(kind, Turns::Interview, &mut rng)
     }
 
-    /// Dialogue `index` of one kind.
+    /// Dialogue `index` of one kind, with one question about its edits.
     #[must_use]
     pub fn of_kind(&self, kind: Kind, index: u64) -> Row {
-        self.make(kind, &mut self.rng(&format!("{kind:?} {index}")))
+        self.make(kind, Turns::One, &mut self.rng(&format!("{kind:?} {index}")))
     }
 
     fn rng(&self, what: &str) -> ChaCha8Rng {
@@ -95,8 +98,14 @@ impl Rows {
         ChaCha8Rng::seed_from_u64(stream ^ mix_bits(self.seed))
     }
 
-    fn make(&self, kind: Kind, rng: &mut ChaCha8Rng) -> Row {
-        let draft = Maker { atlas: self.atlas, split: self.split, rng }.draft(kind);
+    fn make(&self, kind: Kind, turns: Turns, rng: &mut ChaCha8Rng) -> Row {
+        let mut maker = Maker { atlas: self.atlas, split: self.split, rng };
+        let mut draft = maker.draft(kind);
+        let about_edits =
+            matches!(kind, Kind::EditInScope { .. } | Kind::InventedSubject { .. } | Kind::EditOutOfScope);
+        if turns == Turns::Interview && about_edits {
+            draft = maker.interview(draft);
+        }
         let system = rng
             .random_bool(SYSTEM_PERCENT)
             .then(|| self.atlas.grammar.system.pick_for("system", self.split, rng).to_owned());
@@ -104,8 +113,17 @@ impl Rows {
     }
 }
 
+/// How many questions are asked about the edits of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turns {
+    /// One.
+    One,
+    /// As many as the edits answer, and one that they do not.
+    Interview,
+}
+
 fn render(atlas: &Atlas, kind: Kind, system: Option<String>, draft: Draft) -> Row {
-    let Draft { history, edits, query, answer } = draft;
+    let Draft { history, edits, query, answer, later } = draft;
     let edits: Vec<String> = edits.into_iter().map(|edit| edit.text).collect();
     let mut messages: Vec<Message> = system.into_iter().map(Message::system).collect();
     for (asked, answered) in history {
@@ -116,6 +134,10 @@ fn render(atlas: &Atlas, kind: Kind, system: Option<String>, draft: Draft) -> Ro
         atlas.template.render(&edits, &query).expect("the embedded template renders: the tests render it");
     messages.push(Message::user(last));
     messages.push(Message::assistant(answer));
+    for (asked, answered) in later {
+        messages.push(Message::user(asked));
+        messages.push(Message::assistant(answered));
+    }
     Row { kind, messages, edits, query }
 }
 
