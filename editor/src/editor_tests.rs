@@ -51,6 +51,31 @@ async fn an_edit_lives_from_add_to_remove_and_over_a_restart() {
     assert_eq!(open(&folder).await.get(&edit.id).unwrap().text, "The capital of France is Nice.");
 }
 
+/// The database refuses, as a full disk would make it: the writes fail, nothing of them is seen, and the next ones pass.
+#[tokio::test]
+async fn a_failed_transaction_is_an_error_and_leaves_no_trace() {
+    use sqlx::{Connection, SqliteConnection};
+    let folder = folder();
+    let editor = open(&folder).await;
+    add(&editor, "before", "The capital of France is Lyon.").await;
+    let url = format!("sqlite://{}", folder.path().join("data/amend.db").display());
+    let mut saboteur = SqliteConnection::connect(&url).await.unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON edit_log WHEN new.edit_id = 'b' \
+                  BEGIN SELECT RAISE(ABORT, 'no space'); END";
+    sqlx::query(refuse).execute(&mut saboteur).await.unwrap();
+
+    let edits = ["a", "b"].map(|name| NewEdit::new("The capital of Italy is Milan.").named(id(name)));
+    let failed = editor.add(AddEdits { edits: edits.into(), idempotency_key: None }).await;
+    assert!(matches!(failed, Err(EditError::Storage { .. })), "{failed:?}");
+    assert_eq!((editor.get(&id("a")), editor.count()), (None, 1));
+
+    sqlx::query("DROP TRIGGER refuse").execute(&mut saboteur).await.unwrap();
+    add(&editor, "b", "The capital of Italy is Milan.").await;
+    assert_eq!(applied(&editor, &[Message::user("What is the capital of Italy?")]), ["b"]);
+    editor.close().await.unwrap();
+    assert_eq!(open(&folder).await.count(), 2);
+}
+
 #[tokio::test]
 async fn a_second_process_is_kept_out() {
     let folder = folder();
