@@ -18,6 +18,11 @@ pub enum InvalidId {
     /// The text has a character that an id may not have.
     #[error("an id may hold ASCII letters, digits and any of - _ . : / only, not {0:?}")]
     Character(char),
+    /// A part between slashes is empty, `.` or `..`.
+    #[error(
+        "an id must not have an empty part, `.` or `..` between slashes: a path with it means something else"
+    )]
+    Segment,
 }
 
 fn check(text: &str) -> Result<(), InvalidId> {
@@ -29,6 +34,7 @@ fn check(text: &str) -> Result<(), InvalidId> {
     }
     match text.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:/".contains(*c))) {
         Some(c) => Err(InvalidId::Character(c)),
+        None if text.split('/').any(|part| matches!(part, "" | "." | "..")) => Err(InvalidId::Segment),
         None => Ok(()),
     }
 }
@@ -128,6 +134,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_path_would_resolve_is_no_id() {
+        for text in [".", "..", "a/../b", "./a", "/a", "a/", "a//b"] {
+            assert_eq!(EditId::new(text), Err(InvalidId::Segment), "{text}");
+        }
+        assert!(EditId::new("v1.2/..a").is_ok());
+    }
+
+    #[test]
     fn fresh_ids_ascend() {
         let ids: Vec<_> = (0..100).map(|_| EditId::fresh()).collect();
         assert!(ids.is_sorted());
@@ -136,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_accepted_id_survives_json(text in "[A-Za-z0-9._:/-]{1,128}") {
+        fn an_accepted_id_survives_json(text in "[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,40}(/[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,40}){0,2}") {
             let id = EditId::new(&text).unwrap();
             let json = serde_json::to_string(&id).unwrap();
             prop_assert_eq!(serde_json::from_str::<EditId>(&json).unwrap(), id);

@@ -110,6 +110,8 @@ impl App {
     /// [`AppError`] says what could not be opened.
     pub async fn start(config: AppConfig) -> Result<Self, AppError> {
         let AppConfig { data_dir, mut engine, queue, edit_template, http, serve } = config;
+        // Before anything measures: a gauge that is set earlier is lost.
+        let metrics = MetricsHandle::install()?;
         let mut options = EditorOptions::new(data_dir.join("amend.db"));
         let editor = {
             // The lock on the data folder comes first: a second daemon must touch nothing.
@@ -132,7 +134,7 @@ impl App {
             editor,
             lifecycle: Lifecycle::starting(),
             limits: http,
-            metrics: MetricsHandle::install()?,
+            metrics,
         };
         Ok(Self { engine, serve, registry, state })
     }

@@ -245,6 +245,9 @@ mod schemas {
                 fn name() -> Cow<'static, str> {
                     Cow::Borrowed(stringify!($name))
                 }
+                fn schemas(named: &mut Vec<(String, RefOr<Schema>)>) {
+                    <$item as ToSchema>::schemas(named);
+                }
             }
         };
     }

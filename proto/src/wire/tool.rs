@@ -342,5 +342,9 @@ mod schemas {
         fn name() -> Cow<'static, str> {
             Cow::Borrowed("ToolChoiceParam")
         }
+
+        fn schemas(named: &mut Vec<(String, RefOr<Schema>)>) {
+            NamedToolChoice::schemas(named);
+        }
     }
 }

@@ -1,4 +1,7 @@
 //! The stream of an admitted request: it holds the slot and measures.
+//!
+//! A task of its own reads the engine's stream as fast as it comes, so that a client that reads slowly, or that waits for
+//! another answer first, does not keep the slot.
 
 use super::queue::Slot;
 use crate::telemetry::names;
@@ -8,9 +11,10 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 
-/// An answer, measured. It holds the slot until the answer is whole, has failed, or is dropped.
+/// An answer, measured. It holds the slot until the answer is whole, has failed, or is dropped; whoever reads it later does
+/// not matter.
 pub(super) struct Metered {
     inner: ChatStream,
     slot: Option<Slot>,
@@ -20,8 +24,25 @@ pub(super) struct Metered {
 }
 
 impl Metered {
-    pub(super) fn wrap(inner: ChatStream, slot: Slot, arrived: Instant) -> ChatStream {
-        Self { inner, slot: Some(slot), arrived, last_piece: None }.boxed()
+    /// The events of `inner`, of which as many as `ahead` may wait for their reader. Dropping the stream drops `inner`.
+    pub(super) fn pump(inner: ChatStream, admitted: (Slot, Instant), ahead: usize) -> ChatStream {
+        let (slot, arrived) = admitted;
+        let mut metered = Self { inner, slot: Some(slot), arrived, last_piece: None };
+        let (sender, mut receiver) = mpsc::channel(ahead.max(1));
+        tokio::spawn(async move {
+            loop {
+                let event = tokio::select! {
+                    biased;
+                    () = sender.closed() => return,
+                    event = metered.next() => event,
+                };
+                let Some(event) = event else { return };
+                if sender.send(event).await.is_err() {
+                    return;
+                }
+            }
+        });
+        futures::stream::poll_fn(move |context| receiver.poll_recv(context)).boxed()
     }
 
     fn note(&mut self, event: &Result<ChatEvent, ModelError>) {

@@ -1,8 +1,8 @@
 //! Admission: who is served now, who waits, who is refused.
 //!
 //! The outermost [`ChatModel`]. In front of the engine's slots stands a queue with a bound. A request takes a slot, or
-//! waits for one, or is refused with the time after which trying again has a chance. The slot is held until the answer
-//! is whole or nobody wants it any more.
+//! waits for one, or is refused with the time after which trying again has a chance. The slot is held until the engine
+//! is done with the answer or nobody wants it any more.
 //!
 //! Order: users' requests ([`Priority::Live`]) before the daemon's own jobs ([`Priority::Background`]), and within each
 //! in order of arrival, so none starves. A background request that has waited longer than
@@ -25,6 +25,12 @@ use tokio::time::Instant;
 
 /// How many requests may wait by default.
 pub const DEFAULT_CAPACITY: usize = 256;
+
+/// Events of one answer that may wait for a slow reader while the engine goes on; with more, the engine waits.
+const MOST_AHEAD: usize = 8192;
+
+/// The start, the finish, and what a stop text had held back.
+const EVENTS_BESIDE_TOKENS: usize = 4;
 
 /// How long a background request waits by default before it goes in front of users' requests.
 pub const DEFAULT_BACKGROUND_PATIENCE: Duration = Duration::from_secs(30);
@@ -89,8 +95,9 @@ impl ChatModel for Admission {
                 format!("too many requests are waiting; try again in {} s", retry_after.as_secs()),
             )
         })?;
+        let ahead = request.sampling.max_tokens.map_or(MOST_AHEAD, |most| most as usize).min(MOST_AHEAD);
         let stream = self.model.stream(request).await?;
-        Ok(Metered::wrap(stream, slot, arrived))
+        Ok(Metered::pump(stream, (slot, arrived), ahead + EVENTS_BESIDE_TOKENS))
     }
 }
 

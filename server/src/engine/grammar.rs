@@ -24,6 +24,13 @@ pub(super) struct Grammar {
 #[error("the output grammar failed: {0}")]
 pub(super) struct GrammarError(String);
 
+impl GrammarError {
+    /// The library puts its state behind the reason, and with it the answer so far, which no log may hold.
+    fn new(text: &str) -> Self {
+        Self(first_line(text.split("<state>").next().unwrap_or_default()).to_owned())
+    }
+}
+
 impl Grammar {
     /// Answers that `schema` accepts. Compiling takes from a millisecond to seconds: not for an async thread.
     ///
@@ -44,14 +51,20 @@ impl Grammar {
         })?;
         let trie = factory.tok_env().tok_trie();
         let library_end = trie.eos_tokens().iter().copied().chain([trie.eos_token()]).collect();
-        Ok(Self { matcher: Matcher::new(Ok(parser)), library_end })
+        let mut matcher = Matcher::new(Ok(parser));
+        // A schema that nothing satisfies compiles, and fails at the first token.
+        matcher.compute_mask_or_eos().map_err(|_| {
+            ModelError::invalid(param, "the schema cannot be used: no JSON text satisfies it")
+        })?;
+        Ok(Self { matcher, library_end })
     }
 
     /// Takes every token that may not come next out of the logits.
     pub(super) fn mask(&mut self, logits: &mut [f32], vocabulary: &Vocabulary) -> Result<(), GrammarError> {
-        let mask = self.matcher.compute_mask_or_eos().map_err(|error| GrammarError(error.to_string()))?;
+        let mask =
+            self.matcher.compute_mask_or_eos().map_err(|error| GrammarError::new(&error.to_string()))?;
         let may_end = self.matcher.is_stopped()
-            || self.matcher.is_accepting().map_err(|error| GrammarError(error.to_string()))?;
+            || self.matcher.is_accepting().map_err(|error| GrammarError::new(&error.to_string()))?;
         for (token, logit) in (0_u32..).zip(logits.iter_mut()) {
             let allowed = if vocabulary.is_end(token) {
                 may_end
@@ -67,7 +80,7 @@ impl Grammar {
 
     /// Goes on by a token that the mask allowed and that does not end the answer.
     pub(super) fn advance(&mut self, token: u32) -> Result<(), GrammarError> {
-        self.matcher.consume_token(token).map_err(|error| GrammarError(error.to_string()))
+        self.matcher.consume_token(token).map_err(|error| GrammarError::new(&error.to_string()))
     }
 
     /// Whether the answer is complete and nothing can follow.

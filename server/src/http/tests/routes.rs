@@ -32,6 +32,20 @@ async fn every_route_is_described_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn every_reference_of_the_description_leads_somewhere_and_tags_say_their_word() {
+    let description = bench().await.get("/openapi.json").await.json();
+    let text = description.to_string();
+    let names: BTreeSet<&str> =
+        text.split("\"#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(names.contains("PartType") && names.contains("FunctionName"), "{names:?}");
+    for name in names {
+        assert!(description["components"]["schemas"][name].is_object(), "{name}");
+    }
+    assert_eq!(description["components"]["schemas"]["ListTag"]["enum"], json!(["list"]));
+    assert!(!text.contains("\"Tag\""));
+}
+
+#[tokio::test]
 async fn the_table_names_the_methods_that_are_served() {
     let bench = bench().await;
     for route in routes() {
