@@ -80,8 +80,9 @@ impl Facts {
         match known && related {
             true if self.object != other.object => Some(ConflictKind::Contradiction),
             true => Some(ConflictKind::Duplicate),
-            false => (self.wording.is_some() && self.wording == other.wording)
-                .then_some(ConflictKind::Duplicate),
+            false => {
+                (self.wording.is_some() && self.wording == other.wording).then_some(ConflictKind::Duplicate)
+            }
         }
     }
 }

@@ -110,8 +110,4 @@ impl Register {
     pub(crate) fn shared_after(&self, after: Seq) -> impl Iterator<Item = Seq> {
         self.shared.range((Bound::Excluded(after), Bound::Unbounded)).map(|(seq, _)| *seq)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.holders.is_empty() && self.shared.is_empty()
-    }
 }

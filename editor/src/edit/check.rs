@@ -81,9 +81,8 @@ impl Content {
 
 /// Who and why, without surrounding white space.
 pub(crate) fn attribution(by: Attribution) -> Result<Attribution, EditError> {
-    let checked = |name: &str, text: Option<String>| {
-        text.map(|text| line(name, &text, MAX_NOTE_CHARS)).transpose()
-    };
+    let checked =
+        |name: &str, text: Option<String>| text.map(|text| line(name, &text, MAX_NOTE_CHARS)).transpose();
     Ok(Attribution { author: checked("author", by.author)?, reason: checked("reason", by.reason)? })
 }
 

@@ -3,7 +3,7 @@
 mod check;
 mod request;
 
-pub(crate) use check::{attribution, keyed, page_limit};
+pub(crate) use check::{attribution, page_limit};
 pub use request::{
     AddEdits, Added, Attribution, OnConflict, RestoreEdit, RetireEdit, RollBack, RolledBack, SupersedeEdit,
     Written,
@@ -48,9 +48,7 @@ impl Default for Limits {
 }
 
 /// A place in the log: entries are numbered from 1, without being given twice, over all tenants.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seq(i64);
 

@@ -109,7 +109,13 @@ impl Index {
                 cased: anchor.cased,
             });
         }
-        self.documents.push(Some(Box::new(Document { edit, anchors: anchors.into(), content, groups, facts })));
+        self.documents.push(Some(Box::new(Document {
+            edit,
+            anchors: anchors.into(),
+            content,
+            groups,
+            facts,
+        })));
         self.live += 1;
         slot
     }

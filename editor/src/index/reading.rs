@@ -1,6 +1,9 @@
 //! What an edit's words are read to say: the costly part of taking it in, done before anything is locked.
 
-use super::{AnchorKind, stem_hash, subject::{Names, names}};
+use super::{
+    AnchorKind, stem_hash,
+    subject::{Names, names},
+};
 use crate::{
     conflict::{Facts, Said},
     edit::{Content, Edit},

@@ -137,13 +137,7 @@ impl Live {
     }
 
     /// The edits of a tenant that conflict with older ones: `limit` of those whose versions come after `after`.
-    pub(crate) fn conflicts(
-        &self,
-        tenant: &TenantId,
-        limit: usize,
-        after: Seq,
-        now: Timestamp,
-    ) -> Conflicts {
+    pub(crate) fn conflicts(&self, tenant: &TenantId, limit: usize, after: Seq, now: Timestamp) -> Conflicts {
         let state = self.read();
         let Some(standing) = state.tenants.get(tenant) else {
             return Conflicts { conflicts: Vec::new(), next: None };

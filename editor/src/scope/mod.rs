@@ -179,9 +179,8 @@ fn select(index: &Index, mut candidates: Vec<Candidate>, most: usize) -> Vec<Can
         c.applies() && !longest.iter().any(inside)
     });
     precedence::level(index, &mut candidates);
-    candidates.sort_by(|a, b| {
-        b.score.total_cmp(&a.score).then(b.edit.seq.cmp(&a.edit.seq)).then(a.at.cmp(&b.at))
-    });
+    candidates
+        .sort_by(|a, b| b.score.total_cmp(&a.score).then(b.edit.seq.cmp(&a.edit.seq)).then(a.at.cmp(&b.at)));
     let mut chosen: Vec<Candidate> = Vec::new();
     for candidate in candidates {
         if chosen.len() == most {
