@@ -41,6 +41,9 @@ mod time;
 mod transfer;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use conflict::{Conflict, ConflictKind, Conflicting, Conflicts, MAX_CONFLICTS, Resolution};
 pub use edit::{
     AddEdits, Added, Attribution, Content, Edit, Limits, Listed, MAX_ALIASES, MAX_BATCH, MAX_KEY_BYTES,
