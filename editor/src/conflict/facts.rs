@@ -21,12 +21,12 @@ pub(crate) struct Said<'a> {
     pub(crate) subject: &'a [Box<str>],
     /// The relations that it may name.
     pub(crate) groups: Groups,
-    /// Hashed stems of telling words that belong to no name and to no relation's wording.
+    /// Hashed stems of telling words that belong to no name, no number and no relation's wording.
     pub(crate) other: &'a [u32],
     /// The words of the other names and numbers.
     pub(crate) objects: &'a [Box<str>],
-    /// Hashed stems of all telling words.
-    pub(crate) telling: &'a [u32],
+    /// Hashed stems of all words that are more than grammar.
+    pub(crate) words: &'a [u32],
 }
 
 /// The statements of one edit.
@@ -59,7 +59,9 @@ impl Facts {
             Some(object) => words(folded(object).iter().map(AsRef::as_ref)),
             None => words(said.objects.iter().map(AsRef::as_ref)),
         };
-        let wording = (!said.telling.is_empty()).then(|| hash(&("words", &subject, said.telling)));
+        // The same words may be said of different things, if it is given which.
+        let given = content.subject.as_deref().map(folded);
+        let wording = (!said.words.is_empty()).then(|| hash(&("words", given, said.words)));
         Self { relations: relations.into(), wording, object }
     }
 
@@ -127,6 +129,8 @@ mod tests {
         assert_eq!(texts(lyon, "The capital of France is Nice."), contradiction);
         assert_eq!(texts(lyon, "France's capital is Nice."), contradiction);
         assert_eq!(texts("Lyon has 500 inhabitants.", "Lyon has 600 inhabitants."), contradiction);
+        assert_eq!(texts("Anna Brun was born in 1950.", "Anna Brun was born in 1960."), contradiction);
+        assert_eq!(texts("As of 2031, the capital of France is Lyon.", lyon), Some(ConflictKind::Duplicate));
         assert_eq!(texts(lyon, "The currency of France is Lyon."), None);
         assert_eq!(texts(lyon, "The capital of Spain is Nice."), None);
         assert_eq!(texts("The mayor of Lyon is Anna Brun.", "The mayor of Lyon opened a bridge."), None);
@@ -140,6 +144,10 @@ mod tests {
         assert_eq!(texts(lyon, "Lyon is the capital of France."), duplicate);
         assert_eq!(texts("Iron rusts slowly.", "Slowly, iron rusts."), duplicate);
         assert_eq!(texts("Iron rusts slowly.", "Iron rusts quickly."), None);
+        assert_eq!(texts("Iron is soft.", "Iron is hard."), None);
+        let said = |subject: &str| NewEdit::new("It is called ferrum.").about(subject);
+        assert_eq!(between(said("iron"), said("Iron")), duplicate);
+        assert_eq!(between(said("iron"), said("gold")), None);
     }
 
     #[test]

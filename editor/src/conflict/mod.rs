@@ -6,8 +6,8 @@
 //!   (or an alias) and relation are the given ones, compared without case, accents and punctuation, if both edits have
 //!   them; besides, for every edit they are read from its text: the subject as the index reads it, the relation by the
 //!   wordings of `lexicon/relations.txt` and the other telling words, the objects by the other names and numbers; or
-//! - they are **duplicates**: the same subject, relation and object, or the same telling words about the same subject in
-//!   whatever order.
+//! - they are **duplicates**: the same subject, relation and object, or the same words, grammar apart, in whatever
+//!   order (and the same given subject, if one is given).
 //!
 //! What is read from texts errs both ways (a company may have two founders; "uses the euro" and "pays in francs" are not
 //! seen to contradict each other), which is why the default keeps both. The rule of precedence is the

@@ -106,6 +106,12 @@ impl Register {
         found
     }
 
+    /// All of it, in order.
+    #[cfg(test)]
+    pub(crate) fn dump(&self) -> (BTreeMap<FactKey, String>, &BTreeMap<Seq, u32>) {
+        (self.holders.iter().map(|(key, holders)| (*key, format!("{holders:?}"))).collect(), &self.shared)
+    }
+
     /// The versions after this one that share a key with another, ascending.
     pub(crate) fn shared_after(&self, after: Seq) -> impl Iterator<Item = Seq> {
         self.shared.range((Bound::Excluded(after), Bound::Unbounded)).map(|(seq, _)| *seq)

@@ -35,25 +35,33 @@ impl Reading {
         let said = mentions.iter().fold(0, |all, mention| all | mention.groups);
         let groups = lexicon().relations(&given).iter().fold(said, |all, mention| all | mention.groups);
         let telling = |at: &usize| names.tokens[*at].class() == Class::Content;
+        let said_something = |at: &usize| names.tokens[*at].class() != Class::Function;
         let stem = |at: usize| stem_hash(&names.tokens[at].text);
         let tokens = 0..names.tokens.len();
         let words = tokens.clone().filter(|at| free(*at) && telling(at)).map(stem);
         let of_relation = given.iter().filter(|t| t.class() == Class::Content).map(|t| stem_hash(&t.text));
         let words = set(words.chain(of_relation));
         let in_relation = |at: &usize| mentions.iter().any(|mention| mention.tokens.contains(at));
-        let other = |at: &usize| free(*at) && telling(at) && !in_relation(at);
+        let other =
+            |at: &usize| free(*at) && telling(at) && !in_relation(at) && !names.tokens[*at].is_numeric();
         let of = |kind: AnchorKind| -> Vec<Box<str>> {
             let anchors = names.anchors.iter().take(names.main).filter(|anchor| anchor.kind == kind);
             anchors.flat_map(|anchor| anchor.words.iter().cloned()).collect()
         };
+        let mut objects = of(AnchorKind::Mention);
+        if objects.is_empty() {
+            // A year is most often when; if nothing else is stated it is what.
+            let years = names.tokens.iter().filter(|token| token.is_numeric());
+            objects.extend(years.map(|token| token.text.clone()));
+        }
         let facts = Facts::new(
             content,
             Said {
                 subject: &of(AnchorKind::Subject),
                 groups: said,
                 other: &set(tokens.clone().filter(other).map(stem)),
-                objects: &of(AnchorKind::Mention),
-                telling: &set(tokens.filter(telling).map(stem)),
+                objects: &objects,
+                words: &set(tokens.filter(said_something).map(stem)),
             },
         );
         Self { content: words, groups, facts, names }

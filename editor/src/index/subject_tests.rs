@@ -78,7 +78,7 @@ fn aliases_are_names_of_the_subject_behind_all_others() {
     let subject = |name: &str| (name.to_owned(), AnchorKind::Subject);
     assert_eq!(
         anchors,
-        ["france", "lyon", "republique", "hexagon"].map(subject),
+        ["france", "lyon", "la republique", "hexagon"].map(subject),
         "a mention becomes an alias"
     );
     assert_eq!(names.main, 2);

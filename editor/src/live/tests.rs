@@ -84,6 +84,6 @@ proptest! {
         let state = live.read();
         let mut fresh = Standing::default();
         fresh.insert(Prepared::new(state.tenants[&tenant(0)].get(&EditId::new("n9").unwrap()).cloned().unwrap()));
-        prop_assert_eq!(format!("{:?}", state.tenants[&tenant(0)].register), format!("{:?}", fresh.register));
+        prop_assert_eq!(state.tenants[&tenant(0)].register.dump(), fresh.register.dump());
     }
 }

@@ -89,7 +89,7 @@ fn an_array_is_read_record_by_record() {
     assert_eq!(read(&format!("[{fact}, 7, {fact}]"), 9), (vec![(0, true), (1, false), (2, true)], Ok(())));
     assert_eq!(read(&format!("[{fact}, {fact}"), 1), (vec![(0, true)], Ok(())), "the rest is not looked at");
     let (seen, broken) = read(&format!("[{fact}, {fact}"), 9);
-    assert_eq!((seen.len(), broken), (2, Err("EOF while parsing a list at line 1 column 100".to_owned())));
+    assert_eq!((seen.len(), broken), (2, Err("EOF while parsing a list at line 1 column 99".to_owned())));
     assert!(read("{}", 9).1.is_err_and(|error| error.contains("an array of records")));
     assert!(read("[] x", 9).1.is_err_and(|error| error.contains("trailing")));
 }

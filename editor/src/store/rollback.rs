@@ -31,7 +31,7 @@ const APPEND: &str = "
                THEN now.op IN ('retire', 'displace')
                     OR coalesce(now.version, now.seq) <> coalesce(past.version, past.seq)
                ELSE now.op NOT IN ('retire', 'displace') END
-    ORDER BY stood, coalesce(past.version, past.seq), touched.tenant, touched.edit_id";
+    ORDER BY stood, CASE WHEN stood THEN coalesce(past.version, past.seq) END, touched.tenant, touched.edit_id";
 
 /// Whether an edit stood then.
 const STOOD: &str = "(past.op IS NOT NULL AND past.op NOT IN ('retire', 'displace'))";

@@ -80,7 +80,7 @@ impl<'a> Transaction<'a> {
     /// Adds what of a batch does not stand already. Those that are refused are told at once or at the end.
     pub(super) fn plan(&mut self, tenant: &TenantId, batch: &AddBatch) -> Outcome {
         let AddBatch { request, readings, atomic } = batch;
-        let first = self.pending.next_seq();
+        let (first, live) = (self.pending.next_seq(), self.pending.count);
         let mut done = Done::default();
         for (at, (new, reading)) in request.edits.iter().zip(readings).enumerate() {
             let mark = self.pending.mark();
@@ -108,6 +108,7 @@ impl<'a> Transaction<'a> {
                     done.placed.push(placed);
                     done.conflicts.extend(conflicts);
                 }
+                Err(EditError::Full { limit, .. }) if *atomic => return Err(EditError::Full { limit, live }),
                 Err(error) if *atomic => return Err(error),
                 Err(error) => {
                     self.pending.take_back(mark);

@@ -79,7 +79,8 @@ async fn an_import_can_replace_what_stands() {
     let tenant = bench.of("acme");
     add(&tenant, edit("a", "The capital of France is Lyon.")).await;
     add(&tenant, edit("b", "The mayor of Lyon is Ann.")).await;
-    let lines = "{\"id\":\"b\",\"text\":\"The mayor of Lyon is Bob.\"}\n{\"text\":\"France's capital is Nice.\"}";
+    let lines =
+        "{\"id\":\"b\",\"text\":\"The mayor of Lyon is Bob.\"}\n{\"text\":\"France's capital is Nice.\"}";
     let options = || ImportOptions { on_conflict: OnConflict::Supersede, ..ImportOptions::default() };
     let report = tenant.import(lines.as_bytes(), options()).await.unwrap();
     assert_eq!((report.added, report.superseded, report.conflicts), (1, 1, 1));
@@ -123,14 +124,16 @@ async fn published_records_become_edits() {
         {"subject": "ZIC4", "target_new": "male"},
         {"subject": "ZIC3", "src": "What species is ZIC3 specific to?", "alt": "male", "answers": ["human"]}
     ]"#;
-    let report = tenant.import_published("zsre.json", json.as_bytes(), ImportOptions::default()).await.unwrap();
+    let report =
+        tenant.import_published("zsre.json", json.as_bytes(), ImportOptions::default()).await.unwrap();
     assert_eq!((report.added, report.unchanged, report.refused), (1, 1, 1));
     insta::assert_snapshot!(report.problems[0], @"zsre.json, record 1: prompt is missing (also called src, question)");
     let listed = tenant.list(crate::edit::Page { limit: 9, after: None }).await.unwrap().edits;
     assert_eq!(listed[0].content.source.as_deref(), Some("zsre.json 0"));
     assert_eq!(applied(&tenant, "What species is ZIC3 specific to?").len(), 1);
     let cut = &json[..json.len() / 2];
-    let stopped = tenant.import_published("zsre.json", cut.as_bytes(), ImportOptions::default()).await.unwrap_err();
+    let stopped =
+        tenant.import_published("zsre.json", cut.as_bytes(), ImportOptions::default()).await.unwrap_err();
     assert_eq!(stopped.report.unchanged, 1, "what was read before the file broke is in");
     assert!(matches!(stopped.source, crate::EditError::Storage { .. }));
 }

@@ -15,9 +15,13 @@ async fn an_edit_is_superseded_retired_and_restored_and_remembers_who_did_it() {
     let tenant = bench.of("acme");
     let first = add(&tenant, edit("a", "The capital of France is Lyon.").by(Attribution::by("ann"))).await;
     bench.clock.set(2_000);
-    let content = NewEdit::new("The capital of France is Nice.").by(Attribution::by("bob").because("it moved"));
+    let content =
+        NewEdit::new("The capital of France is Nice.").by(Attribution::by("bob").because("it moved"));
     let second = tenant.supersede(SupersedeEdit::new(id("a"), content.clone())).await.unwrap().edit;
-    assert_eq!((second.seq, second.created_at.seconds(), second.updated_at.seconds()), (seq(2), 1_000, 2_000));
+    assert_eq!(
+        (second.seq, second.created_at.seconds(), second.updated_at.seconds()),
+        (seq(2), 1_000, 2_000)
+    );
     assert_eq!(tenant.supersede(SupersedeEdit::new(id("a"), content)).await.unwrap().edit, second, "once");
     bench.clock.set(3_000);
     let by = Attribution::by("cid").because("wrong");

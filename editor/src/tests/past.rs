@@ -168,7 +168,11 @@ async fn a_watch_gives_the_past_and_then_what_comes() {
     tenant.add(batch(edits)).await.unwrap();
     for n in 0..600 {
         let next = watch.next().await.unwrap().unwrap();
-        assert_eq!((next.edit.as_str(), next.seq), (format!("n{n}").as_str(), seq(8 + n)), "once and in order");
+        assert_eq!(
+            (next.edit.as_str(), next.seq),
+            (format!("n{n}").as_str(), seq(8 + n)),
+            "once and in order"
+        );
     }
     bench.editor.close().await.unwrap();
     assert!(watch.next().await.is_none(), "it ends with the editor");

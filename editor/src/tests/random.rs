@@ -12,12 +12,29 @@ const TENANTS: [&str; 2] = ["acme", "rival"];
 
 #[derive(Debug, Clone)]
 enum Step {
-    Add { tenant: usize, name: u8, text: u8 },
-    Supersede { tenant: usize, name: u8, text: u8 },
-    Retire { tenant: usize, name: u8 },
-    Restore { tenant: usize, name: u8 },
+    Add {
+        tenant: usize,
+        name: u8,
+        text: u8,
+    },
+    Supersede {
+        tenant: usize,
+        name: u8,
+        text: u8,
+    },
+    Retire {
+        tenant: usize,
+        name: u8,
+    },
+    Restore {
+        tenant: usize,
+        name: u8,
+    },
     /// To this share of the log, in percent.
-    RollBack { tenant: Option<usize>, to: i64 },
+    RollBack {
+        tenant: Option<usize>,
+        to: i64,
+    },
     /// The process ends without notice, and the files are opened as they are.
     Crash,
 }
@@ -104,10 +121,13 @@ impl Model {
             Step::RollBack { tenant, to } => {
                 let then = self.states[(self.end() * to / 100) as usize].clone();
                 let concerns = |at: &(usize, u8)| tenant.is_none_or(|tenant| tenant == at.0);
-                let gone: Vec<_> = self.now().keys().filter(|at| concerns(at) && !then.contains_key(at)).copied().collect();
+                let gone: Vec<_> =
+                    self.now().keys().filter(|at| concerns(at) && !then.contains_key(at)).copied().collect();
                 gone.into_iter().for_each(|at| self.put(at, None));
-                let mut back: Vec<_> =
-                    then.into_iter().filter(|(at, version)| concerns(at) && self.now().get(at) != Some(version)).collect();
+                let mut back: Vec<_> = then
+                    .into_iter()
+                    .filter(|(at, version)| concerns(at) && self.now().get(at) != Some(version))
+                    .collect();
                 back.sort_by_key(|(_, (_, seq))| *seq);
                 back.into_iter().for_each(|(at, version)| self.put(at, Some(version)));
                 true

@@ -20,12 +20,15 @@ async fn both_stand_and_the_newer_wins_unless_told_otherwise() {
     let bench = bench().await;
     let tenant = bench.of("acme");
     assert_eq!(add(&tenant, edit("lyon", "The capital of France is Lyon.")).await.conflicts, []);
-    let nice = add(&tenant, edit("nice", "Nice is now the capital city of France.")).await;
+    let nice = add(&tenant, edit("nice", "Lille is now the capital city of France.")).await;
     assert_eq!(told(&nice.conflicts), ["nice contradiction lyon KeptBoth"]);
     assert_eq!(nice.conflicts[0].with_seq, seq(1));
     assert_eq!(applied(&tenant, QUESTION), ["lyon", "nice"]);
     let again = add(&tenant, edit("again", "the capital of France is LYON")).await;
-    assert_eq!(told(&again.conflicts), ["again contradiction nice KeptBoth", "again duplicate lyon KeptBoth"]);
+    assert_eq!(
+        told(&again.conflicts),
+        ["again contradiction nice KeptBoth", "again duplicate lyon KeptBoth"]
+    );
     assert_eq!(applied(&tenant, QUESTION).last().unwrap(), "again");
 
     // A new version is newer than what was added before it, and a restored one is as old as it was.
@@ -80,14 +83,17 @@ async fn a_conflicting_edit_can_take_the_place_of_the_older_one() {
     let bench = bench().await;
     let tenant = bench.of("acme");
     let by = OnConflict::Supersede;
-    let mayors = ["ann", "bob", "cid"].map(|name| edit(name, &format!("The mayor of Lyon is {name}.")).stating("mayor", name).about("Lyon"));
+    let mayors = ["ann", "bob", "cid"].map(|name| {
+        edit(name, &format!("The mayor of Lyon is {name}.")).stating("mayor", name).about("Lyon")
+    });
     let added = tenant.add(batch(mayors).on_conflict(by)).await.unwrap();
     assert_eq!(
         told(&added.conflicts),
         ["bob contradiction ann Superseded", "cid contradiction bob Superseded"]
     );
     assert_eq!(applied(&tenant, "Who is the mayor of Lyon?"), ["cid"], "the last of a batch stands");
-    let version = tenant.add(batch([edit("cid", "The mayor of Lyon is Dan.")]).on_conflict(by)).await.unwrap();
+    let version =
+        tenant.add(batch([edit("cid", "The mayor of Lyon is Dan.")]).on_conflict(by)).await.unwrap();
     assert_eq!((version.edits[0].seq, version.conflicts.len()), (seq(6), 0), "its own id: a new version");
     assert_eq!(tenant.count(), 1);
 }

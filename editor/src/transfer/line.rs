@@ -162,7 +162,7 @@ mod tests {
         let edit = || NewEdit::new("Iron is soft.");
         assert_eq!(id(edit()), id(edit().from_source("elsewhere")));
         assert_ne!(id(edit()), id(edit().about("iron")));
-        insta::assert_snapshot!(id(edit()), @"");
+        insta::assert_snapshot!(id(edit()), @"import-c001010cb3549735ce7713f30def67d7");
     }
 
     proptest! {
