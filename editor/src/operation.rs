@@ -105,15 +105,15 @@ pub struct PastEdits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
     /// It stands in the second state only.
-    Added(Edit),
+    Added(Arc<Edit>),
     /// It stands in the first state only.
-    Removed(Edit),
+    Removed(Arc<Edit>),
     /// It stands in both, with different versions.
     Changed {
         /// In the first state.
-        before: Edit,
+        before: Arc<Edit>,
         /// In the second state.
-        after: Edit,
+        after: Arc<Edit>,
     },
 }
 

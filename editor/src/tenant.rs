@@ -97,9 +97,9 @@ impl TenantEditor {
     /// (at `seen`, or at `edit`), [`EditError::Storage`].
     pub async fn supersede(&self, request: SupersedeEdit) -> Result<Written, EditError> {
         let content = request.content.checked("", self.editor.now())?;
-        let reading = Box::new(Reading::new(&content));
+        let reading = Reading::new(&content);
         let id = request.id.clone();
-        self.write_one(id, Write::Supersede(SupersedeEdit { content, ..request }, reading)).await
+        self.write_one(id, Write::Supersede(Box::new((SupersedeEdit { content, ..request }, reading)))).await
     }
 
     /// Takes an edit that stands back; gives what it said. When this returns no lookup sees it any more, also after a

@@ -54,7 +54,13 @@ pub enum Resolution {
     Superseded,
 }
 
-/// One edit in conflict with an older one.
+/// One edit in conflict with an older one of the same tenant.
+///
+/// Two edits conflict when there may be a time and a model for which both are in force, and they say something else of
+/// the same ([contradiction](ConflictKind::Contradiction)) or the same ([duplicate](ConflictKind::Duplicate)). Subject,
+/// relation and object are those given with the edits, if both have them, and besides what is read from their texts.
+/// That reading errs both ways (a company may have two founders), so the default rule keeps both edits, and the one
+/// written last goes last in the prompt and wins; [`OnConflict`](crate::OnConflict) has the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The newer edit, which wins.

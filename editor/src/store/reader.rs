@@ -14,7 +14,7 @@ use sqlx::{
     AssertSqlSafe, Row, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 /// Connections at most. Each is held for one page at a time.
 const CONNECTIONS: u32 = 4;
@@ -212,13 +212,13 @@ impl Reader {
     }
 
     /// The versions that these entries made stand.
-    async fn entries(&self, seqs: Vec<i64>) -> Result<HashMap<i64, Edit>, EditError> {
+    async fn entries(&self, seqs: Vec<i64>) -> Result<HashMap<i64, Arc<Edit>>, EditError> {
         let seqs = serde_json::to_string(&seqs).map_err(|error| EditError::storage("read its log", error))?;
         let sql = format!("SELECT {COLUMNS} FROM edit_log l WHERE seq IN (SELECT value FROM json_each(?1))");
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(seqs).fetch_all(&self.pool).await.map_err(failed)?;
         let stands = |operation: Operation| match operation.change {
             Change::Add(edit) | Change::Supersede(edit) | Change::Restore(edit) => {
-                Some((operation.seq.get(), edit.as_ref().clone()))
+                Some((operation.seq.get(), edit))
             }
             Change::Retire | Change::Displace { .. } => None,
         };
@@ -226,7 +226,7 @@ impl Reader {
     }
 }
 
-fn difference(before: Option<Edit>, after: Option<Edit>) -> Option<Difference> {
+fn difference(before: Option<Arc<Edit>>, after: Option<Arc<Edit>>) -> Option<Difference> {
     match (before, after) {
         (None, Some(edit)) => Some(Difference::Added(edit)),
         (Some(edit), None) => Some(Difference::Removed(edit)),

@@ -57,7 +57,7 @@ impl<'a> Transaction<'a> {
             let mark = self.pending.mark();
             let outcome = match write {
                 Write::Add(batch) => self.add(tenant, batch).await?,
-                Write::Supersede(request, reading) => self.supersede(tenant, request, reading),
+                Write::Supersede(new) => self.supersede(tenant, &new.0, &new.1),
                 Write::Retire(request) => self.retire(tenant, request),
                 Write::Restore(request) => self.restore(tenant, request).await?,
             };

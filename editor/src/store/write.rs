@@ -25,7 +25,7 @@ pub(crate) struct AddBatch {
 #[derive(Debug)]
 pub(crate) enum Write {
     Add(AddBatch),
-    Supersede(SupersedeEdit, Box<Reading>),
+    Supersede(Box<(SupersedeEdit, Reading)>),
     Retire(RetireEdit),
     Restore(RestoreEdit),
 }
