@@ -65,7 +65,8 @@ pub enum Cause {
 pub struct Operation {
     /// Its place.
     pub seq: Seq,
-    /// The first entry of the same request; all of a request's entries are written together.
+    /// The first entry of the same request; all of a request's entries are written and seen together. Every edit of an
+    /// import is a request of its own.
     pub batch: Seq,
     /// Whose edit it changed.
     pub tenant: TenantId,

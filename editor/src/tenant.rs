@@ -16,8 +16,10 @@ use crate::{
 use amend_proto::{EditId, TenantId};
 use std::time::Instant;
 
-/// More edits than this are read on a thread for blocking work (a few dozen microseconds each).
-const INLINE_READINGS: usize = 8;
+/// The most edits of a batch that are read on the caller's thread, about ten microseconds each.
+const SHORT_EDITS: usize = 8;
+/// And their longest texts, in bytes.
+const SHORT_BYTES: usize = 1_024;
 
 /// The edits of one tenant. No method shows or changes another tenant's, nor tells whether there is one; only the gaps
 /// between [sequence numbers](Seq) show that others write as well.
@@ -64,16 +66,19 @@ impl TenantEditor {
     /// # Errors
     /// [`EditError::InvalidEdit`], [`EditError::Conflict`], [`EditError::Full`], [`EditError::Storage`].
     pub async fn add(&self, request: AddEdits) -> Result<Added, EditError> {
-        let request = request.validated(self.editor.now())?;
-        let read = |request: AddEdits| {
+        let bytes: usize = request.edits.iter().map(|edit| edit.content.text.len()).sum();
+        let short = request.edits.len() <= SHORT_EDITS && bytes <= SHORT_BYTES;
+        let now = self.editor.now();
+        let read = move || -> Result<AddBatch, EditError> {
+            let request = request.validated(now)?;
             let readings = request.edits.iter().map(|edit| Reading::new(&edit.content)).collect();
-            AddBatch { request, readings, atomic: true }
+            Ok(AddBatch { request, readings, atomic: true })
         };
-        let batch = match request.edits.len() {
-            ..=INLINE_READINGS => read(request),
-            _ => tokio::task::spawn_blocking(move || read(request))
+        let batch = match short {
+            true => read()?,
+            false => tokio::task::spawn_blocking(read)
                 .await
-                .map_err(|error| EditError::storage("read its edits", error))?,
+                .map_err(|error| EditError::storage("read its edits", error))??,
         };
         Ok(self.write(Write::Add(batch)).await?.into())
     }

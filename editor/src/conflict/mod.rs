@@ -22,7 +22,8 @@ pub(crate) use register::Register;
 use crate::edit::{Edit, Seq};
 use amend_proto::EditId;
 
-/// The most conflicts that are told of one edit, and the most earlier edits under one key that it is compared with.
+/// The most conflicts that are told of one edit, unless the others gave way, and the most earlier edits under one key that
+/// it is compared with then.
 pub const MAX_CONFLICTS: usize = 16;
 
 /// How two edits conflict.

@@ -16,8 +16,10 @@ use std::{
 };
 use tenant::Standing;
 
+/// After so many operations lookups get their turn, unless a request is not in whole (about 10 µs each).
+const MAX_LOCKED: usize = 64;
 /// So many versions are looked at for one page of conflicts, whatever they yield.
-const MAX_LOOKED_AT: usize = 4_096;
+const MAX_LOOKED_AT: usize = 128;
 
 #[derive(Debug, Default)]
 struct State {
@@ -50,6 +52,12 @@ pub(crate) struct Claim<'a> {
     pub(crate) id: &'a EditId,
     pub(crate) content: &'a Content,
     pub(crate) facts: &'a Facts,
+    /// Only edits that may still be in force count.
+    pub(crate) now: Timestamp,
+    /// Only versions older than this one count.
+    pub(crate) before: Seq,
+    /// At most so many, the newest.
+    pub(crate) most: usize,
 }
 
 impl Live {
@@ -58,7 +66,8 @@ impl Live {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies operations in order, all at once for those who look; those that are in already are passed over.
+    /// Applies operations in order, those of one request all at once for those who look; those that are in already are
+    /// passed over.
     pub(crate) fn apply(&self, operations: Vec<(Operation, Option<Reading>)>) {
         let steps: Vec<Step> = operations
             .into_iter()
@@ -70,9 +79,22 @@ impl Live {
                 Step { operation, prepared }
             })
             .collect();
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        for step in steps {
-            state.step(step);
+        let mut steps = steps.into_iter().peekable();
+        while steps.peek().is_some() {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let mut taken = 0;
+            while let Some(step) = steps.next() {
+                taken += 1;
+                let batch = step.operation.batch;
+                state.step(step);
+                let whole = steps.peek().is_none_or(|next| next.operation.batch != batch);
+                if whole && taken >= MAX_LOCKED {
+                    break;
+                }
+            }
+            drop(state);
+            // Whoever waited to look gets to.
+            std::thread::yield_now();
         }
     }
 
@@ -123,17 +145,14 @@ impl Live {
         }
     }
 
-    /// The edits of a tenant that a claim conflicts with, newest first, but for the one under its own id. Those older
-    /// than `before` are considered.
+    /// The edits of a tenant that a claim conflicts with, newest first, but for the one under its own id.
     pub(crate) fn conflicting(
         &self,
         tenant: &TenantId,
         claim: Claim<'_>,
-        before: Seq,
-        now: Timestamp,
     ) -> Vec<(Arc<Edit>, crate::conflict::ConflictKind)> {
         let state = self.read();
-        state.tenants.get(tenant).map_or_else(Vec::new, |standing| standing.conflicting(claim, before, now))
+        state.tenants.get(tenant).map_or_else(Vec::new, |standing| standing.conflicting(claim))
     }
 
     /// The edits of a tenant that conflict with older ones: `limit` of those whose versions come after `after`.

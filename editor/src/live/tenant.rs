@@ -55,31 +55,27 @@ impl Standing {
         self.by_seq.get(&seq).and_then(|(slot, _)| self.index.document(*slot))
     }
 
-    pub(super) fn conflicting(
-        &self,
-        claim: Claim<'_>,
-        before: Seq,
-        now: Timestamp,
-    ) -> Vec<(Arc<Edit>, ConflictKind)> {
+    pub(super) fn conflicting(&self, claim: Claim<'_>) -> Vec<(Arc<Edit>, ConflictKind)> {
         let conflict = |seq: Seq| {
             let document = self.document(seq)?;
             let edit = &document.edit;
-            if edit.id == *claim.id || !edit.content.meets(claim.content, now) {
+            if edit.id == *claim.id || !edit.content.meets(claim.content, claim.now) {
                 return None;
             }
             Some((Arc::clone(edit), claim.facts.against(&document.facts)?))
         };
-        let sharing = self.register.sharing(claim.facts, before, MAX_CONFLICTS);
-        sharing.into_iter().filter_map(conflict).take(MAX_CONFLICTS).collect()
+        let sharing = self.register.sharing(claim.facts, claim.before, claim.most);
+        sharing.into_iter().filter_map(conflict).take(claim.most).collect()
     }
 
     /// A version with the older ones that it conflicts with, if there are any.
     pub(super) fn conflicts_of(&self, seq: Seq, now: Timestamp) -> Option<Conflicting> {
         let document = self.document(seq)?;
         let edit = document.edit.as_ref();
-        let claim = Claim { id: &edit.id, content: &edit.content, facts: &document.facts };
+        let (before, most) = (seq, MAX_CONFLICTS);
+        let claim = Claim { id: &edit.id, content: &edit.content, facts: &document.facts, now, before, most };
         let conflicts: Vec<Conflict> = self
-            .conflicting(claim, seq, now)
+            .conflicting(claim)
             .into_iter()
             .map(|(other, kind)| Conflict {
                 edit: edit.id.clone(),

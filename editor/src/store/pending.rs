@@ -1,12 +1,11 @@
 //! What a transaction in the making changes, over what stands; and how a part of it is taken back.
 
 use crate::{
-    conflict::{ConflictKind, FactKey, Facts, MAX_CONFLICTS},
+    conflict::{ConflictKind, FactKey, Facts},
     edit::{Edit, Seq},
     index::Reading,
     live::{Claim, Live},
     operation::{Change, Operation},
-    time::Timestamp,
 };
 use amend_proto::{EditId, TenantId};
 use rustc_hash::FxHashMap as HashMap;
@@ -129,32 +128,25 @@ impl<'a> Pending<'a> {
     }
 
     /// What a claim conflicts with, newest first.
-    pub(super) fn conflicting(
-        &self,
-        tenant: &TenantId,
-        claim: Claim<'_>,
-        now: Timestamp,
-    ) -> Vec<(Arc<Edit>, ConflictKind)> {
-        let mut found = self.here(tenant, claim, now);
+    pub(super) fn conflicting(&self, tenant: &TenantId, claim: Claim<'_>) -> Vec<(Arc<Edit>, ConflictKind)> {
+        let mut found = self.here(tenant, claim);
         let stands = |edit: &Arc<Edit>| {
             let name = (tenant.clone(), edit.id.clone());
             !self.states.contains_key(&name)
         };
-        found.extend(
-            self.live.conflicting(tenant, claim, Seq::MAX, now).into_iter().filter(|(edit, _)| stands(edit)),
-        );
-        found.truncate(MAX_CONFLICTS);
+        found.extend(self.live.conflicting(tenant, claim).into_iter().filter(|(edit, _)| stands(edit)));
+        found.truncate(claim.most);
         found
     }
 
     /// The same, among the versions that this transaction makes stand.
-    fn here(&self, tenant: &TenantId, claim: Claim<'_>, now: Timestamp) -> Vec<(Arc<Edit>, ConflictKind)> {
+    fn here(&self, tenant: &TenantId, claim: Claim<'_>) -> Vec<(Arc<Edit>, ConflictKind)> {
         if self.stating.is_empty() {
             return Vec::new();
         }
         let keys = claim.facts.keys().filter_map(|key| self.stating.get(&(tenant.clone(), key)));
         let mut steps: Vec<usize> =
-            keys.flat_map(|steps| steps.iter().rev().take(MAX_CONFLICTS).copied()).collect();
+            keys.flat_map(|steps| steps.iter().rev().take(claim.most).copied()).collect();
         steps.sort_unstable_by(|a, b| b.cmp(a));
         steps.dedup();
         let conflict = |at: usize| {
@@ -162,7 +154,7 @@ impl<'a> Pending<'a> {
             let edit = step.operation.change.edit()?;
             let name = (tenant.clone(), edit.id.clone());
             let stands = matches!(self.states.get(&name), Some(State::Stands(now)) if now.seq == edit.seq);
-            if !stands || edit.id == *claim.id || !edit.content.meets(claim.content, now) {
+            if !stands || edit.id == *claim.id || !edit.content.meets(claim.content, claim.now) {
                 return None;
             }
             let facts: &Facts = step.reading.as_ref()?.facts();

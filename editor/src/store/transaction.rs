@@ -6,7 +6,7 @@ use super::{
     write::{AddBatch, Done, How, Outcome, Placed, Write},
 };
 use crate::{
-    conflict::{Conflict, ConflictKind, Resolution},
+    conflict::{Conflict, ConflictKind, MAX_CONFLICTS, Resolution},
     edit::{Attribution, Edit, Limits, OnConflict, RestoreEdit, RetireEdit, Seq, SupersedeEdit},
     error::EditError,
     index::Reading,
@@ -84,6 +84,8 @@ impl<'a> Transaction<'a> {
         let mut done = Done::default();
         for (at, (new, reading)) in request.edits.iter().zip(readings).enumerate() {
             let mark = self.pending.mark();
+            // What may go in in part is as many requests.
+            let first = if *atomic { first } else { self.pending.next_seq() };
             let (on_conflict, param) = (request.on_conflict, format!("edits[{at}]"));
             let stands = new.id.as_ref().and_then(|id| self.pending.current(&(tenant.clone(), id.clone())));
             let planned = match stands {
@@ -128,8 +130,12 @@ impl<'a> Transaction<'a> {
     ) -> Result<(Placed, Vec<Conflict>), EditError> {
         let Version { mut edit, reading, on_conflict, param } = version;
         let tenant = edit.tenant.clone();
-        let claim = Claim { id: &edit.id, content: &edit.content, facts: reading.facts() };
-        let found = self.pending.conflicting(&tenant, claim, self.now);
+        let most = match on_conflict {
+            // All of them are to give way.
+            OnConflict::Supersede => usize::MAX,
+            OnConflict::KeepBoth | OnConflict::Refuse => MAX_CONFLICTS,
+        };
+        let found = self.pending.conflicting(&tenant, self.claim(&edit, reading, most));
         if on_conflict == OnConflict::Refuse
             && let Some((other, kind)) = found.first()
         {
@@ -216,18 +222,23 @@ impl<'a> Transaction<'a> {
             return Ok(Err(full));
         }
         let reading = Reading::new(&edit.content);
-        let claim = Claim { id, content: &edit.content, facts: reading.facts() };
+        let claim = self.claim(&edit, &reading, MAX_CONFLICTS);
         let conflict = |(other, kind): (Arc<Edit>, ConflictKind)| {
             let newer = other.seq > edit.seq;
             let (edit, with) = if newer { (&other, &edit) } else { (&edit, &other) };
             let (edit, with, with_seq) = (edit.id.clone(), with.id.clone(), with.seq);
             Conflict { edit, with, with_seq, kind, resolution: Resolution::KeptBoth }
         };
-        let conflicts = self.pending.conflicting(tenant, claim, self.now).into_iter().map(conflict).collect();
+        let conflicts = self.pending.conflicting(tenant, claim).into_iter().map(conflict).collect();
         let first = self.pending.next_seq();
         let change = Change::Restore(Arc::clone(&edit));
         self.push((tenant, id), by.clone(), (change, Some(reading)), first);
         Ok(Ok(Done { conflicts, ..Done::from(Placed { edit, how: How::Restored }) }))
+    }
+
+    fn claim<'e>(&self, edit: &'e Edit, reading: &'e Reading, most: usize) -> Claim<'e> {
+        let (id, content, facts) = (&edit.id, &edit.content, reading.facts());
+        Claim { id, content, facts, now: self.now, before: Seq::MAX, most }
     }
 
     fn room(&self, more: usize) -> Result<(), EditError> {

@@ -114,6 +114,29 @@ async fn an_edit_is_in_force_between_its_times_only() {
     assert_eq!(applied(&tenant, question), ["a"], "the clock alone decides");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_is_seen_whole_or_not_at_all() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    let writer = {
+        let tenant = tenant.clone();
+        tokio::spawn(async move {
+            for round in 0..10 {
+                let edits = (0..300).map(|n| NewEdit::new(format!("The price of n{round}x{n} is {n}.")));
+                tenant.add(batch(edits)).await.expect("added");
+            }
+        })
+    };
+    let mut seen = 0;
+    while seen < 3_000 {
+        let now = tenant.count();
+        assert!(now >= seen && now.is_multiple_of(300), "{now} after {seen}");
+        seen = now;
+        tokio::task::yield_now().await;
+    }
+    writer.await.expect("no write fails");
+}
+
 #[tokio::test]
 async fn tenants_see_nothing_of_each_other() {
     let bench = bench().await;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    conflict::{Conflict, ConflictKind, Resolution},
+    conflict::{Conflict, ConflictKind, MAX_CONFLICTS, Resolution},
     edit::{OnConflict, SupersedeEdit},
     error::EditError,
     time::Timestamp,
@@ -96,6 +96,17 @@ async fn a_conflicting_edit_can_take_the_place_of_the_older_one() {
         tenant.add(batch([edit("cid", "The mayor of Lyon is Dan.")]).on_conflict(by)).await.unwrap();
     assert_eq!((version.edits[0].seq, version.conflicts.len()), (seq(6), 0), "its own id: a new version");
     assert_eq!(tenant.count(), 1);
+}
+
+#[tokio::test]
+async fn however_many_there_are_all_give_way() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    let price = |n: usize| NewEdit::new(format!("The price of Bragran is {n}."));
+    let added = tenant.add(batch((100..140).map(price))).await.unwrap();
+    assert!(added.conflicts.len() < 40 * MAX_CONFLICTS, "few are told of each");
+    let last = tenant.add(batch([price(7)]).on_conflict(OnConflict::Supersede)).await.unwrap();
+    assert_eq!((last.conflicts.len(), tenant.count()), (40, 1));
 }
 
 #[tokio::test]
