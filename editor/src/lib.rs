@@ -17,8 +17,14 @@
 //! # }
 //! ```
 //!
+//! What concerns one tenant is done through [`Editor::tenant`]: adding, [superseding](TenantEditor::supersede),
+//! [retiring](TenantEditor::retire), [restoring](TenantEditor::restore), [going back](TenantEditor::roll_back); reading
+//! what stands, what stood ([`TenantEditor::state_as_of`], [`TenantEditor::diff`]) and who did what
+//! ([`TenantEditor::history`], [`TenantEditor::operations`], [`TenantEditor::watch`]); what [conflicts](Conflict); and
+//! [import](TenantEditor::import) and [export](TenantEditor::export).
+//!
 //! The log in the database is the truth: operations in order, never changed. The set of live edits and the index over
-//! it are what the log adds up to; they are rebuilt from it at every start. Nothing on the way of a question touches
+//! it are what the log adds up to, and whether an edit that stands is in force is for the clock to say; they are rebuilt from it at every start. Nothing on the way of a question touches
 //! the disk.
 
 mod conflict;

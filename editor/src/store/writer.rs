@@ -33,8 +33,8 @@ const MAX_GROUP_EDITS: usize = 4_096;
 const IDLE: Duration = Duration::from_secs(1);
 /// Without such a time it is done after this many transactions (a few pages of the write-ahead log each).
 const MOST_TRANSACTIONS: u32 = 2_000;
-/// Or after this many operations.
-const MOST_OPERATIONS: usize = 100_000;
+/// Or after this many operations, so that writers never wait long for it.
+const MOST_OPERATIONS: usize = 20_000;
 /// Operations that are read from the log at a time.
 const PAGE: usize = 1_000;
 
