@@ -23,9 +23,9 @@
 //! ([`TenantEditor::history`], [`TenantEditor::operations`], [`TenantEditor::watch`]); what [conflicts](Conflict); and
 //! [import](TenantEditor::import) and [export](TenantEditor::export).
 //!
-//! The log in the database is the truth: operations in order, never changed. The set of live edits and the index over
-//! it are what the log adds up to, and whether an edit that stands is in force is for the clock to say; they are rebuilt from it at every start. Nothing on the way of a question touches
-//! the disk.
+//! The log in the database is the truth: operations in order, never changed. The edits that stand and the index over them
+//! are what the log adds up to; they are rebuilt from it at every start. Whether an edit that stands is in force is for
+//! the clock to say. Nothing on the way of a question touches the disk.
 
 mod conflict;
 mod edit;
