@@ -44,7 +44,7 @@ fn filled(runtime: &Runtime, size: usize) -> (Editor, TempDir) {
         };
         for first in (0..size).step_by(1_000) {
             let edits = (first..(first + 1_000).min(size)).map(edit).collect();
-            editor.add(AddEdits { edits, idempotency_key: None }).await.expect("added");
+            editor.add(AddEdits::new(edits)).await.expect("added");
         }
         editor
     });

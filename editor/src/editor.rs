@@ -1,20 +1,27 @@
 //! [`Editor`]: the service that HTTP, the command line and [`EditedModel`](crate::EditedModel) share.
 
 use crate::{
-    edit::{AddEdits, Edit, Limits, Listed, MAX_PAGE, Page},
+    edit::{
+        AddEdits, Attribution, Edit, Limits, Listed, Page, RetireEdit, RollBack, RolledBack, Seq,
+        attribution, page_limit,
+    },
     error::EditError,
     live::Live,
-    scope::{InScope, ScopePolicy, Turn},
-    store::{Database, Writer, WriterDeps},
+    lookup::Preview,
+    operation::Operations,
+    scope::ScopePolicy,
+    store::{Database, Part, Reader, Rollback, Writer, WriterDeps},
     template::EditTemplate,
+    tenant::TenantEditor,
+    time::{Clock, SystemClock, Timestamp},
+    watch::{Follow, Watch},
 };
-use amend_proto::{EditId, Message, Role};
+use amend_proto::{EditId, Message, TenantId};
 use arc_swap::ArcSwap;
-use serde::Serialize;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
-/// The longest conversation that is looked up on the caller's thread: about a tenth of a millisecond (`cargo bench`).
-const SHORT_BYTES: usize = 2048;
+/// Edits that are read from the log at a time when it is opened.
+const LOAD_PAGE: usize = 10_000;
 
 /// What an [`Editor`] is made of.
 #[derive(Debug, Clone)]
@@ -27,6 +34,8 @@ pub struct EditorOptions {
     pub policy: ScopePolicy,
     /// How much is kept.
     pub limits: Limits,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl EditorOptions {
@@ -37,72 +46,28 @@ impl EditorOptions {
             template: EditTemplate::default(),
             policy: ScopePolicy::default(),
             limits: Limits::default(),
+            clock: Arc::new(SystemClock),
         }
     }
 }
 
-/// Whether a question gets edits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// At least one live edit is in scope.
-    Apply,
-    /// None is.
-    None,
-}
-
-impl Decision {
-    /// The wire's and the metrics' spelling.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Apply => "apply",
-            Self::None => "none",
-        }
-    }
-}
-
-/// An edit in scope of a question.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ScoredEdit {
-    /// Which edit.
-    pub id: EditId,
-    /// Its text, as stored.
-    pub text: String,
-    /// How well it fits, 0 to 1; see [`ScopePolicy`].
-    pub score: f32,
-}
-
-/// What would be done with a conversation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Preview {
-    /// Whether edits are applied.
-    pub decision: Decision,
-    /// Those in scope, in prompt order: the best last, next to the question.
-    pub edits: Vec<ScoredEdit>,
-    /// The last user message as the model will see it; empty when the conversation has none.
-    pub prompt: String,
-}
-
-/// A conversation ready for the model.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Edited {
-    pub(crate) messages: Vec<Message>,
-    pub(crate) edits: Vec<ScoredEdit>,
-    /// The place of the message that was rewritten.
-    last: Option<usize>,
-}
-
-/// The live edits: stored, searchable, and put in front of the questions that they concern.
+/// The edits of all tenants: stored, searchable, and put in front of the questions that they concern.
+///
+/// What concerns one tenant is done through [`tenant`](Self::tenant). A tenant is there from its first edit on; one that
+/// nobody has heard of has no edits, and that is all that can be learned about it. No edit is shared between tenants.
+/// The short forms here ([`add`](Self::add), [`get`](Self::get), [`list`](Self::list), [`remove`](Self::remove),
+/// [`preview`](Self::preview)) are for the default tenant.
 ///
 /// Clones share everything. [`close`](Self::close) ends it in order; dropping the last clone does as well, but nobody
 /// can wait for it.
 #[derive(Debug, Clone)]
 pub struct Editor {
-    live: Arc<Live>,
-    writer: Writer,
-    template: Arc<ArcSwap<EditTemplate>>,
-    policy: ScopePolicy,
+    pub(crate) live: Arc<Live>,
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
+    pub(crate) template: Arc<ArcSwap<EditTemplate>>,
+    pub(crate) policy: ScopePolicy,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Editor {
@@ -112,92 +77,153 @@ impl Editor {
     /// [`EditError::Locked`] when another process has it open, [`EditError::UnknownOperation`] when a newer version
     /// wrote it, [`EditError::Storage`] when it cannot be read or written.
     pub async fn open(options: EditorOptions) -> Result<Self, EditError> {
-        let EditorOptions { database, template, policy, limits } = options;
+        let EditorOptions { database: path, template, policy, limits, clock } = options;
         let begun = Instant::now();
-        let mut database = Database::open(&database).await?;
-        let operations = database.operations_after(0).await?;
-        let read = operations.len();
-        let live = Arc::new(Live::default());
-        let filled = Arc::clone(&live);
-        tokio::task::spawn_blocking(move || filled.apply(operations))
-            .await
-            .map_err(|error| EditError::storage("build its index", error))?;
+        let database = Database::open(&path).await?;
+        let reader = Reader::new(&path);
+        let live = load(&reader).await?;
         let edits = live.len();
         metrics::gauge!("amend_edits_live").set(edits as f64);
-        tracing::info!(
-            operations = read,
-            edits,
-            seconds = begun.elapsed().as_secs_f64(),
-            "the edit log is read"
-        );
-        let writer = Writer::start(WriterDeps { database, live: Arc::clone(&live), limits });
-        Ok(Self { live, writer, template: Arc::new(ArcSwap::from_pointee(template)), policy })
+        let (seconds, through) = (begun.elapsed().as_secs_f64(), live.through().get());
+        tracing::info!(through, edits, seconds, "the edit log is read");
+        let deps = WriterDeps { database, live: Arc::clone(&live), limits, clock: Arc::clone(&clock) };
+        let (writer, template) = (Writer::start(deps)?, Arc::new(ArcSwap::from_pointee(template)));
+        Ok(Self { live, writer, reader, template, policy, clock })
     }
 
-    /// Adds edits: all of them, or none. When this returns they are on disk, and the next lookup sees them.
-    ///
-    /// An edit whose id is live with the same text and subject is not added again; its stored form is returned. If the
-    /// caller goes away while waiting, the edits may still be added.
+    /// The edits of one tenant.
+    #[must_use]
+    pub fn tenant(&self, tenant: TenantId) -> TenantEditor {
+        TenantEditor::new(self.clone(), tenant)
+    }
+
+    fn default_tenant(&self) -> TenantEditor {
+        self.tenant(TenantId::default())
+    }
+
+    /// Adds edits of the default tenant; see [`TenantEditor::add`], which also tells of conflicts.
     ///
     /// # Errors
-    /// [`EditError::InvalidEdit`], [`EditError::Conflict`], [`EditError::Full`], [`EditError::Storage`].
+    /// As [`TenantEditor::add`].
     pub async fn add(&self, batch: AddEdits) -> Result<Vec<Edit>, EditError> {
-        let begun = Instant::now();
-        let edits = self.writer.add(batch.validated()?).await?;
-        metrics::histogram!("amend_edit_write_seconds").record(begun.elapsed().as_secs_f64());
-        Ok(edits)
+        Ok(self.default_tenant().add(batch).await?.edits)
     }
 
-    /// The live edit of this id.
+    /// The edit of the default tenant that stands under this id.
     #[must_use]
     pub fn get(&self, id: &EditId) -> Option<Edit> {
-        self.live.get(id)
+        self.default_tenant().get(id)
     }
 
-    /// A part of the live edits, oldest first.
-    ///
-    /// [`Page::after`] may name an edit that was removed since: the list goes on where it stood.
+    /// A part of the default tenant's edits that stand; see [`TenantEditor::list`].
     ///
     /// # Errors
-    /// [`EditError::InvalidEdit`] for `limit` when it is 0 or above [`MAX_PAGE`], and for `after` when the log has
-    /// never held that id; [`EditError::Storage`].
+    /// As [`TenantEditor::list`].
     pub async fn list(&self, page: Page) -> Result<Listed, EditError> {
-        if page.limit == 0 || page.limit > MAX_PAGE {
-            return Err(EditError::invalid("limit", format!("must be 1 to {MAX_PAGE}, not {}", page.limit)));
-        }
-        let after = match page.after {
-            None => 0,
-            Some(id) => match self.live.seq_of(&id) {
-                Some(seq) => seq,
-                None => self.writer.seq_of(id.clone()).await?.ok_or_else(|| {
-                    EditError::invalid(
-                        "after",
-                        format!("must be the id of an edit; {:?} never was one", id.as_str()),
-                    )
-                })?,
-            },
-        };
-        Ok(self.live.list(page.limit, after))
+        self.default_tenant().list(page).await
     }
 
-    /// Takes a live edit back. When this returns no lookup sees it any more, also after a restart.
+    /// Takes an edit of the default tenant back; see [`TenantEditor::retire`].
     ///
     /// # Errors
-    /// [`EditError::NotFound`], [`EditError::Storage`].
+    /// As [`TenantEditor::retire`].
     pub async fn remove(&self, id: &EditId) -> Result<Edit, EditError> {
-        self.writer.remove(id.clone()).await
+        self.default_tenant().retire(RetireEdit { id: id.clone(), by: Attribution::default() }).await
     }
 
-    /// How many edits are live.
+    /// What would be done with a conversation of the default tenant; see [`TenantEditor::preview`].
+    ///
+    /// # Errors
+    /// As [`TenantEditor::preview`].
+    pub fn preview(&self, messages: &[Message]) -> Result<Preview, EditError> {
+        self.default_tenant().preview(messages)
+    }
+
+    /// As [`preview`](Self::preview), but a long conversation does not hold up the caller's thread.
+    ///
+    /// # Errors
+    /// As [`TenantEditor::preview`].
+    pub async fn preview_async(&self, messages: Vec<Message>) -> Result<Preview, EditError> {
+        self.default_tenant().preview_async(messages).await
+    }
+
+    /// The tenants that have edits which stand, by name: `limit` (1 to [`MAX_PAGE`](crate::MAX_PAGE)) of those after this one.
+    ///
+    /// # Errors
+    /// [`EditError::InvalidEdit`] for `limit`.
+    pub fn tenants(&self, limit: usize, after: Option<&TenantId>) -> Result<Vec<TenantId>, EditError> {
+        page_limit(limit)?;
+        Ok(self.live.tenants(limit, after))
+    }
+
+    /// How many edits stand, of all tenants.
     #[must_use]
     pub fn count(&self) -> usize {
         self.live.len()
     }
 
-    /// The sequence number of the last operation that lookups see; 0 when there was none.
+    /// The sequence number of the last operation that lookups see, of all tenants.
     #[must_use]
-    pub fn last_seq(&self) -> i64 {
+    pub fn last_seq(&self) -> Seq {
         self.live.through()
+    }
+
+    /// What time it is for edits.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The operations of all tenants after an entry: `limit` of them, 1 to [`MAX_PAGE`](crate::MAX_PAGE).
+    ///
+    /// # Errors
+    /// [`EditError::InvalidEdit`] for `limit`, [`EditError::Storage`].
+    pub async fn all_operations(&self, after: Seq, limit: usize) -> Result<Operations, EditError> {
+        page_limit(limit)?;
+        self.reader.operations(Part { after, through: self.last_seq(), limit }, None).await
+    }
+
+    /// The operations of all tenants after an entry, and each that follows; see [`TenantEditor::watch`].
+    ///
+    /// # Errors
+    /// As [`TenantEditor::watch`].
+    pub fn watch_all(&self, after: Seq) -> Result<Watch, EditError> {
+        self.follow(after, None)
+    }
+
+    pub(crate) fn follow(&self, after: Seq, tenant: Option<TenantId>) -> Result<Watch, EditError> {
+        self.reached("after", after)?;
+        let (reader, progress) = (self.reader.clone(), self.writer.progress());
+        Ok(Follow { reader, progress, tenant, after }.stream())
+    }
+
+    /// Goes back to the state after an entry for all tenants together; see [`TenantEditor::roll_back`].
+    ///
+    /// # Errors
+    /// As [`TenantEditor::roll_back`].
+    pub async fn roll_back_all(&self, request: RollBack) -> Result<RolledBack, EditError> {
+        self.rolled_back(request, None).await
+    }
+
+    pub(crate) async fn rolled_back(
+        &self,
+        request: RollBack,
+        tenant: Option<TenantId>,
+    ) -> Result<RolledBack, EditError> {
+        let request = RollBack { by: attribution(request.by)?, ..request };
+        self.writer.roll_back(Rollback { tenant, request }).await
+    }
+
+    /// Refuses an entry that lies ahead.
+    pub(crate) fn reached(&self, param: &str, seq: Seq) -> Result<(), EditError> {
+        let last = self.last_seq();
+        match seq > last {
+            true => Err(EditError::invalid(
+                param,
+                format!("must not lie ahead: the log ends at {last}, not at {seq}"),
+            )),
+            false => Ok(()),
+        }
     }
 
     /// The template in use.
@@ -211,82 +237,36 @@ impl Editor {
         self.template.store(Arc::new(template));
     }
 
-    /// What [`EditedModel`](crate::EditedModel) would do with this conversation, by the same code. It takes CPU time:
-    /// on an async runtime call [`preview_async`](Self::preview_async).
-    ///
-    /// # Errors
-    /// [`EditError::Template`] when the template fails on these texts.
-    pub fn preview(&self, messages: &[Message]) -> Result<Preview, EditError> {
-        Ok(Preview::from(self.edit(messages.to_vec())?))
-    }
-
-    /// As [`preview`](Self::preview), but a long conversation does not hold up the caller's thread.
-    ///
-    /// # Errors
-    /// As [`preview`](Self::preview).
-    pub async fn preview_async(&self, messages: Vec<Message>) -> Result<Preview, EditError> {
-        Ok(Preview::from(self.edit_async(messages).await?))
-    }
-
     /// Finishes the writes that wait, closes the database and releases its lock. Other clones can still look up;
-    /// their writes fail with [`EditError::Closed`].
+    /// whatever else they ask fails with [`EditError::Closed`]. Watches end: with that error if they have not yet read
+    /// all.
     ///
     /// # Errors
     /// [`EditError::Closed`] when it is closed already, [`EditError::Storage`] when closing fails.
     pub async fn close(&self) -> Result<(), EditError> {
+        // Readers first: the last connection to close is the one that may tidy up behind all.
+        self.reader.close().await;
         self.writer.close().await
     }
+}
 
-    /// As [`edit`](Self::edit); a conversation that is longer than [`SHORT_BYTES`] goes to a thread for blocking work.
-    pub(crate) async fn edit_async(&self, messages: Vec<Message>) -> Result<Edited, EditError> {
-        if messages.iter().map(|message| message.content.len()).sum::<usize>() <= SHORT_BYTES {
-            return self.edit(messages);
-        }
-        let editor = self.clone();
-        tokio::task::spawn_blocking(move || editor.edit(messages))
+/// What stands, by what the log says.
+async fn load(reader: &Reader) -> Result<Arc<Live>, EditError> {
+    reader.check().await?;
+    let mut part = Part { after: Seq::START, through: reader.through().await?, limit: LOAD_PAGE };
+    let live = Arc::new(Live::default());
+    loop {
+        let past = reader.standing(part, None).await?;
+        let filled = Arc::clone(&live);
+        let through = if past.next.is_some() { Seq::START } else { part.through };
+        tokio::task::spawn_blocking(move || filled.fill(past.edits, through))
             .await
-            .map_err(|error| EditError::storage("look up its edits", error))?
-    }
-
-    /// Neutralises a conversation and puts the edits in scope in front of its last user message.
-    pub(crate) fn edit(&self, mut messages: Vec<Message>) -> Result<Edited, EditError> {
-        let template = self.template.load();
-        let users: Vec<usize> =
-            (0..messages.len()).rev().filter(|at| messages[*at].role == Role::User).take(2).collect();
-        let last = users.first().copied();
-        let in_scope = match last {
-            Some(last) => {
-                let before = users.get(1).map(|at| messages[*at].content.as_str());
-                let turn = Turn { question: &messages[last].content, before };
-                self.live.look_up(|index| self.policy.decide(index, turn))
-            }
-            None => Vec::new(),
-        };
-        let texts: Vec<&str> = in_scope.iter().map(|found| found.edit.text.as_str()).collect();
-        for (at, message) in messages.iter_mut().enumerate() {
-            message.content = match Some(at) == last {
-                true => template.render(&texts, &message.content)?,
-                false => template.neutralise(&message.content),
-            };
-            for call in &mut message.tool_calls {
-                call.arguments = template.neutralise(&call.arguments);
-            }
+            .map_err(|error| EditError::storage("build its index", error))?;
+        match past.next {
+            Some(next) => part.after = next,
+            None => return Ok(live),
         }
-        Ok(Edited { messages, edits: in_scope.into_iter().map(scored).collect(), last })
     }
-}
-
-impl From<Edited> for Preview {
-    fn from(Edited { messages, edits, last }: Edited) -> Self {
-        let decision = if edits.is_empty() { Decision::None } else { Decision::Apply };
-        let prompt =
-            last.and_then(|last| messages.into_iter().nth(last)).map(|m| m.content).unwrap_or_default();
-        Self { decision, edits, prompt }
-    }
-}
-
-fn scored(found: InScope) -> ScoredEdit {
-    ScoredEdit { id: found.edit.id.clone(), text: found.edit.text.clone(), score: found.score }
 }
 
 #[cfg(test)]

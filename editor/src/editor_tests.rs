@@ -1,5 +1,5 @@
 use super::*;
-use crate::edit::NewEdit;
+use crate::{MAX_PAGE, edit::NewEdit};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
@@ -43,12 +43,12 @@ async fn an_edit_lives_from_add_to_remove_and_over_a_restart() {
         matches!(editor.remove(&edit.id).await, Err(EditError::NotFound { id }) if id.as_str() == "lyon")
     );
     assert_eq!(
-        add(&editor, "lyon", "The capital of France is Nice.").await.seq,
+        add(&editor, "lyon", "The capital of France is Nice.").await.seq.get(),
         3,
         "numbers are never given again"
     );
     editor.close().await.unwrap();
-    assert_eq!(open(&folder).await.get(&edit.id).unwrap().text, "The capital of France is Nice.");
+    assert_eq!(open(&folder).await.get(&edit.id).unwrap().content.text, "The capital of France is Nice.");
 }
 
 /// The database refuses, as a full disk would make it: the writes fail, nothing of them is seen, and the next ones pass.
@@ -65,7 +65,7 @@ async fn a_failed_transaction_is_an_error_and_leaves_no_trace() {
     sqlx::query(refuse).execute(&mut saboteur).await.unwrap();
 
     let edits = ["a", "b"].map(|name| NewEdit::new("The capital of Italy is Milan.").named(id(name)));
-    let failed = editor.add(AddEdits { edits: edits.into(), idempotency_key: None }).await;
+    let failed = editor.add(AddEdits::new(edits.into())).await;
     assert!(matches!(failed, Err(EditError::Storage { .. })), "{failed:?}");
     assert_eq!((editor.get(&id("a")), editor.count()), (None, 1));
 
@@ -93,16 +93,13 @@ async fn ids_and_keys_stand_for_one_thing() {
     let editor = open(&editor_folder).await;
     let first = add(&editor, "a", "Iron is soft.").await;
     assert_eq!(add(&editor, "a", " Iron is soft. ").await, first, "the same again is the same edit");
-    let batch = AddEdits {
-        edits: vec![NewEdit::new("Tin is hard."), NewEdit::new("Iron is hard.").named(id("a"))],
-        idempotency_key: None,
-    };
+    let batch =
+        AddEdits::new(vec![NewEdit::new("Tin is hard."), NewEdit::new("Iron is hard.").named(id("a"))]);
     let conflict = editor.add(batch).await.unwrap_err();
     assert!(matches!(&conflict, EditError::Conflict { param, .. } if param == "edits[1].id"), "{conflict}");
     assert_eq!(editor.count(), 1, "all or nothing");
 
-    let keyed =
-        |text: &str| AddEdits { edits: vec![NewEdit::new(text)], idempotency_key: Some("k".to_owned()) };
+    let keyed = |text: &str| AddEdits::new(vec![NewEdit::new(text)]).keyed("k");
     let once = editor.add(keyed("Lead is light.")).await.unwrap();
     assert_eq!(editor.add(keyed("Lead is light.")).await.unwrap(), once);
     editor.remove(&once[0].id).await.unwrap();
@@ -126,12 +123,12 @@ async fn the_number_of_live_edits_is_bounded() {
     options.limits.max_live = 2;
     let editor = Editor::open(options).await.unwrap();
     let three = vec![NewEdit::new("A1"), NewEdit::new("B2"), NewEdit::new("C3")];
-    let full = editor.add(AddEdits { edits: three, idempotency_key: None }).await.unwrap_err();
+    let full = editor.add(AddEdits::new(three)).await.unwrap_err();
     assert!(matches!(full, EditError::Full { limit: 2, live: 0 }));
     add(&editor, "a", "A1").await;
     add(&editor, "b", "B2").await;
     assert!(matches!(editor.add(NewEdit::new("C3").into()).await, Err(EditError::Full { .. })));
-    assert_eq!(add(&editor, "b", "B2").await.seq, 2, "the same again needs no room");
+    assert_eq!(add(&editor, "b", "B2").await.seq.get(), 2, "the same again needs no room");
 }
 
 #[tokio::test]
@@ -183,7 +180,7 @@ async fn every_acknowledged_edit_is_seen_by_the_next_lookup() {
         writer.expect("no writer fails");
     }
     assert_eq!(editor.count(), 8 * 16);
-    assert_eq!(editor.last_seq(), 8 * 34);
+    assert_eq!(editor.last_seq().get(), 8 * 34);
 }
 
 #[tokio::test]
@@ -291,7 +288,7 @@ fn any_history_is_the_same_after_a_restart() {
             let all = Page { limit: MAX_PAGE, after: None };
             let (before, listed) = (look(&editor), editor.list(all.clone()).await.unwrap());
             let stored: BTreeMap<String, String> =
-                listed.edits.iter().map(|e| (e.id.to_string(), e.text.clone())).collect();
+                listed.edits.iter().map(|e| (e.id.to_string(), e.content.text.clone())).collect();
             assert_eq!(stored, model);
             editor.close().await.unwrap();
             let editor = open(&folder).await;
@@ -305,8 +302,7 @@ fn any_history_is_the_same_after_a_restart() {
 async fn requests_that_wait_together_are_each_answered_rightly() {
     let folder = folder();
     let editor = open(&folder).await;
-    let keyed =
-        |text: &str| AddEdits { edits: vec![NewEdit::new(text)], idempotency_key: Some("k".to_owned()) };
+    let keyed = |text: &str| AddEdits::new(vec![NewEdit::new(text)]).keyed("k");
     let same = futures::future::join_all((0..20).map(|_| editor.add(keyed("Lead is light."))));
     let named = |text: &str| editor.add(NewEdit::new(text).named(id("a")).into());
     let claims =
@@ -317,7 +313,7 @@ async fn requests_that_wait_together_are_each_answered_rightly() {
     let (won, lost): (Vec<_>, Vec<_>) = claims.into_iter().partition(Result::is_ok);
     assert_eq!((won.len(), lost.len()), (10, 10), "one id, one content");
     assert!(lost.into_iter().all(|lost| matches!(lost, Err(EditError::Conflict { .. }))));
-    assert_eq!((editor.count(), editor.last_seq()), (2, 2));
+    assert_eq!((editor.count(), editor.last_seq().get()), (2, 2));
 }
 
 #[tokio::test]
@@ -334,7 +330,10 @@ async fn a_log_of_a_newer_version_is_left_alone() {
         .unwrap();
     other.close().await.unwrap();
     let refused = Editor::open(EditorOptions::new(&file)).await.unwrap_err();
-    assert!(matches!(&refused, EditError::UnknownOperation { seq: 1, op } if op == "merge"), "{refused}");
+    assert!(
+        matches!(&refused, EditError::UnknownOperation { seq, op } if op == "merge" && seq.get() == 1),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -344,7 +343,7 @@ async fn thousands_of_edits_about_one_subject_are_told_apart_by_their_relation()
     let fact = |n: usize| NewEdit::new(format!("The mascot{n} of Bragran is a fox."));
     for first in (0..3_000).step_by(1_000) {
         let edits = (first..first + 1_000).map(fact).collect();
-        editor.add(AddEdits { edits, idempotency_key: None }).await.unwrap();
+        editor.add(AddEdits::new(edits)).await.unwrap();
     }
     let preview = editor.preview(&[Message::user("What is the mascot1234 of Bragran?")]).unwrap();
     let texts: Vec<&str> = preview.edits.iter().map(|e| e.text.as_str()).collect();

@@ -1,5 +1,6 @@
 //! Why the editor refused or failed.
 
+use crate::edit::Seq;
 use amend_proto::EditId;
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ pub enum EditError {
         /// What is wrong with it and what would be right; reads on from the field's name.
         reason: String,
     },
-    /// No live edit has this id.
+    /// No edit stands under this id.
     #[error("there is no edit {id:?}; it may have been removed", id = .id.as_str())]
     NotFound {
         /// The id that was asked for.
@@ -53,7 +54,7 @@ pub enum EditError {
     #[error("entry {seq} of the edit log is {op:?}, which this version does not know; use a newer one")]
     UnknownOperation {
         /// The entry's sequence number.
-        seq: i64,
+        seq: Seq,
         /// The operation's name.
         op: String,
     },

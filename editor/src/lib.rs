@@ -17,27 +17,54 @@
 //! # }
 //! ```
 //!
-//! The log in the database is the truth: operations in order, never changed. The set of live edits and the index over
-//! it are what the log adds up to; they are rebuilt from it at every start. Nothing on the way of a question touches
-//! the disk.
+//! What concerns one tenant is done through [`Editor::tenant`]: adding, [superseding](TenantEditor::supersede),
+//! [retiring](TenantEditor::retire), [restoring](TenantEditor::restore), [going back](TenantEditor::roll_back); reading
+//! what stands, what stood ([`TenantEditor::state_as_of`], [`TenantEditor::diff`]) and who did what
+//! ([`TenantEditor::history`], [`TenantEditor::operations`], [`TenantEditor::watch`]); what [conflicts](Conflict); and
+//! [import](TenantEditor::import) and [export](TenantEditor::export).
+//!
+//! The log in the database is the truth: operations in order, never changed. The edits that stand and the index over them
+//! are what the log adds up to; they are rebuilt from it at every start. Whether an edit that stands is in force is for
+//! the clock to say. Nothing on the way of a question touches the disk.
 
+mod conflict;
 mod edit;
 mod editor;
 mod error;
+mod fields;
 mod index;
 mod live;
+mod lookup;
 mod model;
+mod operation;
+pub mod published;
 mod scope;
 mod store;
 mod template;
+mod tenant;
 mod text;
+mod time;
+mod transfer;
+mod watch;
 
+#[cfg(test)]
+mod tests;
+
+pub use conflict::{Conflict, ConflictKind, Conflicting, Conflicts, MAX_CONFLICTS, Resolution};
 pub use edit::{
-    AddEdits, Edit, Limits, Listed, MAX_BATCH, MAX_KEY_BYTES, MAX_PAGE, MAX_SUBJECT_CHARS, MAX_TEXT_CHARS,
-    NewEdit, Page,
+    AddEdits, Added, Attribution, Content, Edit, Limits, Listed, MAX_ALIASES, MAX_BATCH, MAX_KEY_BYTES,
+    MAX_NOTE_CHARS, MAX_PAGE, MAX_SUBJECT_CHARS, MAX_TEXT_CHARS, NewEdit, OnConflict, Page, RestoreEdit,
+    RetireEdit, RollBack, RolledBack, Seq, Served, Status, SupersedeEdit, Target, Written,
 };
-pub use editor::{Decision, Editor, EditorOptions, Preview, ScoredEdit};
+pub use editor::{Editor, EditorOptions};
 pub use error::EditError;
+pub use fields::Misfit;
+pub use lookup::{Decision, Preview, ScoredEdit};
 pub use model::{EditedModel, describe_metrics};
+pub use operation::{Cause, Change, Difference, Differences, Known, Operation, Operations, PastEdits};
 pub use scope::ScopePolicy;
 pub use template::EditTemplate;
+pub use tenant::TenantEditor;
+pub use time::{Clock, SystemClock, Timestamp};
+pub use transfer::{ImportOptions, ImportReport, ImportStopped, MAX_LINE_BYTES, Place, Problem};
+pub use watch::Watch;

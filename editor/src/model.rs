@@ -1,8 +1,9 @@
 //! [`EditedModel`]: a model that knows the live edits.
 
 use crate::{
-    editor::{Decision, Edited, Editor, ScoredEdit},
+    editor::Editor,
     error::EditError,
+    lookup::{Decision, Edited, ScoredEdit},
 };
 use amend_proto::{
     AppliedEdit, ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelInfo, Prompt,
@@ -11,11 +12,12 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use std::{sync::Arc, time::Instant};
 
-/// Puts the live edits that a question is about in front of it, and says in the answer's provenance which they were.
+/// Puts the edits of the request's tenant that are in force and that a question is about in front of it, and says in the answer's provenance which they were.
 ///
 /// Only the last user message is rewritten. Headings of the template that a client wrote, in whatever message, are
 /// neutralised. A plain text prompt passes as it is: it has no question, and whoever writes it writes all of the
-/// prompt. The lookup is done when the request comes, so an answer follows the edits that were live then.
+/// prompt. The lookup is done when the request comes, so an answer follows the edits that were in force then, for the
+/// revision that was live then: a request that comes in the moment of a switch may get the edits of the one before.
 #[derive(Clone)]
 pub struct EditedModel {
     editor: Editor,
@@ -47,7 +49,8 @@ impl ChatModel for EditedModel {
             Prompt::Text(_) => return self.inner.stream(request).await,
         };
         let begun = Instant::now();
-        let Edited { messages, edits, .. } = self.editor.edit_async(messages).await.map_err(refused)?;
+        let tenant = self.editor.tenant(request.tenant.clone()).serving(self.inner.info());
+        let Edited { messages, edits, .. } = tenant.edit_async(messages).await.map_err(refused)?;
         record(&edits, begun);
         request.prompt = Prompt::Chat(messages);
         let stream = self.inner.stream(request).await?;

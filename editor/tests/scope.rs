@@ -53,7 +53,7 @@ async fn the_decision_keeps_what_is_in_scope_and_little_else() {
     assert!(edits.len() >= 60 && cases.len() >= 300, "{} edits, {} questions", edits.len(), cases.len());
     let folder = tempfile::tempdir().expect("a temporary folder");
     let editor = Editor::open(EditorOptions::new(folder.path().join("amend.db"))).await.expect("opens");
-    editor.add(AddEdits { edits, idempotency_key: None }).await.expect("the fixture's edits are valid");
+    editor.add(AddEdits::new(edits)).await.expect("the fixture's edits are valid");
 
     let mut counts: BTreeMap<Kind, (u32, u32)> = BTreeMap::new();
     for Case { kind, edit, question } in cases {

@@ -1,6 +1,6 @@
 //! What a model is asked: messages, sampling, output constraints.
 
-use crate::ids::{ModelId, RequestId};
+use crate::ids::{ModelId, RequestId, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -199,6 +199,8 @@ pub struct ChatRequest {
     pub tool_choice: ToolChoice,
     /// Who waits.
     pub priority: Priority,
+    /// Whose edits apply.
+    pub tenant: TenantId,
 }
 
 impl ChatRequest {
@@ -215,6 +217,7 @@ impl ChatRequest {
             tools: Vec::new(),
             tool_choice: ToolChoice::Auto,
             priority: Priority::Live,
+            tenant: TenantId::default(),
         }
     }
 

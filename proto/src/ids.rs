@@ -118,8 +118,19 @@ id! {
     /// Names one request, from the client's `x-request-id` or [fresh](RequestId::fresh): `req-0190…`.
     RequestId
 }
+id! {
+    /// Names one tenant: whose edits a request sees. Nothing of one tenant is ever shown to another.
+    TenantId
+}
 fresh!(EditId, "edit-");
 fresh!(RequestId, "req-");
+
+impl Default for TenantId {
+    /// `default`: whoever names no tenant.
+    fn default() -> Self {
+        Self(Arc::from("default"))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -25,5 +25,5 @@ pub use error::{ErrorKind, ModelError};
 pub use event::{
     AppliedEdit, ChatEvent, Completion, Delta, Finish, FinishReason, Provenance, TokenLogprob, Usage,
 };
-pub use ids::{EditId, InvalidId, ModelId, RequestId, RevisionId};
+pub use ids::{EditId, InvalidId, ModelId, RequestId, RevisionId, TenantId};
 pub use model::{ChatModel, ChatStream, ModelInfo, collect};

@@ -4,19 +4,22 @@
 //! alone, not on the order in which they came and went. A lookup reads the posting lists of the query's words and, for
 //! words that thousands of edits share, the list of the whole name; it never walks over all edits.
 
+mod reading;
 mod subject;
 mod terms;
 
+pub(crate) use reading::{Prepared, Reading};
 pub(crate) use subject::AnchorKind;
 pub(crate) use terms::{MIN_SIMILAR_LETTERS, TermId};
 
 use crate::{
+    conflict::Facts,
     edit::Edit,
     text::{Class, Groups, lexicon, stem},
 };
 use rustc_hash::FxHashMap as HashMap;
 use std::sync::Arc;
-use subject::{MAX_ANCHORS, Names, names};
+use subject::MAX_ANCHORS;
 use terms::Terms;
 
 /// One anchor of one edit: the edit's slot times [`MAX_ANCHORS`], plus the anchor's place.
@@ -55,33 +58,8 @@ pub(crate) struct Document {
     pub(crate) content: Box<[u32]>,
     /// The relations that it may be about.
     pub(crate) groups: Groups,
-}
-
-/// An edit read and ready to be indexed: the costly part, done outside any lock.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    edit: Arc<Edit>,
-    names: Names,
-    content: Box<[u32]>,
-    groups: Groups,
-}
-
-impl Prepared {
-    pub(crate) fn new(edit: Arc<Edit>) -> Self {
-        let names = names(&edit.text, edit.subject.as_deref());
-        let free = |at: usize| !names.anchored[at];
-        let groups = lexicon()
-            .relations(&names.tokens)
-            .iter()
-            .filter(|mention| mention.tokens.clone().all(free))
-            .fold(0, |all, mention| all | mention.groups);
-        let telling = |at: &usize| free(*at) && names.tokens[*at].class() == Class::Content;
-        let mut content: Vec<u32> =
-            (0..names.tokens.len()).filter(telling).map(|at| stem_hash(&names.tokens[at].text)).collect();
-        content.sort_unstable();
-        content.dedup();
-        Self { edit, content: content.into(), groups, names }
-    }
+    /// What it states.
+    pub(crate) facts: Facts,
 }
 
 /// FNV-1a of a word's stem: equal for related forms, the same in every process.
@@ -109,7 +87,8 @@ impl Index {
 
     /// Adds an edit.
     pub(crate) fn insert(&mut self, prepared: Prepared) -> Slot {
-        let Prepared { edit, names, content, groups } = prepared;
+        let Prepared { edit, reading } = prepared;
+        let (facts, Reading { names, content, groups, .. }) = (reading.facts().clone(), reading);
         let slot = Slot::try_from(self.documents.len()).unwrap_or(Slot::MAX);
         let mut anchors = Vec::with_capacity(names.anchors.len());
         for (place, anchor) in names.anchors.iter().enumerate() {
@@ -130,7 +109,13 @@ impl Index {
                 cased: anchor.cased,
             });
         }
-        self.documents.push(Some(Box::new(Document { edit, anchors: anchors.into(), content, groups })));
+        self.documents.push(Some(Box::new(Document {
+            edit,
+            anchors: anchors.into(),
+            content,
+            groups,
+            facts,
+        })));
         self.live += 1;
         slot
     }

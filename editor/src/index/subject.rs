@@ -16,13 +16,18 @@
 //! punctuation and after a possessive; relation words at its head (`CEO Anna Smith`) do not belong to it. Every other
 //! name of the text, and every number but years, is a *mention*.
 
-use crate::text::{Case, Class, Gap, Token, lexicon, tokenise};
+use crate::{
+    edit::MAX_ALIASES,
+    text::{Case, Class, Gap, Token, lexicon, tokenise},
+};
 use std::ops::Range;
 
 /// The most words of one anchor that are kept.
 const MAX_ANCHOR_WORDS: usize = 8;
-/// The most anchors of one edit that are kept.
-pub(super) const MAX_ANCHORS: usize = 8;
+/// The most anchors of one edit that are kept from its subject and its text.
+const MAX_READ: usize = 8;
+/// The most anchors of one edit.
+pub(super) const MAX_ANCHORS: usize = MAX_READ + MAX_ALIASES;
 
 /// What people do in a place, and what is counted there: "in" after one of these leads to the subject.
 const COUNTED: [&str; 9] =
@@ -56,13 +61,15 @@ pub(super) struct AnchorWords {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Names {
     pub(super) anchors: Vec<AnchorWords>,
+    /// So many anchors are of the subject and the text; those behind are aliases.
+    pub(super) main: usize,
     pub(super) tokens: Vec<Token>,
     /// One flag a token: it is part of an anchor.
     pub(super) anchored: Vec<bool>,
 }
 
 /// Reads an edit's names.
-pub(super) fn names(text: &str, subject: Option<&str>) -> Names {
+pub(super) fn names(text: &str, subject: Option<&str>, aliases: &[String]) -> Names {
     let tokens = tokenise(text);
     let spans = name_spans(&tokens);
     let mut anchored = vec![false; tokens.len()];
@@ -98,11 +105,19 @@ pub(super) fn names(text: &str, subject: Option<&str>) -> Names {
     }
     let mut kept: Vec<AnchorWords> = Vec::with_capacity(anchors.len());
     for anchor in anchors {
-        if kept.len() < MAX_ANCHORS && !kept.iter().any(|k| k.words == anchor.words) {
+        if kept.len() < MAX_READ && !kept.iter().any(|k| k.words == anchor.words) {
             kept.push(anchor);
         }
     }
-    Names { anchors: kept, tokens, anchored }
+    let main = kept.len();
+    for alias in aliases.iter().take(MAX_ALIASES) {
+        let Some(alias) = anchor(AnchorKind::Subject, &tokenise(alias)) else { continue };
+        match kept.iter_mut().find(|known| known.words == alias.words) {
+            Some(known) => known.kind = AnchorKind::Subject,
+            None => kept.push(alias),
+        }
+    }
+    Names { anchors: kept, main, tokens, anchored }
 }
 
 /// The words of a name that tell it from others: without function words, unless it has no other.

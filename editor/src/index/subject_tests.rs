@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(text: &str) -> (Vec<String>, Vec<String>) {
-    let names = names(text, None);
+    let names = names(text, None, &[]);
     let of = |kind| {
         names.anchors.iter().filter(|a| a.kind == kind).map(|a| a.words.join(" ")).collect::<Vec<String>>()
     };
@@ -56,7 +56,7 @@ fn reads_the_subject_from_common_sentences() {
 
 #[test]
 fn a_given_subject_wins_and_other_names_are_mentions() {
-    let names = names("The capital of France is now Lyon.", Some("French Republic"));
+    let names = names("The capital of France is now Lyon.", Some("French Republic"), &[]);
     let words: Vec<String> = names.anchors.iter().map(|a| a.words.join(" ")).collect();
     assert_eq!(words, ["french republic", "france", "lyon"]);
     assert_eq!(names.anchors[0].kind, AnchorKind::Subject);
@@ -67,4 +67,19 @@ fn a_given_subject_wins_and_other_names_are_mentions() {
 fn a_text_without_names_is_found_by_all_its_words() {
     assert_eq!(read("always refund late parcels").0, ["always refund late parcels"]);
     assert_eq!(read("it is what it is").0, ["it is what"]);
+}
+
+#[test]
+fn aliases_are_names_of_the_subject_behind_all_others() {
+    let aliases = ["La République", "lyon", "France", "the  Hexagon"].map(str::to_owned);
+    let names = names("The capital of France is now Lyon.", None, &aliases);
+    let anchors: Vec<(String, AnchorKind)> =
+        names.anchors.iter().map(|a| (a.words.join(" "), a.kind)).collect();
+    let subject = |name: &str| (name.to_owned(), AnchorKind::Subject);
+    assert_eq!(
+        anchors,
+        ["france", "lyon", "la republique", "hexagon"].map(subject),
+        "a mention becomes an alias"
+    );
+    assert_eq!(names.main, 2);
 }

@@ -1,5 +1,6 @@
 use super::*;
-use amend_proto::EditId;
+use crate::{edit::Seq, time::Timestamp};
+use amend_proto::{EditId, TenantId};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, PartialEq)]
 struct Content {
     live: usize,
-    words: BTreeMap<String, BTreeSet<(i64, u32)>>,
-    phrases: BTreeMap<Vec<String>, BTreeSet<(i64, u32)>>,
+    words: BTreeMap<String, BTreeSet<(Seq, u32)>>,
+    phrases: BTreeMap<Vec<String>, BTreeSet<(Seq, u32)>>,
     grams: usize,
 }
 
@@ -35,7 +36,9 @@ fn content(index: &Index) -> Content {
 
 fn edit(seq: i64, text: String) -> Arc<Edit> {
     let id = EditId::new(format!("e{seq}")).expect("a valid id");
-    Arc::new(Edit { id, seq, text, subject: None, created_at: 0 })
+    let content = crate::edit::Content::new(text);
+    let (seq, tenant, created_at) = (Seq::new(seq), TenantId::default(), Timestamp::default());
+    Arc::new(Edit { id, tenant, seq, created_at, updated_at: created_at, content })
 }
 
 fn texts() -> impl Strategy<Value = String> {

@@ -14,6 +14,9 @@
 //! 4. no longer name stands at the same place (an edit about Equatorial Guinea, not about Guinea), and no other edit
 //!    whose name stands there fits the question's relation while this one's is open.
 //!
+//! Of edits that state the same of the same (see [`Conflict`](crate::Conflict)) each has the score of the best, and so the
+//! one written last goes last. An edit that is not in force, by time or by target, is not there at all.
+//!
 //! The score of an edit is cover × (0.8 + 0.2 × the shared part of what the question asks) when relation or words are
 //! shared, cover × 0.7 when nothing tells, and a tenth less for weak evidence. The best
 //! [`top_k`](ScopePolicy::top_k) are applied.
@@ -23,12 +26,13 @@
 //! relation is read from the message before.
 
 mod matching;
+mod precedence;
 mod query;
 mod relation;
 
 use crate::{
-    edit::Edit,
-    index::{AnchorKind, AnchorRef, Index, TermId},
+    edit::{Edit, Moment},
+    index::{AnchorKind, AnchorRef, Index, Slot, TermId},
 };
 use matching::{Evidence, Match, Sought};
 use query::{Query, Spelling, SubjectFrom};
@@ -61,6 +65,14 @@ pub(crate) struct Turn<'a> {
     pub(crate) before: Option<&'a str>,
 }
 
+/// The edits that a question is looked up in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Searched<'a> {
+    pub(crate) index: &'a Index,
+    /// Decides which of them are in force.
+    pub(crate) moment: Moment<'a>,
+}
+
 /// An edit in scope.
 #[derive(Debug, Clone)]
 pub(crate) struct InScope {
@@ -74,22 +86,24 @@ type Name<'a> = (&'a [TermId], AnchorKind, bool);
 /// A match with the edit that it belongs to.
 struct Candidate {
     at: AnchorRef,
+    slot: Slot,
     edit: Arc<Edit>,
     found: Match,
     relation: Relation,
+    score: f32,
+}
+
+fn score(found: &Match, relation: Relation) -> f32 {
+    let fit = match relation {
+        Relation::Other => 0.0,
+        Relation::Open => 0.7,
+        Relation::Shared(share) => 0.8 + 0.2 * share,
+    };
+    let doubt = if found.evidence == Evidence::Weak { 0.9 } else { 1.0 };
+    found.cover * fit * doubt
 }
 
 impl Candidate {
-    fn score(&self) -> f32 {
-        let fit = match self.relation {
-            Relation::Other => 0.0,
-            Relation::Open => 0.7,
-            Relation::Shared(share) => 0.8 + 0.2 * share,
-        };
-        let doubt = if self.found.evidence == Evidence::Weak { 0.9 } else { 1.0 };
-        self.found.cover * fit * doubt
-    }
-
     fn applies(&self) -> bool {
         match self.relation {
             Relation::Other => false,
@@ -102,37 +116,41 @@ impl Candidate {
 impl ScopePolicy {
     /// The edits in scope, in prompt order: the best match last, next to the question, where models attend most; among
     /// equals the newest last.
-    pub(crate) fn decide(&self, index: &Index, turn: Turn<'_>) -> Vec<InScope> {
-        if index.len() == 0 || self.top_k == 0 {
+    pub(crate) fn decide(&self, searched: Searched<'_>, turn: Turn<'_>) -> Vec<InScope> {
+        if searched.index.len() == 0 || self.top_k == 0 {
             return Vec::new();
         }
         let query = Query::new(turn.question, turn.before);
-        let (mut chosen, named) = self.attempt(index, &query, SubjectFrom::Question, Spelling::Exact);
+        let (mut chosen, named) = self.attempt(searched, &query, SubjectFrom::Question, Spelling::Exact);
         if chosen.is_empty() && !named {
-            let similar = self.attempt(index, &query, SubjectFrom::Question, Spelling::Similar);
+            let similar = self.attempt(searched, &query, SubjectFrom::Question, Spelling::Similar);
             chosen = similar.0;
             if chosen.is_empty() && !similar.1 && query.points_back() {
-                chosen = self.attempt(index, &query, SubjectFrom::TurnBefore, Spelling::Exact).0;
+                chosen = self.attempt(searched, &query, SubjectFrom::TurnBefore, Spelling::Exact).0;
             }
         }
         chosen.reverse();
-        chosen.into_iter().map(|c| InScope { score: c.score(), edit: c.edit }).collect()
+        chosen.into_iter().map(|c| InScope { score: c.score, edit: c.edit }).collect()
     }
 
     /// The edits in scope, best first, and whether the question names the subject of any edit.
     fn attempt(
         &self,
-        index: &Index,
+        searched: Searched<'_>,
         query: &Query,
         from: SubjectFrom,
         spelling: Spelling,
     ) -> (Vec<Candidate>, bool) {
+        let Searched { index, moment } = searched;
         let terms = query.terms(index, from, spelling);
         let sought = Sought { index, query, from, terms: &terms };
         let mut candidates: Vec<Candidate> = Vec::new();
         let mut matched: FxHashMap<Name<'_>, Option<Match>> = FxHashMap::default();
         for at in index.candidates(&terms.terms) {
-            let Some((_, document, anchor)) = index.anchor(at) else { continue };
+            let Some((slot, document, anchor)) = index.anchor(at) else { continue };
+            if !document.edit.content.in_force(moment) {
+                continue;
+            }
             // Thousands of edits may share a name.
             let name: Name<'_> = (&anchor.words, anchor.kind, anchor.cased);
             let Some(found) = *matched.entry(name).or_insert_with(|| sought.find(anchor, self.min_cover))
@@ -140,15 +158,16 @@ impl ScopePolicy {
                 continue;
             };
             let relation = relation(query, document, &found.positions);
-            candidates.push(Candidate { at, edit: Arc::clone(&document.edit), found, relation });
+            let (edit, score) = (Arc::clone(&document.edit), score(&found, relation));
+            candidates.push(Candidate { at, slot, edit, found, relation, score });
         }
         let named = candidates.iter().any(|c| c.found.evidence == Evidence::Strong);
-        (select(candidates, self.top_k), named)
+        (select(index, candidates, self.top_k), named)
     }
 }
 
 /// Applies rule 4 and leaves the best match of each of the `most` best edits, best first.
-fn select(mut candidates: Vec<Candidate>, most: usize) -> Vec<Candidate> {
+fn select(index: &Index, mut candidates: Vec<Candidate>, most: usize) -> Vec<Candidate> {
     let mut longest: Vec<Match> = Vec::new();
     for candidate in &candidates {
         if !longest.iter().any(|known| known.positions == candidate.found.positions) {
@@ -159,9 +178,9 @@ fn select(mut candidates: Vec<Candidate>, most: usize) -> Vec<Candidate> {
         let inside = |m: &Match| m.positions != c.found.positions && c.found.positions.within(&m.positions);
         c.applies() && !longest.iter().any(inside)
     });
-    candidates.sort_by(|a, b| {
-        b.score().total_cmp(&a.score()).then(b.edit.seq.cmp(&a.edit.seq)).then(a.at.cmp(&b.at))
-    });
+    precedence::level(index, &mut candidates);
+    candidates
+        .sort_by(|a, b| b.score.total_cmp(&a.score).then(b.edit.seq.cmp(&a.edit.seq)).then(a.at.cmp(&b.at)));
     let mut chosen: Vec<Candidate> = Vec::new();
     for candidate in candidates {
         if chosen.len() == most {

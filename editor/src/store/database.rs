@@ -1,13 +1,13 @@
-//! The SQL of the edit log.
+//! The database file: opened, locked, migrated; and what the writer asks of it.
 
-use crate::{edit::Edit, error::EditError};
-use amend_proto::EditId;
-use futures::TryStreamExt;
+use super::rows::{COLUMNS, append, operation};
+use crate::{edit::Seq, error::EditError, operation::Operation, time::Timestamp};
+use amend_proto::{EditId, TenantId};
 use serde::Serialize;
 use sqlx::{
     AssertSqlSafe, Connection, Row, SqliteConnection,
     migrate::{Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -16,60 +16,13 @@ use std::{
 };
 
 /// How long a statement waits for another connection (a backup tool's) before it fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The schema's history. Each entry is applied once, in order, and checked against its hash at every start.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "edit log", include_str!("../../migrations/0001_edit_log.sql"))];
-
-/// One operation of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Operation {
-    /// This edit is live from here on.
-    Add(Edit),
-    /// The live edit of this id is no longer.
-    Retire {
-        /// Its place in the log.
-        seq: i64,
-        /// Which edit.
-        id: EditId,
-    },
-}
-
-/// A row to append.
-#[derive(Debug, Serialize)]
-pub(super) struct LogRow<'a> {
-    seq: i64,
-    op: &'static str,
-    edit_id: &'a EditId,
-    text: Option<&'a str>,
-    subject: Option<&'a str>,
-    at: i64,
-    batch: i64,
-}
-
-impl<'a> LogRow<'a> {
-    /// The row of an operation of the request whose first operation is `batch`.
-    pub(super) fn new(operation: &'a Operation, batch: i64, at: i64) -> Self {
-        match operation {
-            Operation::Add(edit) => {
-                let (text, subject) = (Some(edit.text.as_str()), edit.subject.as_deref());
-                Self {
-                    seq: edit.seq,
-                    op: "add",
-                    edit_id: &edit.id,
-                    text,
-                    subject,
-                    at: edit.created_at,
-                    batch,
-                }
-            }
-            Operation::Retire { seq, id } => {
-                Self { seq: *seq, op: "retire", edit_id: id, text: None, subject: None, at, batch }
-            }
-        }
-    }
-}
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "edit log", include_str!("../../migrations/0001_edit_log.sql")),
+    (2, "full log", include_str!("../../migrations/0002_full_log.sql")),
+];
 
 /// The answer that an idempotency key stands for.
 #[derive(Debug, Clone, Serialize)]
@@ -77,22 +30,23 @@ pub(super) struct Answered {
     /// SHA-256 of the request, in hexadecimal digits.
     pub(super) body: String,
     /// The log entries that it gave.
-    pub(super) seqs: Vec<i64>,
+    pub(super) seqs: Vec<Seq>,
 }
 
 /// A key to remember.
 #[derive(Debug, Serialize)]
 pub(super) struct KeyRow {
+    pub(super) tenant: TenantId,
     pub(super) key: String,
     #[serde(flatten)]
     pub(super) answered: Answered,
-    pub(super) at: i64,
+    pub(super) at: Timestamp,
 }
 
 /// The open database, and the lock that keeps other processes away from it.
 #[derive(Debug)]
 pub(crate) struct Database {
-    connection: SqliteConnection,
+    pub(super) connection: SqliteConnection,
     /// Held, never read: the lock goes with it.
     _lock: File,
 }
@@ -115,14 +69,7 @@ impl Database {
             .pragma("wal_autocheckpoint", "0");
         let failed = |error: sqlx::Error| EditError::storage("open its database", error);
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
-        let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
-            let sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(*sql));
-            Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
-        });
-        Migrator::with_migrations(migrations.collect())
-            .run_direct(None, &mut connection, false)
-            .await
-            .map_err(|error| EditError::storage("bring its database up to date", error))?;
+        migrate(&mut connection, &MIGRATIONS).await?;
         // A new file is there after a power cut only once its folder is on disk.
         File::open(folder)
             .and_then(|folder| folder.sync_all())
@@ -130,39 +77,56 @@ impl Database {
         Ok(Self { connection, _lock: lock })
     }
 
-    /// The operations after `seq`, in order.
-    pub(crate) async fn operations_after(&mut self, seq: i64) -> Result<Vec<Operation>, EditError> {
-        let failed = |error: sqlx::Error| EditError::storage("read its log", error);
-        let mut rows = sqlx::query(
-            "SELECT seq, op, edit_id, text, subject, at FROM edit_log WHERE seq > ?1 ORDER BY seq",
-        )
-        .bind(seq)
-        .fetch(&mut self.connection);
-        let mut operations = Vec::new();
-        while let Some(row) = rows.try_next().await.map_err(failed)? {
-            operations.push(operation(&row)?);
-        }
-        Ok(operations)
+    /// `limit` operations after `seq`, in order.
+    pub(super) async fn operations_after(
+        &mut self,
+        seq: Seq,
+        limit: usize,
+    ) -> Result<Vec<Operation>, EditError> {
+        let sql = format!("SELECT {COLUMNS} FROM edit_log l WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(seq.get())
+            .bind(count(limit))
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|error| EditError::storage("read its log", error))?;
+        rows.iter().map(operation).collect()
     }
 
-    /// Where in the log an id was last added, live or not.
-    pub(super) async fn last_added(&mut self, id: &EditId) -> Result<Option<i64>, sqlx::Error> {
-        sqlx::query("SELECT max(seq) FROM edit_log WHERE edit_id = ?1 AND op = 'add'")
+    /// The last entry that made a version of an edit stand: that version, or any.
+    pub(super) async fn last_version(
+        &mut self,
+        (tenant, id): (&TenantId, &EditId),
+        version: Option<Seq>,
+    ) -> Result<Result<Option<Operation>, EditError>, sqlx::Error> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM edit_log l
+             WHERE tenant = ?1 AND edit_id = ?2 AND op IN ('add', 'supersede', 'restore')
+                   AND coalesce(version, seq) = coalesce(?3, version, seq)
+             ORDER BY seq DESC LIMIT 1"
+        );
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(tenant.as_str())
             .bind(id.as_str())
-            .fetch_one(&mut self.connection)
-            .await?
-            .try_get(0)
+            .bind(version.map(Seq::get))
+            .fetch_optional(&mut self.connection)
+            .await?;
+        Ok(row.as_ref().map(operation).transpose())
     }
 
     /// Appends operations and remembers keys: all of it or nothing, on disk when this returns.
-    pub(super) async fn write(&mut self, rows: &[LogRow<'_>], keys: &[KeyRow]) -> Result<(), sqlx::Error> {
-        match (rows.is_empty(), keys.is_empty()) {
-            (true, true) => Ok(()),
+    pub(super) async fn write(
+        &mut self,
+        operations: impl ExactSizeIterator<Item = &Operation>,
+        keys: &[KeyRow],
+    ) -> Result<(), sqlx::Error> {
+        match (operations.len(), keys.is_empty()) {
+            (0, true) => Ok(()),
             // One statement is a transaction of its own, in one trip to SQLite's thread instead of three.
-            (false, true) => self.append(rows).await,
+            (_, true) => append(&mut self.connection, operations).await,
             (_, false) => {
                 sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
-                self.append(rows).await?;
+                append(&mut self.connection, operations).await?;
                 self.remember(keys).await?;
                 sqlx::query("COMMIT").execute(&mut self.connection).await.map(drop)
             }
@@ -176,61 +140,47 @@ impl Database {
         }
     }
 
-    async fn append(&mut self, rows: &[LogRow<'_>]) -> Result<(), sqlx::Error> {
-        // All rows as one parameter: one statement and one round trip, whatever their number.
-        let rows = serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        sqlx::query(
-            "INSERT INTO edit_log (seq, op, edit_id, text, subject, at, batch)
-             SELECT value ->> 'seq', value ->> 'op', value ->> 'edit_id', value ->> 'text', value ->> 'subject',
-                    value ->> 'at', value ->> 'batch'
-             FROM json_each(?1)",
-        )
-        .bind(rows)
-        .execute(&mut self.connection)
-        .await
-        .map(drop)
-    }
-
-    pub(super) async fn answered(&mut self, key: &str, since: i64) -> Result<Option<Answered>, sqlx::Error> {
-        let row = sqlx::query("SELECT body, seqs FROM idempotency WHERE key = ?1 AND at >= ?2")
-            .bind(key)
-            .bind(since)
-            .fetch_optional(&mut self.connection)
-            .await?;
+    pub(super) async fn answered(
+        &mut self,
+        tenant: &TenantId,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<Answered>, sqlx::Error> {
+        let row =
+            sqlx::query("SELECT body, seqs FROM idempotency WHERE tenant = ?1 AND key = ?2 AND at >= ?3")
+                .bind(tenant.as_str())
+                .bind(key)
+                .bind(since.seconds())
+                .fetch_optional(&mut self.connection)
+                .await?;
         row.map(|row| {
-            let seqs: String = row.try_get(1)?;
-            let seqs = serde_json::from_str(&seqs).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            let seqs: &str = row.try_get(1)?;
+            let seqs = serde_json::from_str(seqs).map_err(|error| sqlx::Error::Decode(error.into()))?;
             Ok(Answered { body: row.try_get(0)?, seqs })
         })
         .transpose()
     }
 
-    /// The edits that log entries added, in this order, live or not. The inner error is the log's content.
-    pub(super) async fn added_by(
+    /// The entries of these numbers, in this order. The inner error is the log's content.
+    pub(super) async fn entries(
         &mut self,
-        seqs: &[i64],
-    ) -> Result<Result<Vec<Edit>, EditError>, sqlx::Error> {
+        seqs: &[Seq],
+    ) -> Result<Result<Vec<Operation>, EditError>, sqlx::Error> {
         let seqs = serde_json::to_string(seqs).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let rows = sqlx::query(
-            "SELECT edit_log.seq, op, edit_id, text, subject, at FROM json_each(?1) AS wanted
-             JOIN edit_log ON edit_log.seq = wanted.value ORDER BY wanted.key",
-        )
-        .bind(seqs)
-        .fetch_all(&mut self.connection)
-        .await?;
-        let edit = |row| match operation(row) {
-            Ok(Operation::Add(edit)) => Some(Ok(edit)),
-            Ok(Operation::Retire { .. }) => None,
-            Err(error) => Some(Err(error)),
-        };
-        Ok(rows.iter().filter_map(edit).collect())
+        let sql = format!(
+            "SELECT {COLUMNS} FROM json_each(?1) AS wanted JOIN edit_log l ON l.seq = wanted.value
+             ORDER BY wanted.key"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(seqs).fetch_all(&mut self.connection).await?;
+        Ok(rows.iter().map(operation).collect())
     }
 
     async fn remember(&mut self, keys: &[KeyRow]) -> Result<(), sqlx::Error> {
         let keys = serde_json::to_string(keys).map_err(|error| sqlx::Error::Encode(error.into()))?;
         sqlx::query(
-            "INSERT OR REPLACE INTO idempotency (key, body, seqs, at)
-             SELECT value ->> 'key', value ->> 'body', value ->> 'seqs', value ->> 'at' FROM json_each(?1)",
+            "INSERT OR REPLACE INTO idempotency (tenant, key, body, seqs, at)
+             SELECT value ->> 'tenant', value ->> 'key', value ->> 'body', value ->> 'seqs', value ->> 'at'
+             FROM json_each(?1)",
         )
         .bind(keys)
         .execute(&mut self.connection)
@@ -239,15 +189,16 @@ impl Database {
     }
 
     /// Forgets keys from before `since`, and all but the newest `most`.
-    pub(super) async fn forget(&mut self, since: i64, most: usize) -> Result<(), sqlx::Error> {
+    pub(super) async fn forget(&mut self, since: Timestamp, most: usize) -> Result<(), sqlx::Error> {
         sqlx::query("DELETE FROM idempotency WHERE at < ?1")
-            .bind(since)
+            .bind(since.seconds())
             .execute(&mut self.connection)
             .await?;
         sqlx::query(
-            "DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency ORDER BY at DESC, key LIMIT -1 OFFSET ?1)",
+            "DELETE FROM idempotency WHERE (tenant, key) IN
+             (SELECT tenant, key FROM idempotency ORDER BY at DESC, tenant, key LIMIT -1 OFFSET ?1)",
         )
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .bind(count(most))
         .execute(&mut self.connection)
         .await
         .map(drop)
@@ -267,23 +218,23 @@ impl Database {
     }
 }
 
-fn operation(row: &SqliteRow) -> Result<Operation, EditError> {
-    let failed = |error: sqlx::Error| EditError::storage("read its log", error);
-    let seq: i64 = row.try_get(0).map_err(failed)?;
-    let op: String = row.try_get(1).map_err(failed)?;
-    let id: String = row.try_get(2).map_err(failed)?;
-    let id = EditId::new(id).map_err(|error| EditError::storage("read its log", error))?;
-    match op.as_str() {
-        "add" => Ok(Operation::Add(Edit {
-            id,
-            seq,
-            text: row.try_get(3).map_err(failed)?,
-            subject: row.try_get(4).map_err(failed)?,
-            created_at: row.try_get(5).map_err(failed)?,
-        })),
-        "retire" => Ok(Operation::Retire { seq, id }),
-        _ => Err(EditError::UnknownOperation { seq, op }),
-    }
+/// A number of rows as SQLite takes it.
+pub(super) fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+pub(super) async fn migrate(
+    connection: &mut SqliteConnection,
+    migrations: &[(i64, &'static str, &'static str)],
+) -> Result<(), EditError> {
+    let migrations = migrations.iter().map(|(version, name, sql)| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(*sql));
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|error| EditError::storage("bring its database up to date", error))
 }
 
 /// Takes the lock file beside the database. The operating system releases it when this process ends, however it does.

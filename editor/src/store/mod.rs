@@ -1,11 +1,23 @@
-//! The edit log in SQLite: one connection, one writer, many waiting.
+//! The edit log in SQLite: one writer, many waiting, a few readers beside it.
 //!
-//! `database` opens the file and speaks SQL. `writer` is the only task that does so: it gathers what is waiting, writes
-//! it in one `transaction` (one sync to disk for all of them), makes it visible, and then acknowledges each.
+//! `database` opens the file and speaks SQL. `writer` is the only thread that writes: it gathers what is waiting, plans
+//! it in memory (`transaction`, over what is `pending`), writes it in one go (one sync to disk for all), makes it
+//! visible, and then acknowledges each. `reader` answers what is asked of the past.
 
 mod database;
+mod pending;
+mod reader;
+mod rollback;
+mod rows;
 mod transaction;
+mod write;
 mod writer;
 
-pub(crate) use database::{Database, Operation};
+pub(crate) use database::Database;
+pub(crate) use reader::{Part, Reader};
+pub(crate) use rollback::Rollback;
+pub(crate) use write::{AddBatch, Done, How, Write};
 pub(crate) use writer::{Writer, WriterDeps};
+
+#[cfg(test)]
+mod migration_tests;

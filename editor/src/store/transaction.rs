@@ -1,178 +1,265 @@
-//! One transaction of the log: what the waiting requests add and retire, checked against what is live.
+//! One transaction of the log: what the waiting requests ask for, checked against what stands.
 
 use super::{
-    database::{Answered, Database, KeyRow, LogRow, Operation},
-    writer::{now, seconds},
+    database::{Answered, Database, KeyRow},
+    pending::{Pending, Step},
+    write::{AddBatch, Done, How, Outcome, Placed, Write},
 };
 use crate::{
-    edit::{AddEdits, Edit, Limits, NewEdit},
+    conflict::{Conflict, ConflictKind, MAX_CONFLICTS, Resolution},
+    edit::{Attribution, Edit, Limits, OnConflict, RestoreEdit, RetireEdit, Seq, SupersedeEdit},
     error::EditError,
-    live::Live,
+    index::Reading,
+    live::{Claim, Live},
+    operation::{Cause, Change, Operation},
+    time::Timestamp,
 };
-use amend_proto::EditId;
-use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-
-/// One request to the log.
-#[derive(Debug)]
-pub(super) enum Write {
-    Add(AddEdits),
-    Retire(EditId),
-}
-
-/// What one request is answered: its edits, or why it was refused.
-type Outcome = Result<Vec<Edit>, EditError>;
+use amend_proto::{EditId, TenantId};
+use std::sync::Arc;
 
 /// A transaction in the making. It is planned in memory, which is right because nobody else writes, and then written
 /// at once.
 pub(super) struct Transaction<'a> {
-    database: &'a mut Database,
-    live: &'a Live,
-    limits: &'a Limits,
-    now: i64,
-    /// How many edits are live after it.
-    count: usize,
-    /// What it makes of ids: live with this content, or retired.
-    pending: HashMap<EditId, Option<Edit>>,
-    operations: Vec<Operation>,
-    /// By operation: the sequence number of the first one of its request.
-    batches: Vec<i64>,
-    keys: Vec<KeyRow>,
+    pub(super) database: &'a mut Database,
+    pub(super) limits: &'a Limits,
+    pub(super) now: Timestamp,
+    pub(super) pending: Pending<'a>,
+    pub(super) keys: Vec<KeyRow>,
+}
+
+/// A version to write.
+struct Version<'a> {
+    edit: Edit,
+    reading: &'a Reading,
+    on_conflict: OnConflict,
+    /// The request's field that is at fault when it is refused.
+    param: String,
 }
 
 impl<'a> Transaction<'a> {
-    /// Writes and commits. A request that is refused leaves no trace and does not keep the others from theirs; a
-    /// failure of the database is everyone's.
-    pub(super) async fn run(
+    pub(super) fn new(
         database: &'a mut Database,
         live: &'a Live,
         limits: &'a Limits,
-        writes: &[Write],
-    ) -> Result<(Vec<Operation>, Vec<Outcome>), sqlx::Error> {
-        let mut this = Self {
-            count: live.len(),
-            database,
-            live,
-            limits,
-            now: now(),
-            pending: HashMap::new(),
-            operations: Vec::new(),
-            batches: Vec::new(),
-            keys: Vec::new(),
-        };
+        now: Timestamp,
+    ) -> Self {
+        Self { database, limits, now, pending: Pending::new(live), keys: Vec::new() }
+    }
+
+    /// Writes and commits. A request that is refused leaves no trace and does not keep the others from theirs; a
+    /// failure of the database is everyone's.
+    pub(super) async fn run(
+        mut self,
+        writes: &[(TenantId, Write)],
+    ) -> Result<(Vec<Step>, Vec<Outcome>), sqlx::Error> {
         let mut outcomes = Vec::with_capacity(writes.len());
-        for write in writes {
-            outcomes.push(match write {
-                Write::Add(batch) => this.add(batch).await?,
-                Write::Retire(id) => this.retire(id),
-            });
-        }
-        let rows: Vec<LogRow<'_>> = this
-            .operations
-            .iter()
-            .zip(&this.batches)
-            .map(|(op, batch)| LogRow::new(op, *batch, this.now))
-            .collect();
-        this.database.write(&rows, &this.keys).await?;
-        Ok((this.operations, outcomes))
-    }
-
-    async fn add(&mut self, batch: &AddEdits) -> Result<Outcome, sqlx::Error> {
-        let Some(key) = &batch.idempotency_key else { return Ok(self.plan(batch)) };
-        let body = serde_json::to_vec(&batch.edits).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let body: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
-        if let Some(answered) = self.answered(key).await? {
-            return match answered.body == body {
-                true => self.again(&answered.seqs).await,
-                false => Ok(Err(EditError::Conflict {
-                    param: "idempotency_key".to_owned(),
-                    message: format!("the idempotency key {key:?} was used with another body; use a new key"),
-                })),
+        for (tenant, write) in writes {
+            let mark = self.pending.mark();
+            let outcome = match write {
+                Write::Add(batch) => self.add(tenant, batch).await?,
+                Write::Supersede(new) => self.supersede(tenant, &new.0, &new.1),
+                Write::Retire(request) => self.retire(tenant, request),
+                Write::Restore(request) => self.restore(tenant, request).await?,
             };
+            if outcome.is_err() {
+                self.pending.take_back(mark);
+            }
+            outcomes.push(outcome);
         }
-        let outcome = self.plan(batch);
-        if let Ok(edits) = &outcome {
-            let seqs = edits.iter().map(|edit| edit.seq).collect();
-            self.keys.push(KeyRow { key: key.clone(), answered: Answered { body, seqs }, at: self.now });
-        }
-        Ok(outcome)
+        let Self { database, pending, keys, .. } = self;
+        database.write(pending.steps.iter().map(|step| &step.operation), &keys).await?;
+        Ok((pending.steps, outcomes))
     }
 
-    /// What a key was answered before, in this transaction or an earlier one.
-    async fn answered(&mut self, key: &str) -> Result<Option<Answered>, sqlx::Error> {
-        match self.keys.iter().find(|row| row.key == key) {
-            Some(row) => Ok(Some(row.answered.clone())),
-            None => self.database.answered(key, self.now - seconds(self.limits.key_retention)).await,
-        }
+    /// Remembers the answer to a key.
+    pub(super) fn remember(&mut self, tenant: &TenantId, key: &str, answered: Answered) {
+        let (tenant, key) = (tenant.clone(), key.to_owned());
+        self.keys.push(KeyRow { tenant, key, answered, at: self.now });
     }
 
-    /// The edits that log entries added, live or not.
-    async fn again(&mut self, seqs: &[i64]) -> Result<Outcome, sqlx::Error> {
-        let planned = |seq: &i64| {
-            self.operations.iter().find_map(|operation| match operation {
-                Operation::Add(edit) if edit.seq == *seq => Some(edit.clone()),
-                Operation::Add(_) | Operation::Retire { .. } => None,
-            })
-        };
-        match seqs.iter().map(planned).collect::<Option<Vec<Edit>>>() {
-            Some(edits) => Ok(Ok(edits)),
-            None => self.database.added_by(seqs).await,
-        }
-    }
-
-    /// Adds what of a batch is not live already.
-    fn plan(&mut self, batch: &AddEdits) -> Outcome {
-        let first = self.next_seq();
-        let mut edits = Vec::with_capacity(batch.edits.len());
-        let mut fresh: Vec<Edit> = Vec::new();
-        for (at, new) in batch.edits.iter().enumerate() {
-            match new.id.as_ref().and_then(|id| self.current(id)) {
-                Some(known) if known.text == new.text && known.subject == new.subject => edits.push(known),
-                Some(known) => return Err(taken(at, &known.id)),
-                None => {
-                    let edit = self.make(new, first + fresh.len() as i64);
-                    fresh.push(edit.clone());
-                    edits.push(edit);
+    /// Adds what of a batch does not stand already. Those that are refused are told at once or at the end.
+    pub(super) fn plan(&mut self, tenant: &TenantId, batch: &AddBatch) -> Outcome {
+        let AddBatch { request, readings, atomic } = batch;
+        let (first, live) = (self.pending.next_seq(), self.pending.count);
+        let mut done = Done::default();
+        for (at, (new, reading)) in request.edits.iter().zip(readings).enumerate() {
+            let mark = self.pending.mark();
+            // What may go in in part is as many requests.
+            let first = if *atomic { first } else { self.pending.next_seq() };
+            let (on_conflict, param) = (request.on_conflict, format!("edits[{at}]"));
+            let stands = new.id.as_ref().and_then(|id| self.pending.current(&(tenant.clone(), id.clone())));
+            let planned = match stands {
+                Some(edit) if edit.content.same(&new.content) => {
+                    Ok((Placed { edit, how: How::Unchanged }, vec![]))
+                }
+                Some(edit) if on_conflict != OnConflict::Supersede => Err(taken(at, &edit.id)),
+                stands => {
+                    let edit = Edit {
+                        id: new.id.clone().unwrap_or_else(EditId::fresh),
+                        tenant: tenant.clone(),
+                        seq: Seq::START,
+                        created_at: stands.as_ref().map_or(self.now, |edit| edit.created_at),
+                        updated_at: self.now,
+                        content: new.content.clone(),
+                    };
+                    self.put(Version { edit, reading, on_conflict, param }, stands.is_some(), first)
+                }
+            };
+            match planned {
+                Ok((placed, conflicts)) => {
+                    done.placed.push(placed);
+                    done.conflicts.extend(conflicts);
+                }
+                Err(EditError::Full { limit, .. }) if *atomic => return Err(EditError::Full { limit, live }),
+                Err(error) if *atomic => return Err(error),
+                Err(error) => {
+                    self.pending.take_back(mark);
+                    done.refused.push((at, error));
                 }
             }
         }
-        if self.count + fresh.len() > self.limits.max_live && !fresh.is_empty() {
-            return Err(EditError::Full { limit: self.limits.max_live, live: self.count });
+        Ok(done)
+    }
+
+    /// Makes a version stand: `first` is the first entry of the request.
+    fn put(
+        &mut self,
+        version: Version<'_>,
+        supersedes: bool,
+        first: Seq,
+    ) -> Result<(Placed, Vec<Conflict>), EditError> {
+        let Version { mut edit, reading, on_conflict, param } = version;
+        let tenant = edit.tenant.clone();
+        let most = match on_conflict {
+            // All of them are to give way.
+            OnConflict::Supersede => usize::MAX,
+            OnConflict::KeepBoth | OnConflict::Refuse => MAX_CONFLICTS,
+        };
+        let found = self.pending.conflicting(&tenant, self.claim(&edit, reading, most));
+        if on_conflict == OnConflict::Refuse
+            && let Some((other, kind)) = found.first()
+        {
+            return Err(refused(param, other, *kind));
         }
-        self.count += fresh.len();
-        for edit in fresh {
-            self.pending.insert(edit.id.clone(), Some(edit.clone()));
-            self.batches.push(first);
-            self.operations.push(Operation::Add(edit));
+        let resolution = match on_conflict {
+            OnConflict::Supersede => Resolution::Superseded,
+            OnConflict::KeepBoth | OnConflict::Refuse => Resolution::KeptBoth,
+        };
+        let by = Attribution { author: edit.content.author.clone(), reason: edit.content.reason.clone() };
+        if resolution == Resolution::Superseded {
+            for (other, _) in &found {
+                let change = Change::Displace { by: edit.id.clone() };
+                self.push((&tenant, &other.id), by.clone(), (change, None), first);
+            }
         }
-        Ok(edits)
+        let conflicts = found.into_iter().map(|(other, kind)| Conflict {
+            edit: edit.id.clone(),
+            with: other.id.clone(),
+            with_seq: other.seq,
+            kind,
+            resolution,
+        });
+        let conflicts = conflicts.collect();
+        self.room(usize::from(!supersedes))?;
+        edit.seq = self.pending.next_seq();
+        let edit = Arc::new(edit);
+        let (how, change) = match supersedes {
+            true => (How::Superseded, Change::Supersede(Arc::clone(&edit))),
+            false => (How::Added, Change::Add(Arc::clone(&edit))),
+        };
+        self.push((&tenant, &edit.id), by, (change, Some(reading.clone())), first);
+        Ok((Placed { edit, how }, conflicts))
     }
 
-    fn retire(&mut self, id: &EditId) -> Outcome {
-        let edit = self.current(id).ok_or_else(|| EditError::NotFound { id: id.clone() })?;
-        let seq = self.next_seq();
-        self.count = self.count.saturating_sub(1);
-        self.pending.insert(id.clone(), None);
-        self.batches.push(seq);
-        self.operations.push(Operation::Retire { seq, id: id.clone() });
-        Ok(vec![edit])
+    fn supersede(&mut self, tenant: &TenantId, request: &SupersedeEdit, reading: &Reading) -> Outcome {
+        let SupersedeEdit { id, content, seen, on_conflict } = request;
+        let stands = self
+            .pending
+            .current(&(tenant.clone(), id.clone()))
+            .ok_or_else(|| EditError::NotFound { id: id.clone() })?;
+        if stands.content.same(content) {
+            return Ok(Done::from(Placed { edit: stands, how: How::Unchanged }));
+        }
+        if seen.is_some_and(|seen| seen != stands.seq) {
+            return Err(outdated(&stands));
+        }
+        let edit = Edit { updated_at: self.now, content: content.clone(), ..stands.as_ref().clone() };
+        let (param, on_conflict) = ("edit".to_owned(), *on_conflict);
+        let first = self.pending.next_seq();
+        let (placed, conflicts) = self.put(Version { edit, reading, on_conflict, param }, true, first)?;
+        Ok(Done { conflicts, ..Done::from(placed) })
     }
 
-    fn next_seq(&self) -> i64 {
-        self.live.through() + 1 + self.operations.len() as i64
+    fn retire(&mut self, tenant: &TenantId, RetireEdit { id, by }: &RetireEdit) -> Outcome {
+        let edit = self
+            .pending
+            .current(&(tenant.clone(), id.clone()))
+            .ok_or_else(|| EditError::NotFound { id: id.clone() })?;
+        let first = self.pending.next_seq();
+        self.push((tenant, id), by.clone(), (Change::Retire, None), first);
+        Ok(Done::from(Placed { edit, how: How::Retired }))
     }
 
-    /// What is live under an id as this transaction stands.
-    fn current(&self, id: &EditId) -> Option<Edit> {
-        match self.pending.get(id) {
-            Some(pending) => pending.clone(),
-            None => self.live.get(id),
+    async fn restore(&mut self, tenant: &TenantId, request: &RestoreEdit) -> Result<Outcome, sqlx::Error> {
+        let RestoreEdit { id, version, by } = request;
+        let name = (tenant.clone(), id.clone());
+        let stands = self.pending.current(&name);
+        let wanted = |edit: &Arc<Edit>| version.is_none_or(|version| version == edit.seq);
+        if let Some(edit) = stands.clone().filter(wanted) {
+            return Ok(Ok(Done::from(Placed { edit, how: How::Unchanged })));
+        }
+        let edit = match self.pending.gone(&name).filter(wanted) {
+            Some(edit) => edit,
+            None => match self.database.last_version((tenant, id), *version).await? {
+                Err(error) => return Ok(Err(error)),
+                Ok(found) => match found.and_then(|operation| operation.change.edit().cloned()) {
+                    Some(edit) => edit,
+                    None => return Ok(Err(never(id, *version))),
+                },
+            },
+        };
+        if let Err(full) = self.room(usize::from(stands.is_none())) {
+            return Ok(Err(full));
+        }
+        let reading = Reading::new(&edit.content);
+        let claim = self.claim(&edit, &reading, MAX_CONFLICTS);
+        let conflict = |(other, kind): (Arc<Edit>, ConflictKind)| {
+            let newer = other.seq > edit.seq;
+            let (edit, with) = if newer { (&other, &edit) } else { (&edit, &other) };
+            let (edit, with, with_seq) = (edit.id.clone(), with.id.clone(), with.seq);
+            Conflict { edit, with, with_seq, kind, resolution: Resolution::KeptBoth }
+        };
+        let conflicts = self.pending.conflicting(tenant, claim).into_iter().map(conflict).collect();
+        let first = self.pending.next_seq();
+        let change = Change::Restore(Arc::clone(&edit));
+        self.push((tenant, id), by.clone(), (change, Some(reading)), first);
+        Ok(Ok(Done { conflicts, ..Done::from(Placed { edit, how: How::Restored }) }))
+    }
+
+    fn claim<'e>(&self, edit: &'e Edit, reading: &'e Reading, most: usize) -> Claim<'e> {
+        let (id, content, facts) = (&edit.id, &edit.content, reading.facts());
+        Claim { id, content, facts, now: self.now, before: Seq::MAX, most }
+    }
+
+    fn room(&self, more: usize) -> Result<(), EditError> {
+        let (limit, live) = (self.limits.max_live, self.pending.count);
+        match more > 0 && live + more > limit {
+            true => Err(EditError::Full { limit, live }),
+            false => Ok(()),
         }
     }
 
-    fn make(&self, new: &NewEdit, seq: i64) -> Edit {
-        let id = new.id.clone().unwrap_or_else(EditId::fresh);
-        Edit { id, seq, text: new.text.clone(), subject: new.subject.clone(), created_at: self.now }
+    fn push(
+        &mut self,
+        (tenant, edit): (&TenantId, &EditId),
+        Attribution { author, reason }: Attribution,
+        (change, reading): (Change, Option<Reading>),
+        batch: Seq,
+    ) {
+        let seq = self.pending.next_seq();
+        let (tenant, edit, at, cause) = (tenant.clone(), edit.clone(), self.now, Cause::Request);
+        let operation = Operation { seq, batch, tenant, edit, at, author, reason, cause, change };
+        self.pending.push(Step { operation, reading });
     }
 }
 
@@ -180,8 +267,42 @@ fn taken(at: usize, id: &EditId) -> EditError {
     EditError::Conflict {
         param: format!("edits[{at}].id"),
         message: format!(
-            "an edit {:?} with another text or subject is live; remove it first, or use another id",
+            "an edit {:?} with another content stands; supersede or retire it, or use another id",
             id.as_str()
+        ),
+    }
+}
+
+fn refused(param: String, other: &Edit, kind: ConflictKind) -> EditError {
+    let (id, text) = (other.id.as_str(), &other.content.text);
+    let message = match kind {
+        ConflictKind::Contradiction => format!(
+            "the edit {id:?} ({text:?}) says something else of the same; retire it, supersede it, or keep both"
+        ),
+        ConflictKind::Duplicate => {
+            format!("the edit {id:?} ({text:?}) says the same; keep that one, or keep both")
+        }
+    };
+    EditError::Conflict { param, message }
+}
+
+fn outdated(stands: &Edit) -> EditError {
+    EditError::Conflict {
+        param: "seen".to_owned(),
+        message: format!(
+            "the edit {:?} has a newer version, {}; read it and decide again",
+            stands.id.as_str(),
+            stands.seq
+        ),
+    }
+}
+
+fn never(id: &EditId, version: Option<Seq>) -> EditError {
+    match version {
+        None => EditError::NotFound { id: id.clone() },
+        Some(version) => EditError::invalid(
+            "version",
+            format!("must be a version of the edit {:?}; its history has no {version}", id.as_str()),
         ),
     }
 }

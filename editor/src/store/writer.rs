@@ -1,23 +1,25 @@
-//! The one task that writes: group commit, acknowledgement, tidying.
+//! The one thread that writes: group commit, acknowledgement, tidying.
+//!
+//! It has a thread and a runtime of its own, so that planning, indexing and whatever else a large batch takes is never
+//! done on the server's runtime.
 
 use super::{
-    database::{Database, Operation},
-    transaction::{Transaction, Write},
+    database::Database,
+    pending::Step,
+    rollback::Rollback,
+    transaction::Transaction,
+    write::{Done, Outcome, Write},
 };
 use crate::{
-    edit::{AddEdits, Edit, Limits},
+    edit::{Limits, RolledBack, Seq},
     error::EditError,
     live::Live,
+    time::Clock,
 };
-use amend_proto::EditId;
-use std::{
-    error::Error,
-    ops::ControlFlow,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use amend_proto::TenantId;
+use std::{collections::VecDeque, error::Error, ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::timeout,
 };
 
@@ -25,18 +27,22 @@ use tokio::{
 const QUEUE: usize = 1_024;
 /// The most requests of one transaction.
 const MAX_GROUP: usize = 256;
+/// The most edits of one transaction: a request more is not taken in when there are so many.
+const MAX_GROUP_EDITS: usize = 4_096;
 /// So long without a request is a time to tidy up.
 const IDLE: Duration = Duration::from_secs(1);
 /// Without such a time it is done after this many transactions (a few pages of the write-ahead log each).
 const MOST_TRANSACTIONS: u32 = 2_000;
-/// More changes than this are indexed on a thread of their own.
-const INLINE_CHANGES: usize = 16;
+/// Or after this many operations, so that writers never wait long for it.
+const MOST_OPERATIONS: usize = 20_000;
+/// Operations that are read from the log at a time.
+const PAGE: usize = 1_000;
 
 type Reply<T> = oneshot::Sender<Result<T, EditError>>;
 
 enum Job {
-    Write(Write, Reply<Vec<Edit>>),
-    SeqOf(EditId, Reply<Option<i64>>),
+    Write(TenantId, Write, Reply<Done>),
+    RollBack(Rollback, Reply<RolledBack>),
     Close(Reply<()>),
 }
 
@@ -46,20 +52,32 @@ pub(crate) struct WriterDeps {
     pub(crate) database: Database,
     pub(crate) live: Arc<Live>,
     pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The way to the writing task.
+/// The way to the writing thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
+    progress: watch::Receiver<Seq>,
 }
 
 impl Writer {
-    /// Starts the task. It ends after [`close`](Self::close), or when the last clone of this is dropped.
-    pub(crate) fn start(deps: WriterDeps) -> Self {
+    /// Starts the thread. It ends after [`close`](Self::close), or when the last clone of this is dropped.
+    ///
+    /// # Errors
+    /// [`EditError::Storage`] when the operating system refuses a thread.
+    pub(crate) fn start(deps: WriterDeps) -> Result<Self, EditError> {
+        let failed = |error: std::io::Error| EditError::storage("start its writer", error);
         let (jobs, inbox) = mpsc::channel(QUEUE);
-        tokio::spawn(Task { deps }.run(inbox));
-        Self { jobs }
+        let (told, progress) = watch::channel(deps.live.through());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+        let task = Task { deps, told, transactions: 1, operations: 0 };
+        std::thread::Builder::new()
+            .name("amend-edit-log".to_owned())
+            .spawn(move || runtime.block_on(task.run(inbox)))
+            .map_err(failed)?;
+        Ok(Self { jobs, progress })
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, EditError> {
@@ -68,20 +86,19 @@ impl Writer {
         answer.await.map_err(|_| EditError::Closed)?
     }
 
-    /// Adds a validated batch. It is durable and visible when this returns.
-    pub(crate) async fn add(&self, batch: AddEdits) -> Result<Vec<Edit>, EditError> {
-        self.ask(|reply| Job::Write(Write::Add(batch), reply)).await
+    /// Does what is asked. It is durable and visible when this returns.
+    pub(crate) async fn write(&self, tenant: TenantId, write: Write) -> Result<Done, EditError> {
+        self.ask(|reply| Job::Write(tenant, write, reply)).await
     }
 
-    /// Retires a live edit. That is durable and visible when this returns.
-    pub(crate) async fn remove(&self, id: EditId) -> Result<Edit, EditError> {
-        let mut removed = self.ask(|reply| Job::Write(Write::Retire(id.clone()), reply)).await?;
-        removed.pop().ok_or(EditError::NotFound { id })
+    /// Goes back to an earlier state. That is durable and visible when this returns.
+    pub(crate) async fn roll_back(&self, rollback: Rollback) -> Result<RolledBack, EditError> {
+        self.ask(|reply| Job::RollBack(rollback, reply)).await
     }
 
-    /// Where in the log an id was last added, live or not.
-    pub(crate) async fn seq_of(&self, id: EditId) -> Result<Option<i64>, EditError> {
-        self.ask(|reply| Job::SeqOf(id, reply)).await
+    /// Follows the last durable and visible entry; ends when the writer does.
+    pub(crate) fn progress(&self) -> watch::Receiver<Seq> {
+        self.progress.clone()
     }
 
     /// Finishes what waits, closes the database and releases its lock.
@@ -92,40 +109,43 @@ impl Writer {
 
 struct Task {
     deps: WriterDeps,
+    /// Told of every entry that is durable and visible.
+    told: watch::Sender<Seq>,
+    /// Since it was tidied up last. The first idle time tidies up what the run before left.
+    transactions: u32,
+    operations: usize,
 }
 
 impl Task {
     async fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
-        // The first idle time tidies up what the run before left.
-        let mut untidy = 1;
         loop {
-            let first = match untidy {
+            let first = match self.transactions {
                 0 => inbox.recv().await,
                 _ => match timeout(IDLE, inbox.recv()).await {
                     Ok(job) => job,
                     Err(_elapsed) => {
                         self.tidy().await;
-                        untidy = 0;
                         continue;
                     }
                 },
             };
             let Some(first) = first else { break };
-            let mut jobs = vec![first];
+            let mut edits = first.edits();
+            let mut jobs = VecDeque::from([first]);
             while jobs.len() < MAX_GROUP
+                && edits < MAX_GROUP_EDITS
                 && let Ok(job) = inbox.try_recv()
             {
-                jobs.push(job);
+                edits += job.edits();
+                jobs.push_back(job);
             }
-            untidy += 1;
             if let ControlFlow::Break(closing) = self.serve(jobs).await {
                 let closed = self.deps.database.close().await;
                 answer(closing, closed.map_err(|error| EditError::storage("close its database", error)));
                 return;
             }
-            if untidy >= MOST_TRANSACTIONS {
+            if self.transactions >= MOST_TRANSACTIONS || self.operations >= MOST_OPERATIONS {
                 self.tidy().await;
-                untidy = 0;
             }
         }
         if let Err(error) = self.deps.database.close().await {
@@ -133,77 +153,97 @@ impl Task {
         }
     }
 
-    /// Serves what waited, the writes in one transaction. Breaks when asked to close.
-    async fn serve(&mut self, jobs: Vec<Job>) -> ControlFlow<Reply<()>> {
-        let mut writes = Vec::with_capacity(jobs.len());
-        let mut replies = Vec::with_capacity(jobs.len());
-        let mut closing = None;
-        for job in jobs {
+    /// Serves what waited in order: runs of writes in one transaction each, a rollback in one of its own. Breaks when
+    /// asked to close.
+    async fn serve(&mut self, mut jobs: VecDeque<Job>) -> ControlFlow<Reply<()>> {
+        while let Some(job) = jobs.pop_front() {
             match job {
-                Job::Write(write, reply) => {
-                    writes.push(write);
-                    replies.push(reply);
-                }
-                Job::SeqOf(id, reply) => {
-                    let seq = self.deps.database.last_added(&id).await;
-                    answer(reply, seq.map_err(|error| EditError::storage("read its log", error)));
-                }
-                Job::Close(reply) => closing = Some(reply),
-            }
-        }
-        if !writes.is_empty() {
-            self.write(&writes, replies).await;
-        }
-        closing.map_or(ControlFlow::Continue(()), ControlFlow::Break)
-    }
-
-    async fn write(&mut self, writes: &[Write], replies: Vec<Reply<Vec<Edit>>>) {
-        let WriterDeps { database, live, limits } = &mut self.deps;
-        match Transaction::run(database, live, limits, writes).await {
-            Ok((operations, outcomes)) => {
-                self.show(operations).await;
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    answer(reply, outcome);
-                }
-            }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "a transaction of the edit log failed");
-                self.deps.database.roll_back().await;
-                // A commit that reported a failure may have happened all the same: what is in the log counts.
-                match self.deps.database.operations_after(self.deps.live.through()).await {
-                    Ok(operations) => self.show(operations).await,
-                    Err(error) => {
-                        tracing::error!(error = &error as &dyn Error, "the edit log cannot be read")
+                Job::Close(reply) => return ControlFlow::Break(reply),
+                Job::RollBack(rollback, reply) => answer(reply, self.roll_back(rollback).await),
+                Job::Write(tenant, write, reply) => {
+                    let (mut writes, mut replies) = (vec![(tenant, write)], vec![reply]);
+                    while let Some(Job::Write(..)) = jobs.front() {
+                        let Some(Job::Write(tenant, write, reply)) = jobs.pop_front() else { break };
+                        writes.push((tenant, write));
+                        replies.push(reply);
+                    }
+                    for (reply, outcome) in replies.into_iter().zip(self.write(&writes).await) {
+                        answer(reply, outcome);
                     }
                 }
-                let error = Arc::new(error);
-                for reply in replies {
-                    answer(reply, Err(EditError::storage("write its log", Arc::clone(&error))));
-                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn write(&mut self, writes: &[(TenantId, Write)]) -> Vec<Outcome> {
+        let WriterDeps { database, live, limits, clock } = &mut self.deps;
+        match Transaction::new(database, live, limits, clock.now()).run(writes).await {
+            Ok((steps, outcomes)) => {
+                self.show(steps);
+                outcomes
+            }
+            Err(error) => {
+                let error = Arc::new(self.recover(error).await);
+                let failed = || Err(EditError::storage("write its log", Arc::clone(&error)));
+                writes.iter().map(|_| failed()).collect()
+            }
+        }
+    }
+
+    async fn roll_back(&mut self, rollback: Rollback) -> Result<RolledBack, EditError> {
+        let WriterDeps { database, live, limits, clock } = &mut self.deps;
+        match rollback.run(database, live, limits, clock.now()).await {
+            Ok(outcome) => {
+                self.catch_up().await?;
+                outcome
+            }
+            Err(error) => Err(EditError::storage("write its log", self.recover(error).await)),
+        }
+    }
+
+    /// After a failure: ends the transaction, and shows what is in the log all the same, because a commit that reported
+    /// a failure may have happened.
+    async fn recover(&mut self, error: sqlx::Error) -> sqlx::Error {
+        tracing::error!(error = &error as &dyn Error, "a transaction of the edit log failed");
+        self.deps.database.roll_back().await;
+        if let Err(error) = self.catch_up().await {
+            tracing::error!(error = &error as &dyn Error, "the edit log cannot be read");
+        }
+        error
+    }
+
+    /// Shows what is in the log and not yet seen.
+    async fn catch_up(&mut self) -> Result<(), EditError> {
+        loop {
+            let through = self.deps.live.through();
+            let operations = self.deps.database.operations_after(through, PAGE).await?;
+            let last = operations.len() < PAGE;
+            self.show(operations.into_iter().map(|operation| Step { operation, reading: None }).collect());
+            if last {
+                return Ok(());
             }
         }
     }
 
     /// Makes durable operations visible.
-    async fn show(&self, operations: Vec<Operation>) {
-        count(&operations);
-        if operations.len() <= INLINE_CHANGES {
-            self.deps.live.apply(operations);
-        } else {
-            let live = Arc::clone(&self.deps.live);
-            if let Err(error) = tokio::task::spawn_blocking(move || live.apply(operations)).await {
-                tracing::error!(error = &error as &dyn Error, "the index could not be brought up to date");
-            }
+    fn show(&mut self, steps: Vec<Step>) {
+        self.transactions += 1;
+        self.operations += steps.len();
+        for step in &steps {
+            metrics::counter!("amend_edit_operations_total", "op" => step.operation.change.as_str())
+                .increment(1);
         }
+        self.deps.live.apply(steps.into_iter().map(|step| (step.operation, step.reading)).collect());
         metrics::gauge!("amend_edits_live").set(self.deps.live.len() as f64);
+        self.told.send_replace(self.deps.live.through());
     }
 
     /// Forgets old idempotency keys, and copies the write-ahead log into the database.
     async fn tidy(&mut self) {
-        let Limits { key_retention, max_keys, .. } = self.deps.limits;
-        let database = &mut self.deps.database;
+        let WriterDeps { database, limits, clock, .. } = &mut self.deps;
         let done = async {
-            database.forget(now() - seconds(key_retention), max_keys).await?;
+            database.forget(clock.now().earlier(limits.key_retention), limits.max_keys).await?;
             database.checkpoint().await
         };
         if let Err(error) = done.await {
@@ -212,6 +252,17 @@ impl Task {
                 "tidying the edit store failed; it is tried again later"
             );
         }
+        (self.transactions, self.operations) = (0, 0);
+    }
+}
+
+impl Job {
+    fn edits(&self) -> usize {
+        match self {
+            Self::Write(_, Write::Add(batch), _) => batch.readings.len(),
+            Self::Write(..) => 1,
+            Self::RollBack(..) | Self::Close(_) => 0,
+        }
     }
 }
 
@@ -219,20 +270,4 @@ fn answer<T>(reply: Reply<T>, outcome: Result<T, EditError>) {
     if reply.send(outcome).is_err() {
         tracing::debug!("whoever asked the edit store did not wait for the answer");
     }
-}
-
-fn count(operations: &[Operation]) {
-    let added = operations.iter().filter(|op| matches!(op, Operation::Add(_))).count();
-    metrics::counter!("amend_edit_operations_total", "op" => "add").increment(added as u64);
-    metrics::counter!("amend_edit_operations_total", "op" => "retire")
-        .increment((operations.len() - added) as u64);
-}
-
-/// Seconds since the Unix epoch.
-pub(super) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, seconds)
-}
-
-pub(super) fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

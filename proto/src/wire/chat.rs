@@ -11,7 +11,7 @@ use super::{
 use crate::{
     chat::{ChatRequest, Logprobs, Message, Priority, Prompt},
     error::{ErrorKind, ModelError},
-    ids::{ModelId, RequestId},
+    ids::{ModelId, RequestId, TenantId},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -268,6 +268,7 @@ impl ChatCompletionRequest {
             tools,
             tool_choice,
             priority: Priority::Live,
+            tenant: TenantId::default(),
         };
         let choices = n.map_or(Ok(1), |n| count("n", n, limits.max_choices))?;
         let delivery = read_delivery(stream, stream_options, &mut unknown)?;

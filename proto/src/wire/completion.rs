@@ -12,7 +12,7 @@ use crate::{
     chat::{ChatRequest, Logprobs, Priority, Prompt, ResponseFormat, ToolChoice},
     error::ModelError,
     event::{Completion, FinishReason, TokenLogprob},
-    ids::RequestId,
+    ids::{RequestId, TenantId},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -151,6 +151,7 @@ impl CompletionRequest {
             tools: Vec::new(),
             tool_choice: ToolChoice::Auto,
             priority: Priority::Live,
+            tenant: TenantId::default(),
         };
         let delivery = read_delivery(stream, stream_options, &mut unknown)?;
         Ok(Asked { request, further_prompts: prompts.collect(), choices, delivery, unknown_fields: unknown })

@@ -1,0 +1,94 @@
+//! What an edit's words are read to say: the costly part of taking it in, done before anything is locked.
+
+use super::{
+    AnchorKind, stem_hash,
+    subject::{Names, names},
+};
+use crate::{
+    conflict::{Facts, Said},
+    edit::{Content, Edit},
+    text::{Class, Groups, RelationMention, lexicon, tokenise},
+};
+use std::sync::Arc;
+
+/// An edit's content, read.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    pub(super) names: Names,
+    /// Hashed stems of the telling words that are in no name, ascending.
+    pub(super) content: Box<[u32]>,
+    /// The relations that it may be about.
+    pub(super) groups: Groups,
+    facts: Facts,
+}
+
+impl Reading {
+    pub(crate) fn new(content: &Content) -> Self {
+        let names = names(&content.text, content.subject.as_deref(), &content.aliases);
+        let free = |at: usize| !names.anchored[at];
+        let given = content.relation.as_deref().map(tokenise).unwrap_or_default();
+        let mentions: Vec<RelationMention> = lexicon()
+            .relations(&names.tokens)
+            .into_iter()
+            .filter(|mention| mention.tokens.clone().all(free))
+            .collect();
+        let said = mentions.iter().fold(0, |all, mention| all | mention.groups);
+        let groups = lexicon().relations(&given).iter().fold(said, |all, mention| all | mention.groups);
+        let telling = |at: &usize| names.tokens[*at].class() == Class::Content;
+        let said_something = |at: &usize| names.tokens[*at].class() != Class::Function;
+        let stem = |at: usize| stem_hash(&names.tokens[at].text);
+        let tokens = 0..names.tokens.len();
+        let words = tokens.clone().filter(|at| free(*at) && telling(at)).map(stem);
+        let of_relation = given.iter().filter(|t| t.class() == Class::Content).map(|t| stem_hash(&t.text));
+        let words = set(words.chain(of_relation));
+        let in_relation = |at: &usize| mentions.iter().any(|mention| mention.tokens.contains(at));
+        let other =
+            |at: &usize| free(*at) && telling(at) && !in_relation(at) && !names.tokens[*at].is_numeric();
+        let of = |kind: AnchorKind| -> Vec<Box<str>> {
+            let anchors = names.anchors.iter().take(names.main).filter(|anchor| anchor.kind == kind);
+            anchors.flat_map(|anchor| anchor.words.iter().cloned()).collect()
+        };
+        let mut objects = of(AnchorKind::Mention);
+        if objects.is_empty() {
+            // A year is most often when; if nothing else is stated it is what.
+            let years = names.tokens.iter().filter(|token| token.is_numeric());
+            objects.extend(years.map(|token| token.text.clone()));
+        }
+        let facts = Facts::new(
+            content,
+            Said {
+                subject: &of(AnchorKind::Subject),
+                groups: said,
+                other: &set(tokens.clone().filter(other).map(stem)),
+                objects: &objects,
+                words: &set(tokens.filter(said_something).map(stem)),
+            },
+        );
+        Self { content: words, groups, facts, names }
+    }
+
+    /// What it states.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+fn set(words: impl Iterator<Item = u32>) -> Box<[u32]> {
+    let mut words: Vec<u32> = words.collect();
+    words.sort_unstable();
+    words.dedup();
+    words.into()
+}
+
+/// An edit read and ready to be indexed.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) edit: Arc<Edit>,
+    pub(crate) reading: Reading,
+}
+
+impl Prepared {
+    pub(crate) fn new(edit: Arc<Edit>) -> Self {
+        Self { reading: Reading::new(&edit.content), edit }
+    }
+}

@@ -1,0 +1,215 @@
+//! The edits that stand, in memory: what the log adds up to. Every tenant's are kept apart.
+
+mod tenant;
+
+use crate::{
+    conflict::{Conflicting, Conflicts, Facts},
+    edit::{Content, Edit, Listed, Seq},
+    index::{Index, Prepared, Reading},
+    operation::Operation,
+    time::Timestamp,
+};
+use amend_proto::{EditId, TenantId};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+use tenant::Standing;
+
+/// After so many operations lookups get their turn, unless a request is not in whole (about 10 µs each).
+const MAX_LOCKED: usize = 64;
+/// So many versions are looked at for one page of conflicts, whatever they yield.
+const MAX_LOOKED_AT: usize = 128;
+
+#[derive(Debug, Default)]
+struct State {
+    tenants: BTreeMap<TenantId, Standing>,
+    /// Edits that stand, of all tenants.
+    count: usize,
+    /// The last operation that is in here.
+    through: Seq,
+}
+
+/// The edits that stand, read by every request and changed by the writer alone.
+///
+/// Reading takes a shared lock for the time of one lookup, far below a millisecond; the writer takes the lock for
+/// itself only to put in what was prepared outside it.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    state: RwLock<State>,
+}
+
+/// An operation, ready to be put in.
+struct Step {
+    operation: Operation,
+    /// Of the version that stands after it.
+    prepared: Option<Prepared>,
+}
+
+/// Statements to compare with the edits that stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim<'a> {
+    pub(crate) id: &'a EditId,
+    pub(crate) content: &'a Content,
+    pub(crate) facts: &'a Facts,
+    /// Only edits that may still be in force count.
+    pub(crate) now: Timestamp,
+    /// Only versions older than this one count.
+    pub(crate) before: Seq,
+    /// At most so many, the newest.
+    pub(crate) most: usize,
+}
+
+impl Live {
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        // A panic inside a lookup cannot leave the state half changed: lookups change nothing.
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies operations in order, those of one request all at once for those who look; those that are in already are
+    /// passed over.
+    pub(crate) fn apply(&self, operations: Vec<(Operation, Option<Reading>)>) {
+        let steps: Vec<Step> = operations
+            .into_iter()
+            .map(|(operation, reading)| {
+                let prepared = operation.change.edit().map(|edit| match reading {
+                    Some(reading) => Prepared { edit: Arc::clone(edit), reading },
+                    None => Prepared::new(Arc::clone(edit)),
+                });
+                Step { operation, prepared }
+            })
+            .collect();
+        let mut steps = steps.into_iter().peekable();
+        while steps.peek().is_some() {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let mut taken = 0;
+            while let Some(step) = steps.next() {
+                taken += 1;
+                let batch = step.operation.batch;
+                state.step(step);
+                let whole = steps.peek().is_none_or(|next| next.operation.batch != batch);
+                if whole && taken >= MAX_LOCKED {
+                    break;
+                }
+            }
+            drop(state);
+            // Whoever waited to look gets to.
+            std::thread::yield_now();
+        }
+    }
+
+    /// Puts in edits that stand after `through`, in the order of the entries that made them stand.
+    pub(crate) fn fill(&self, edits: Vec<Edit>, through: Seq) {
+        let prepared: Vec<Prepared> = edits.into_iter().map(|edit| Prepared::new(Arc::new(edit))).collect();
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for prepared in prepared {
+            let tenant = prepared.edit.tenant.clone();
+            state.put(&tenant, prepared);
+        }
+        state.through = state.through.max(through);
+    }
+
+    /// The last operation that is in.
+    pub(crate) fn through(&self) -> Seq {
+        self.read().through
+    }
+
+    /// How many edits stand, of all tenants.
+    pub(crate) fn len(&self) -> usize {
+        self.read().count
+    }
+
+    /// How many edits of a tenant stand.
+    pub(crate) fn count(&self, tenant: &TenantId) -> usize {
+        self.read().tenants.get(tenant).map_or(0, |standing| standing.index.len())
+    }
+
+    /// `limit` tenants that have edits, by name, after this one.
+    pub(crate) fn tenants(&self, limit: usize, after: Option<&TenantId>) -> Vec<TenantId> {
+        let state = self.read();
+        let behind = |tenant: &&TenantId| after.is_none_or(|after| *tenant > after);
+        state.tenants.keys().filter(behind).take(limit).cloned().collect()
+    }
+
+    pub(crate) fn get(&self, tenant: &TenantId, id: &EditId) -> Option<Arc<Edit>> {
+        let state = self.read();
+        state.tenants.get(tenant)?.get(id).cloned()
+    }
+
+    /// `limit` edits of a tenant whose versions come after `after`, the oldest version first.
+    pub(crate) fn list(&self, tenant: &TenantId, limit: usize, after: Seq) -> Listed {
+        let state = self.read();
+        match state.tenants.get(tenant) {
+            Some(standing) => standing.list(limit, after),
+            None => Listed { edits: Vec::new(), has_more: false },
+        }
+    }
+
+    /// The edits of a tenant that a claim conflicts with, newest first, but for the one under its own id.
+    pub(crate) fn conflicting(
+        &self,
+        tenant: &TenantId,
+        claim: Claim<'_>,
+    ) -> Vec<(Arc<Edit>, crate::conflict::ConflictKind)> {
+        let state = self.read();
+        state.tenants.get(tenant).map_or_else(Vec::new, |standing| standing.conflicting(claim))
+    }
+
+    /// The edits of a tenant that conflict with older ones: `limit` of those whose versions come after `after`.
+    pub(crate) fn conflicts(&self, tenant: &TenantId, limit: usize, after: Seq, now: Timestamp) -> Conflicts {
+        let state = self.read();
+        let Some(standing) = state.tenants.get(tenant) else {
+            return Conflicts { conflicts: Vec::new(), next: None };
+        };
+        let mut conflicts: Vec<Conflicting> = Vec::new();
+        let mut last = after;
+        for (looked_at, seq) in standing.register.shared_after(after).enumerate() {
+            if conflicts.len() == limit || looked_at == MAX_LOOKED_AT {
+                return Conflicts { conflicts, next: Some(last) };
+            }
+            conflicts.extend(standing.conflicts_of(seq, now));
+            last = seq;
+        }
+        Conflicts { conflicts, next: None }
+    }
+
+    /// Runs a lookup on the index of a tenant; `None` when the tenant has no edits.
+    pub(crate) fn look_up<T>(&self, tenant: &TenantId, lookup: impl FnOnce(&Index) -> T) -> Option<T> {
+        self.read().tenants.get(tenant).map(|standing| lookup(&standing.index))
+    }
+}
+
+impl State {
+    fn step(&mut self, Step { operation, prepared }: Step) {
+        if operation.seq <= self.through {
+            return;
+        }
+        self.through = operation.seq;
+        match prepared {
+            Some(prepared) => self.put(&operation.tenant, prepared),
+            None => self.forget(&operation.tenant, &operation.edit),
+        }
+    }
+
+    fn put(&mut self, tenant: &TenantId, prepared: Prepared) {
+        // The name is cloned only for the first edit of a tenant.
+        let standing = match self.tenants.get_mut(tenant) {
+            Some(standing) => standing,
+            None => self.tenants.entry(tenant.clone()).or_default(),
+        };
+        self.count -= usize::from(standing.forget(&prepared.edit.id));
+        self.count += 1;
+        standing.insert(prepared);
+    }
+
+    fn forget(&mut self, tenant: &TenantId, id: &EditId) {
+        let Some(standing) = self.tenants.get_mut(tenant) else { return };
+        self.count -= usize::from(standing.forget(id));
+        if standing.index.len() == 0 {
+            self.tenants.remove(tenant);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

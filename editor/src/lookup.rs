@@ -1,0 +1,143 @@
+//! From a conversation to the prompt: the edits of one tenant that concern it, put in front of its last question.
+
+use crate::{
+    edit::Moment,
+    error::EditError,
+    scope::{InScope, Searched, Turn},
+    tenant::TenantEditor,
+};
+use amend_proto::{EditId, Message, Role};
+use serde::Serialize;
+
+/// The longest conversation that is looked up on the caller's thread: about a tenth of a millisecond (`cargo bench`).
+const SHORT_BYTES: usize = 2048;
+
+/// Whether a question gets edits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// At least one edit that is in force is in scope.
+    Apply,
+    /// None is.
+    None,
+}
+
+impl Decision {
+    /// The wire's and the metrics' spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::None => "none",
+        }
+    }
+}
+
+/// An edit in scope of a question.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoredEdit {
+    /// Which edit.
+    pub id: EditId,
+    /// Its text, as stored.
+    pub text: String,
+    /// How well it fits, 0 to 1; see [`ScopePolicy`](crate::ScopePolicy).
+    pub score: f32,
+}
+
+/// What would be done with a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Preview {
+    /// Whether edits are applied.
+    pub decision: Decision,
+    /// Those in scope, in prompt order: the best last, next to the question.
+    pub edits: Vec<ScoredEdit>,
+    /// The last user message as the model will see it; empty when the conversation has none.
+    pub prompt: String,
+}
+
+/// A conversation ready for the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Edited {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) edits: Vec<ScoredEdit>,
+    /// The place of the message that was rewritten.
+    last: Option<usize>,
+}
+
+impl TenantEditor {
+    /// What [`EditedModel`](crate::EditedModel) would do with this conversation, by the same code; edits for some models
+    /// only are left out unless [`serving`](Self::serving) said which model answers. It takes CPU time: on an async
+    /// runtime call [`preview_async`](Self::preview_async).
+    ///
+    /// # Errors
+    /// [`EditError::Template`] when the template fails on these texts.
+    pub fn preview(&self, messages: &[Message]) -> Result<Preview, EditError> {
+        Ok(Preview::from(self.edit(messages.to_vec())?))
+    }
+
+    /// As [`preview`](Self::preview), but a long conversation does not hold up the caller's thread.
+    ///
+    /// # Errors
+    /// As [`preview`](Self::preview).
+    pub async fn preview_async(&self, messages: Vec<Message>) -> Result<Preview, EditError> {
+        Ok(Preview::from(self.edit_async(messages).await?))
+    }
+
+    /// As [`edit`](Self::edit); a conversation that is longer than [`SHORT_BYTES`] goes to a thread for blocking work.
+    pub(crate) async fn edit_async(&self, messages: Vec<Message>) -> Result<Edited, EditError> {
+        if messages.iter().map(|message| message.content.len()).sum::<usize>() <= SHORT_BYTES {
+            return self.edit(messages);
+        }
+        let editor = self.clone();
+        tokio::task::spawn_blocking(move || editor.edit(messages))
+            .await
+            .map_err(|error| EditError::storage("look up its edits", error))?
+    }
+
+    /// Neutralises a conversation and puts the edits in scope in front of its last user message.
+    pub(crate) fn edit(&self, mut messages: Vec<Message>) -> Result<Edited, EditError> {
+        let template = self.editor().template();
+        let users: Vec<usize> =
+            (0..messages.len()).rev().filter(|at| messages[*at].role == Role::User).take(2).collect();
+        let last = users.first().copied();
+        let in_scope = match last {
+            Some(last) => {
+                let before = users.get(1).map(|at| messages[*at].content.as_str());
+                self.decide(Turn { question: &messages[last].content, before })
+            }
+            None => Vec::new(),
+        };
+        let texts: Vec<&str> = in_scope.iter().map(|found| found.edit.content.text.as_str()).collect();
+        for (at, message) in messages.iter_mut().enumerate() {
+            message.content = match Some(at) == last {
+                true => template.render(&texts, &message.content)?,
+                false => template.neutralise(&message.content),
+            };
+            for call in &mut message.tool_calls {
+                call.arguments = template.neutralise(&call.arguments);
+            }
+        }
+        Ok(Edited { messages, edits: in_scope.into_iter().map(scored).collect(), last })
+    }
+
+    fn decide(&self, turn: Turn<'_>) -> Vec<InScope> {
+        let editor = self.editor();
+        let moment = Moment { now: editor.now(), served: self.served() };
+        let decide = |index: &_| editor.policy.decide(Searched { index, moment }, turn);
+        editor.live.look_up(self.id(), decide).unwrap_or_default()
+    }
+}
+
+impl From<Edited> for Preview {
+    fn from(Edited { messages, edits, last }: Edited) -> Self {
+        let decision = if edits.is_empty() { Decision::None } else { Decision::Apply };
+        let prompt =
+            last.and_then(|last| messages.into_iter().nth(last)).map(|m| m.content).unwrap_or_default();
+        Self { decision, edits, prompt }
+    }
+}
+
+fn scored(found: InScope) -> ScoredEdit {
+    let (id, text) = (found.edit.id.clone(), found.edit.content.text.clone());
+    ScoredEdit { id, text, score: found.score }
+}

@@ -1,0 +1,236 @@
+//! Reading the log beside the writer: in WAL mode neither waits for the other.
+
+use super::{
+    database::{BUSY_TIMEOUT, count},
+    rows::{COLUMNS, edits, operation, operations},
+};
+use crate::{
+    edit::{Edit, Seq},
+    error::EditError,
+    operation::{Change, Difference, Differences, Operation, Operations, PastEdits},
+};
+use amend_proto::{EditId, TenantId};
+use sqlx::{
+    AssertSqlSafe, Row, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+/// Connections at most. Each is held for one page at a time.
+const CONNECTIONS: u32 = 4;
+
+/// Bounds of a part of the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    /// Entries after this one.
+    pub(crate) after: Seq,
+    /// And up to this one.
+    pub(crate) through: Seq,
+    /// At most so many.
+    pub(crate) limit: usize,
+}
+
+/// A few connections that only read. Every question is one short query, and is answered the same whenever it is asked,
+/// because entries do not change: pages need no open transaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    pool: SqlitePool,
+}
+
+fn failed(error: sqlx::Error) -> EditError {
+    match error {
+        sqlx::Error::PoolClosed => EditError::Closed,
+        error => EditError::storage("read its log", error),
+    }
+}
+
+impl Reader {
+    /// Of the database at `path`, which is open for writing.
+    pub(crate) fn new(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        Self { pool: SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_lazy_with(options) }
+    }
+
+    /// Waits for the queries that run, and refuses later ones.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Fails on the first entry that this version does not know.
+    pub(crate) async fn check(&self) -> Result<(), EditError> {
+        let strange = sqlx::query(
+            "SELECT seq, op FROM edit_log
+             WHERE op NOT IN ('add', 'supersede', 'restore', 'retire', 'displace') ORDER BY seq LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed)?;
+        match strange {
+            None => Ok(()),
+            Some(row) => Err(EditError::UnknownOperation {
+                seq: Seq::new(row.try_get(0).map_err(failed)?),
+                op: row.try_get(1).map_err(failed)?,
+            }),
+        }
+    }
+
+    /// The last entry of the log.
+    pub(crate) async fn through(&self) -> Result<Seq, EditError> {
+        let row = sqlx::query("SELECT coalesce(max(seq), 0) FROM edit_log")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(Seq::new(row.try_get(0).map_err(failed)?))
+    }
+
+    /// Entries in order, of one tenant or of all.
+    pub(crate) async fn operations(
+        &self,
+        part: Part,
+        tenant: Option<&TenantId>,
+    ) -> Result<Operations, EditError> {
+        let Part { after, through, limit } = part;
+        let of = if tenant.is_some() { "tenant = ?4 AND " } else { "" };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM edit_log l WHERE {of}seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3"
+        );
+        let mut query =
+            sqlx::query(AssertSqlSafe(sql)).bind(after.get()).bind(through.get()).bind(count(limit));
+        if let Some(tenant) = tenant {
+            query = query.bind(tenant.as_str());
+        }
+        let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
+        let operations = operations(rows).await?;
+        let next = operations.last().map(|last| last.seq).filter(|_| operations.len() == limit);
+        Ok(Operations { operations, next })
+    }
+
+    /// Entries about one edit, in order.
+    pub(crate) async fn history(
+        &self,
+        tenant: &TenantId,
+        id: &EditId,
+        part: Part,
+    ) -> Result<Operations, EditError> {
+        let Part { after, through, limit } = part;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM edit_log l
+             WHERE tenant = ?1 AND edit_id = ?2 AND seq > ?3 AND seq <= ?4 ORDER BY seq LIMIT ?5"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.as_str()).bind(id.as_str());
+        let query = query.bind(after.get()).bind(through.get()).bind(count(limit));
+        let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
+        let operations = operations(rows).await?;
+        let next = operations.last().map(|last| last.seq).filter(|_| operations.len() == limit);
+        Ok(Operations { operations, next })
+    }
+
+    /// The edits that stood after `part.through`, of one tenant or of all.
+    pub(crate) async fn standing(
+        &self,
+        part: Part,
+        tenant: Option<&TenantId>,
+    ) -> Result<PastEdits, EditError> {
+        let Part { after, through, limit } = part;
+        let of = if tenant.is_some() { "l.tenant = ?4 AND " } else { "" };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM edit_log l
+             WHERE {of}l.seq > ?1 AND l.seq <= ?2 AND l.op IN ('add', 'supersede', 'restore')
+                   AND NOT EXISTS (SELECT 1 FROM edit_log later WHERE later.tenant = l.tenant
+                                   AND later.edit_id = l.edit_id AND later.seq > l.seq AND later.seq <= ?2)
+             ORDER BY l.seq LIMIT ?3"
+        );
+        let mut query =
+            sqlx::query(AssertSqlSafe(sql)).bind(after.get()).bind(through.get()).bind(count(limit));
+        if let Some(tenant) = tenant {
+            query = query.bind(tenant.as_str());
+        }
+        let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
+        let operations = operations(rows).await?;
+        let next = operations.last().map(|last| last.seq).filter(|_| operations.len() == limit);
+        Ok(PastEdits { edits: edits(operations), next })
+    }
+
+    /// The last entry about an edit up to `through`, and the last one that made a version stand.
+    pub(crate) async fn last_of(
+        &self,
+        tenant: &TenantId,
+        id: &EditId,
+        through: Seq,
+    ) -> Result<Option<(Operation, Operation)>, EditError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM edit_log l WHERE seq IN (
+                 SELECT max(seq) FROM edit_log WHERE tenant = ?1 AND edit_id = ?2 AND seq <= ?3
+                 UNION SELECT max(seq) FROM edit_log WHERE tenant = ?1 AND edit_id = ?2 AND seq <= ?3
+                       AND op IN ('add', 'supersede', 'restore'))
+             ORDER BY seq"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.as_str()).bind(id.as_str());
+        let rows = query.bind(through.get()).fetch_all(&self.pool).await.map_err(failed)?;
+        let found: Vec<Operation> = rows.iter().map(operation).collect::<Result<_, _>>()?;
+        Ok(found.first().cloned().zip(found.last().cloned()).map(|(version, last)| (last, version)))
+    }
+
+    /// What tells the state after `to` from that after `from`, for `limit` edits that were changed between them.
+    pub(crate) async fn differences(
+        &self,
+        tenant: &TenantId,
+        (from, to): (Seq, Seq),
+        (limit, after): (usize, Option<&EditId>),
+    ) -> Result<Differences, EditError> {
+        let rows = sqlx::query(
+            "SELECT edit_id,
+                    (SELECT max(seq) FROM edit_log s WHERE s.tenant = ?1 AND s.edit_id = touched.edit_id
+                            AND s.seq <= ?2),
+                    (SELECT max(seq) FROM edit_log s WHERE s.tenant = ?1 AND s.edit_id = touched.edit_id
+                            AND s.seq <= ?3)
+             FROM (SELECT DISTINCT edit_id FROM edit_log WHERE tenant = ?1 AND edit_id > ?4
+                          AND seq > min(?2, ?3) AND seq <= max(?2, ?3) ORDER BY edit_id LIMIT ?5) AS touched
+             ORDER BY edit_id",
+        )
+        .bind(tenant.as_str())
+        .bind(from.get())
+        .bind(to.get())
+        .bind(after.map_or("", EditId::as_str))
+        .bind(count(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        let mut touched = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id = EditId::new(row.try_get::<&str, _>(0).map_err(failed)?)
+                .map_err(|error| EditError::storage("read its log", error))?;
+            let seq = |column| row.try_get::<Option<i64>, _>(column).map_err(failed);
+            touched.push((id, seq(1)?, seq(2)?));
+        }
+        let next = touched.last().map(|(id, ..)| id.clone()).filter(|_| touched.len() == limit);
+        let wanted = touched.iter().flat_map(|(_, a, b)| [*a, *b]).flatten().collect();
+        let entries = self.entries(wanted).await?;
+        let stood = |seq: Option<i64>| seq.and_then(|seq| entries.get(&seq)).cloned();
+        let differences = touched.iter().filter_map(|(_, a, b)| difference(stood(*a), stood(*b))).collect();
+        Ok(Differences { differences, next })
+    }
+
+    /// The versions that these entries made stand.
+    async fn entries(&self, seqs: Vec<i64>) -> Result<HashMap<i64, Arc<Edit>>, EditError> {
+        let seqs = serde_json::to_string(&seqs).map_err(|error| EditError::storage("read its log", error))?;
+        let sql = format!("SELECT {COLUMNS} FROM edit_log l WHERE seq IN (SELECT value FROM json_each(?1))");
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(seqs).fetch_all(&self.pool).await.map_err(failed)?;
+        let stands = |operation: Operation| match operation.change {
+            Change::Add(edit) | Change::Supersede(edit) | Change::Restore(edit) => {
+                Some((operation.seq.get(), edit))
+            }
+            Change::Retire | Change::Displace { .. } => None,
+        };
+        Ok(operations(rows).await?.into_iter().filter_map(stands).collect())
+    }
+}
+
+fn difference(before: Option<Arc<Edit>>, after: Option<Arc<Edit>>) -> Option<Difference> {
+    match (before, after) {
+        (None, Some(edit)) => Some(Difference::Added(edit)),
+        (Some(edit), None) => Some(Difference::Removed(edit)),
+        (Some(before), Some(after)) if before.seq != after.seq => Some(Difference::Changed { before, after }),
+        _ => None,
+    }
+}

@@ -1,0 +1,139 @@
+//! Import and export.
+
+use super::*;
+use crate::{
+    edit::{OnConflict, SupersedeEdit},
+    time::Timestamp,
+    transfer::{ImportOptions, MAX_LINE_BYTES},
+};
+use futures::TryStreamExt;
+
+async fn exported(tenant: &TenantEditor) -> String {
+    tenant.export(None).unwrap().try_collect::<Vec<String>>().await.unwrap().concat()
+}
+
+#[tokio::test]
+async fn what_is_exported_is_imported_as_it_was() {
+    let bench = bench().await;
+    let (acme, copy) = (bench.of("acme"), bench.of("copy"));
+    let full = edit("a", "The capital of \"France\" is Łódź.")
+        .about("France")
+        .stating("capital", "Łódź")
+        .also_called(["the Hexagon"])
+        .expiring(Timestamp::from_seconds(5_000))
+        .from_source("a book")
+        .by(Attribution::by("ann").because("read"));
+    add(&acme, full).await;
+    add(&acme, edit("b", "Iron is soft.")).await;
+    acme.supersede(SupersedeEdit::new(id("b"), NewEdit::new("Iron is hard."))).await.unwrap();
+    let lines = exported(&acme).await;
+    insta::assert_snapshot!(lines, @r#"
+    {"id":"a","text":"The capital of \"France\" is Łódź.","subject":"France","relation":"capital","object":"Łódź","aliases":["the Hexagon"],"expires_at":5000,"source":"a book","author":"ann","reason":"read"}
+    {"id":"b","text":"Iron is hard.","subject":null}
+    "#);
+    let report = copy.import(lines.as_bytes(), ImportOptions::default()).await.unwrap();
+    assert_eq!((report.added, report.refused, report.through), (2, 0, bench.editor.last_seq()));
+    assert_eq!(exported(&copy).await, lines);
+    let again = copy.import(lines.as_bytes(), ImportOptions::default()).await.unwrap();
+    assert_eq!((again.added, again.unchanged, again.through), (0, 2, report.through), "nothing new");
+    let past: Vec<String> = acme.export(Some(seq(2))).unwrap().try_collect().await.unwrap();
+    assert!(past.concat().contains("Iron is soft."));
+}
+
+#[tokio::test]
+async fn a_broken_line_does_not_keep_out_the_rest() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    add(&tenant, edit("taken", "Iron is soft.")).await;
+    let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(MAX_LINE_BYTES));
+    let lines = [
+        "\u{feff}{\"text\":\"Tin is soft.\"}\r",
+        "",
+        "{\"text\":",
+        r#"{"text":"Two\nlines."}"#,
+        r#"{"text":"Old.","expires_at":999}"#,
+        &long,
+        r#"{"id":"taken","text":"Iron is hard."}"#,
+        r#"{"text":"Tin is soft.","source":"again"}"#,
+        r#"{"id":"last","text":"Lead is soft.","author":"bob"}"#,
+    ];
+    let options = ImportOptions { by: Attribution::by("ann"), ..ImportOptions::default() };
+    let report = tenant.import(lines.join("\n").as_bytes(), options).await.unwrap();
+    assert_eq!((report.added, report.unchanged, report.refused), (2, 1, 5));
+    let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    line 3: is not JSON: EOF while parsing a value at line 1 column 8
+    line 4: text must be one line without control characters; character 3 is U+000A
+    line 5: expires_at must be in the future: 999 has passed, it is 1000 (Unix seconds)
+    line 6: is longer than 131072 bytes
+    line 7: id cannot be: an edit "taken" with another content stands; supersede or retire it, or use another id
+    "#);
+    assert_eq!(tenant.get(&id("last")).unwrap().content.author.as_deref(), Some("bob"));
+    let listed = tenant.list(crate::edit::Page { limit: 9, after: Some(id("taken")) }).await.unwrap().edits;
+    assert_eq!(listed[0].content.author.as_deref(), Some("ann"), "whoever names none gets the importer's");
+}
+
+#[tokio::test]
+async fn an_import_can_replace_what_stands() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    add(&tenant, edit("a", "The capital of France is Lyon.")).await;
+    add(&tenant, edit("b", "The mayor of Lyon is Ann.")).await;
+    let lines =
+        "{\"id\":\"b\",\"text\":\"The mayor of Lyon is Bob.\"}\n{\"text\":\"France's capital is Nice.\"}";
+    let options = || ImportOptions { on_conflict: OnConflict::Supersede, ..ImportOptions::default() };
+    let report = tenant.import(lines.as_bytes(), options()).await.unwrap();
+    assert_eq!((report.added, report.superseded, report.conflicts), (1, 1, 1));
+    assert_eq!((tenant.count(), tenant.get(&id("a"))), (2, None));
+    let again = tenant.import(lines.as_bytes(), options()).await.unwrap();
+    assert_eq!((again.unchanged, again.through), (2, report.through), "resumed, it adds nothing");
+}
+
+#[tokio::test]
+async fn many_chunks_go_in_and_come_out() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    let lines: String = (0..3_500).map(|n| format!("{{\"text\":\"The price of n{n} is {n}.\"}}\n")).collect();
+    let report = tenant.import(lines.as_bytes(), ImportOptions::default()).await.unwrap();
+    assert_eq!((report.added, tenant.count()), (3_500, 3_500));
+    assert_eq!(exported(&tenant).await.lines().count(), 3_500);
+    assert_eq!(applied(&tenant, "What is the price of n3210?").len(), 1);
+}
+
+#[tokio::test]
+async fn an_import_that_stops_tells_what_it_did() {
+    let bench = bench().await;
+    let mut options = crate::EditorOptions::new(bench.folder.path().join("small.db"));
+    options.limits.max_live = 1;
+    let editor = Editor::open(options).await.unwrap();
+    let tenant = editor.tenant(TenantId::default());
+    let lines = "{\"text\":\"Iron is soft.\"}\n{\"text\":\"Tin is soft.\"}\n";
+    let full = tenant.import(lines.as_bytes(), ImportOptions::default()).await.unwrap();
+    insta::assert_snapshot!(full.problems[0], @"line 2: there is room for 1 live edits and 1 are live; remove some, or raise the limit");
+    editor.close().await.unwrap();
+    let stopped = tenant.import(lines.as_bytes(), ImportOptions::default()).await.unwrap_err();
+    insta::assert_snapshot!(stopped, @"the import stopped after 0 edits: the edit store is shut down");
+}
+
+#[tokio::test]
+async fn published_records_become_edits() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    let json = r#"[
+        {"subject": "ZIC3", "prompt": "What species is ZIC3 specific to?", "target_new": "male", "ground_truth": ["human"]},
+        {"subject": "ZIC4", "target_new": "male"},
+        {"subject": "ZIC3", "src": "What species is ZIC3 specific to?", "alt": "male", "answers": ["human"]}
+    ]"#;
+    let report =
+        tenant.import_published("zsre.json", json.as_bytes(), ImportOptions::default()).await.unwrap();
+    assert_eq!((report.added, report.unchanged, report.refused), (1, 1, 1));
+    insta::assert_snapshot!(report.problems[0], @"zsre.json, record 1: prompt is missing (also called src, question)");
+    let listed = tenant.list(crate::edit::Page { limit: 9, after: None }).await.unwrap().edits;
+    assert_eq!(listed[0].content.source.as_deref(), Some("zsre.json 0"));
+    assert_eq!(applied(&tenant, "What species is ZIC3 specific to?").len(), 1);
+    let cut = &json[..json.len() / 2];
+    let stopped =
+        tenant.import_published("zsre.json", cut.as_bytes(), ImportOptions::default()).await.unwrap_err();
+    assert_eq!(stopped.report.unchanged, 1, "what was read before the file broke is in");
+    assert!(matches!(stopped.source, crate::EditError::Storage { .. }));
+}

@@ -1,0 +1,247 @@
+//! Any history, also over crashes, is what a simple model of the log says.
+
+use super::*;
+use crate::{
+    edit::{Content, SupersedeEdit},
+    operation::Change,
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const TENANTS: [&str; 2] = ["acme", "rival"];
+
+#[derive(Debug, Clone)]
+enum Step {
+    Add {
+        tenant: usize,
+        name: u8,
+        text: u8,
+    },
+    Supersede {
+        tenant: usize,
+        name: u8,
+        text: u8,
+    },
+    Retire {
+        tenant: usize,
+        name: u8,
+    },
+    Restore {
+        tenant: usize,
+        name: u8,
+    },
+    /// To this share of the log, in percent.
+    RollBack {
+        tenant: Option<usize>,
+        to: i64,
+    },
+    /// The process ends without notice, and the files are opened as they are.
+    Crash,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (of, name, text) = (0..TENANTS.len(), 0u8..4, 0u8..3);
+    let step = prop_oneof![
+        4 => (of.clone(), name.clone(), text.clone()).prop_map(|(tenant, name, text)| Step::Add { tenant, name, text }),
+        2 => (of.clone(), name.clone(), text).prop_map(|(tenant, name, text)| Step::Supersede { tenant, name, text }),
+        2 => (of.clone(), name.clone()).prop_map(|(tenant, name)| Step::Retire { tenant, name }),
+        2 => (of.clone(), name).prop_map(|(tenant, name)| Step::Restore { tenant, name }),
+        2 => (proptest::option::of(of), 0i64..=100).prop_map(|(tenant, to)| Step::RollBack { tenant, to }),
+        1 => Just(Step::Crash),
+    ];
+    proptest::collection::vec(step, 1..24)
+}
+
+/// What stands: by tenant and name, the text and the entry that wrote it.
+type State = BTreeMap<(usize, u8), (u8, i64)>;
+
+/// The log as a list of what stood after each entry.
+struct Model {
+    /// By entry, from 0.
+    states: Vec<State>,
+    /// The last version of each edit.
+    last: State,
+}
+
+impl Model {
+    fn now(&self) -> &State {
+        self.states.last().expect("the empty state is there from the beginning")
+    }
+
+    fn end(&self) -> i64 {
+        self.states.len() as i64 - 1
+    }
+
+    fn put(&mut self, at: (usize, u8), version: Option<(u8, i64)>) {
+        let mut state = self.now().clone();
+        match version {
+            Some(version) => {
+                self.last.insert(at, version);
+                state.insert(at, version)
+            }
+            None => state.remove(&at),
+        };
+        self.states.push(state);
+    }
+
+    /// Whether the step is one that the log must take.
+    fn step(&mut self, step: &Step) -> bool {
+        let next = self.end() + 1;
+        match *step {
+            Step::Crash => true,
+            Step::Add { tenant, name, text } => match self.now().get(&(tenant, name)) {
+                Some((known, _)) => *known == text,
+                None => {
+                    self.put((tenant, name), Some((text, next)));
+                    true
+                }
+            },
+            Step::Supersede { tenant, name, text } => match self.now().get(&(tenant, name)) {
+                Some((known, _)) if *known == text => true,
+                Some(_) => {
+                    self.put((tenant, name), Some((text, next)));
+                    true
+                }
+                None => false,
+            },
+            Step::Retire { tenant, name } => {
+                let stands = self.now().contains_key(&(tenant, name));
+                if stands {
+                    self.put((tenant, name), None);
+                }
+                stands
+            }
+            Step::Restore { tenant, name } => match self.last.get(&(tenant, name)).copied() {
+                Some(version) if !self.now().contains_key(&(tenant, name)) => {
+                    self.put((tenant, name), Some(version));
+                    true
+                }
+                known => known.is_some(),
+            },
+            Step::RollBack { tenant, to } => {
+                let then = self.states[(self.end() * to / 100) as usize].clone();
+                let concerns = |at: &(usize, u8)| tenant.is_none_or(|tenant| tenant == at.0);
+                let gone: Vec<_> =
+                    self.now().keys().filter(|at| concerns(at) && !then.contains_key(at)).copied().collect();
+                gone.into_iter().for_each(|at| self.put(at, None));
+                let mut back: Vec<_> = then
+                    .into_iter()
+                    .filter(|(at, version)| concerns(at) && self.now().get(at) != Some(version))
+                    .collect();
+                back.sort_by_key(|(_, (_, seq))| *seq);
+                back.into_iter().for_each(|(at, version)| self.put(at, Some(version)));
+                true
+            }
+        }
+    }
+}
+
+fn content(text: u8) -> Content {
+    Content::new(format!("The capital of Verdania is Arvik{text}."))
+}
+
+fn name(number: u8) -> EditId {
+    id(&format!("n{number}"))
+}
+
+async fn take(bench: &mut Bench, step: &Step, end: i64) -> bool {
+    let of = |tenant: usize| bench.of(TENANTS[tenant]);
+    match *step {
+        Step::Add { tenant, name: n, text } => {
+            of(tenant).add(NewEdit::from(content(text)).named(name(n)).into()).await.is_ok()
+        }
+        Step::Supersede { tenant, name: n, text } => {
+            of(tenant).supersede(SupersedeEdit::new(name(n), content(text))).await.is_ok()
+        }
+        Step::Retire { tenant, name: n } => {
+            of(tenant).retire(RetireEdit { id: name(n), by: Attribution::default() }).await.is_ok()
+        }
+        Step::Restore { tenant, name: n } => {
+            let by = Attribution::default();
+            of(tenant).restore(RestoreEdit { id: name(n), version: None, by }).await.is_ok()
+        }
+        Step::RollBack { tenant, to } => match tenant {
+            Some(tenant) => of(tenant).roll_back(back_to(end * to / 100)).await.is_ok(),
+            None => bench.editor.roll_back_all(back_to(end * to / 100)).await.is_ok(),
+        },
+        Step::Crash => {
+            crash(bench).await;
+            true
+        }
+    }
+}
+
+/// Copies the files while they are open, as `kill -9` would leave them, and goes on with the copy.
+async fn crash(bench: &mut Bench) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for file in ["amend.db", "amend.db-wal"] {
+        std::fs::copy(bench.folder.path().join(file), folder.path().join(file)).expect("copies");
+    }
+    let editor = open(&folder.path().join("amend.db"), &bench.clock).await;
+    let left = std::mem::replace(&mut bench.editor, editor);
+    left.close().await.expect("closes");
+    bench.folder = folder;
+}
+
+async fn check(bench: &Bench, model: &Model) {
+    assert_eq!(bench.editor.last_seq().get(), model.end());
+    let page = crate::edit::Page { limit: 100, after: None };
+    let told = |edits: &[Edit], tenant: usize| -> State {
+        let number = |id: &EditId| id.as_str()[1..].parse().expect("a number");
+        let text = |edit: &Edit| (0..3).find(|text| edit.content == content(*text)).expect("a known text");
+        edits.iter().map(|edit| ((tenant, number(&edit.id)), (text(edit), edit.seq.get()))).collect()
+    };
+    let of = |state: &State, tenant: usize| -> State {
+        state.iter().filter(|(at, _)| at.0 == tenant).map(|(at, version)| (*at, *version)).collect()
+    };
+    for (number, tenant) in TENANTS.into_iter().enumerate() {
+        let tenant = bench.of(tenant);
+        let listed = tenant.list(page.clone()).await.unwrap().edits;
+        assert!(listed.is_sorted_by_key(|edit| edit.seq));
+        assert_eq!(told(&listed, number), of(model.now(), number), "the index");
+        for (at, state) in model.states.iter().enumerate() {
+            let past = tenant.state_as_of(seq(at as i64), Seq::START, 100).await.unwrap();
+            assert_eq!(told(&past.edits, number), of(state, number), "the log, as of {at}");
+        }
+        // The newest of those that say something of Verdania's capital stands next to the question.
+        let last = applied(&tenant, "What is the capital of Verdania?").pop();
+        assert_eq!(last, listed.last().map(|edit| edit.id.to_string()), "the prompt");
+        let replayed = replay(&tenant).await;
+        assert_eq!(replayed, listed, "the operations add up to what stands");
+    }
+}
+
+async fn replay(tenant: &TenantEditor) -> Vec<Edit> {
+    let mut standing: BTreeMap<EditId, Arc<Edit>> = BTreeMap::new();
+    for operation in tenant.operations(Seq::START, 1_000).await.unwrap().operations {
+        match operation.change {
+            Change::Add(edit) | Change::Supersede(edit) | Change::Restore(edit) => {
+                standing.insert(operation.edit, edit)
+            }
+            Change::Retire | Change::Displace { .. } => standing.remove(&operation.edit),
+        };
+    }
+    let mut edits: Vec<Edit> = standing.into_values().map(|edit| edit.as_ref().clone()).collect();
+    edits.sort_by_key(|edit| edit.seq);
+    edits
+}
+
+#[test]
+fn any_history_is_what_the_model_says() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let config = ProptestConfig { cases: 24, ..ProptestConfig::default() };
+    proptest!(config, |(steps in steps())| {
+        runtime.block_on(async {
+            let mut bench = bench().await;
+            let mut model = Model { states: vec![State::new()], last: State::new() };
+            for step in &steps {
+                let end = model.end();
+                let wanted = model.step(step);
+                assert_eq!(take(&mut bench, step, end).await, wanted, "{step:?}");
+            }
+            check(&bench, &model).await;
+            crash(&mut bench).await;
+            check(&bench, &model).await;
+        });
+    });
+}

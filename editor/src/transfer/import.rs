@@ -1,0 +1,354 @@
+//! Edits in bulk into the log: a transaction each thousand, what is broken left out and told.
+
+use super::line::{self, MAX_LINE_BYTES};
+use crate::{
+    edit::{AddEdits, Attribution, MAX_BATCH, NewEdit, OnConflict, Seq, attribution},
+    error::EditError,
+    fields::Misfit,
+    index::Reading,
+    store::{AddBatch, Done, How, Write},
+    tenant::TenantEditor,
+    time::Timestamp,
+};
+use std::fmt;
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt},
+    task::JoinHandle,
+};
+
+/// The most bytes of lines that are read before they are written.
+const CHUNK_BYTES: usize = 1024 * 1024;
+/// The most problems that a report lists.
+const MAX_PROBLEMS: usize = 1_000;
+
+/// How edits are taken in.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// What happens with edits that conflict with what stands. With [`OnConflict::Supersede`] an id that stands with
+    /// another content gets a new version; otherwise that is a problem.
+    pub on_conflict: OnConflict,
+    /// The author and reason of edits that name none.
+    pub by: Attribution,
+}
+
+/// Where something stood in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a file in lines, from 1.
+    Line(u64),
+    /// A record of a file that is an array.
+    Record {
+        /// The file's name.
+        file: String,
+        /// The record's index, from 0.
+        index: usize,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Record { file, index } => write!(f, "{file}, record {index}"),
+        }
+    }
+}
+
+/// An edit that was not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it stood.
+    pub place: Place,
+    /// The field at fault, if one is.
+    pub field: Option<String>,
+    /// What is wrong; reads on from the field's name.
+    pub reason: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "{}: {field} {}", self.place, self.reason),
+            None => write!(f, "{}: {}", self.place, self.reason),
+        }
+    }
+}
+
+/// What an import did. Every edit that was read is counted once in `added`, `superseded`, `unchanged` or `refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportReport {
+    /// Edits that are new.
+    pub added: u64,
+    /// Edits that got a new version.
+    pub superseded: u64,
+    /// Edits that stood already as they were read.
+    pub unchanged: u64,
+    /// Edits, lines and records that were not taken in.
+    pub refused: u64,
+    /// Conflicts with what stood.
+    pub conflicts: u64,
+    /// Why edits were not taken in: the first thousand of them, in order.
+    pub problems: Vec<Problem>,
+    /// The last entry of the log that the import knows of.
+    pub through: Seq,
+}
+
+/// An import that could not go on. What the report counts is in the log; importing the same again adds the rest.
+#[derive(Debug, thiserror::Error)]
+#[error("the import stopped after {} edits: {source}", .report.added + .report.superseded + .report.unchanged)]
+pub struct ImportStopped {
+    /// What was done before.
+    pub report: Box<ImportReport>,
+    /// Why it stopped.
+    #[source]
+    pub source: EditError,
+}
+
+/// What was read of a file and is to be written together.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    places: Vec<Place>,
+    edits: Vec<NewEdit>,
+    readings: Vec<Reading>,
+    problems: Vec<Problem>,
+}
+
+impl Chunk {
+    pub(super) fn len(&self) -> usize {
+        self.edits.len()
+    }
+
+    pub(super) fn misfit(&mut self, place: Place, misfit: Misfit) {
+        let field = Some(misfit.field).filter(|field| !field.is_empty());
+        self.problems.push(Problem { place, field, reason: misfit.reason });
+    }
+
+    /// Checks and reads an edit; this is most of an import's work.
+    pub(super) fn push(&mut self, place: Place, mut edit: NewEdit, defaults: (&Attribution, Timestamp)) {
+        let (by, now) = defaults;
+        edit.content.author = edit.content.author.or_else(|| by.author.clone());
+        edit.content.reason = edit.content.reason.or_else(|| by.reason.clone());
+        let checked = edit.content.checked("", now).and_then(|content| {
+            let id = edit.id.map_or_else(|| line::derived_id(&content), Ok)?;
+            Ok(NewEdit { id: Some(id), content })
+        });
+        match checked {
+            Ok(edit) => {
+                self.places.push(place);
+                self.readings.push(Reading::new(&edit.content));
+                self.edits.push(edit);
+            }
+            Err(error) => self.problems.push(problem(place, error)),
+        }
+    }
+}
+
+fn problem(place: Place, error: EditError) -> Problem {
+    match error {
+        EditError::InvalidEdit { param, reason } => Problem { place, field: Some(param), reason },
+        EditError::Conflict { param, message } => {
+            let field = param.split_once('.').map(|(_, field)| field.to_owned());
+            let message = if field.is_some() { format!("cannot be: {message}") } else { message };
+            Problem { place, field, reason: message }
+        }
+        error => Problem { place, field: None, reason: error.to_string() },
+    }
+}
+
+type Writing = JoinHandle<(Vec<Place>, Result<Done, EditError>)>;
+
+/// Writes one chunk while the next is read.
+pub(super) struct Importer {
+    editor: TenantEditor,
+    on_conflict: OnConflict,
+    report: ImportReport,
+    writing: Option<Writing>,
+}
+
+impl Importer {
+    pub(super) fn new(editor: TenantEditor, on_conflict: OnConflict) -> Self {
+        Self { editor, on_conflict, report: ImportReport::default(), writing: None }
+    }
+
+    /// Writes a chunk, once the one before is written.
+    pub(super) async fn put(&mut self, chunk: Chunk) -> Result<(), EditError> {
+        self.settle().await?;
+        let Chunk { places, edits, readings, problems } = chunk;
+        for problem in problems {
+            self.refuse(problem);
+        }
+        if edits.is_empty() {
+            return Ok(());
+        }
+        let request = AddEdits::new(edits).on_conflict(self.on_conflict);
+        let batch = AddBatch { request, readings, atomic: false };
+        let editor = self.editor.clone();
+        self.writing = Some(tokio::spawn(async move { (places, editor.write(Write::Add(batch)).await) }));
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), EditError> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let (places, done) = writing.await.map_err(|error| EditError::storage("write its log", error))?;
+        let done = done?;
+        for placed in &done.placed {
+            match placed.how {
+                How::Added | How::Restored | How::Retired => self.report.added += 1,
+                How::Superseded => self.report.superseded += 1,
+                How::Unchanged => self.report.unchanged += 1,
+            }
+        }
+        self.report.conflicts += done.conflicts.len() as u64;
+        let mut places: Vec<Option<Place>> = places.into_iter().map(Some).collect();
+        for (at, error) in done.refused {
+            if let Some(place) = places.get_mut(at).and_then(Option::take) {
+                self.refuse(problem(place, error));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, problem: Problem) {
+        self.report.refused += 1;
+        if self.report.problems.len() < MAX_PROBLEMS {
+            self.report.problems.push(problem);
+        }
+    }
+
+    /// Waits for what is written; tells of all.
+    pub(super) async fn end(mut self, read: Result<(), EditError>) -> Result<ImportReport, ImportStopped> {
+        let settled = self.settle().await;
+        self.report.through = self.editor.editor().last_seq();
+        match read.and(settled) {
+            Ok(()) => Ok(self.report),
+            Err(source) => Err(ImportStopped { report: Box::new(self.report), source }),
+        }
+    }
+}
+
+impl TenantEditor {
+    /// Takes in edits as JSON lines, a thousand in one transaction, while they are read; memory is bounded whatever the
+    /// size of the file. A line that is broken, or whose edit is refused, does not keep out the rest: the
+    /// [report](ImportReport) names its number and the field.
+    ///
+    /// Importing again what is in already changes nothing, so an import that stopped is resumed by beginning anew. An id
+    /// that stands with another content is a problem, or gets a new version, by [`ImportOptions::on_conflict`].
+    ///
+    /// UTF-8, one edit a line, each a JSON object; empty lines are passed over. `text` must be there; the other fields
+    /// may be left out or `null`. A field that is not listed here makes its line a problem.
+    ///
+    /// | field | is |
+    /// |---|---|
+    /// | `id` | the edit's name; without one it is made from what the edit says: the same line twice is one edit |
+    /// | `text` | the statement |
+    /// | `subject`, `relation`, `object` | what it is about, what of it, and the value |
+    /// | `aliases` | other names of the subject, an array |
+    /// | `target` | `"all_models"`, `{"model": "…"}` or `{"revision": "…"}` |
+    /// | `valid_from`, `expires_at` | seconds since the Unix epoch |
+    /// | `source`, `author`, `reason` | where it comes from, who wrote it, and why |
+    ///
+    /// The tenant is not in the file: an [export](Self::export) holds one tenant's edits, and an import makes them the
+    /// importing tenant's. What an export wrote, an import takes in as it was, but for edits whose time has passed.
+    ///
+    /// # Errors
+    /// [`ImportStopped`] when the file cannot be read or the log cannot be written, with what was done before.
+    pub async fn import(
+        &self,
+        lines: impl AsyncBufRead + Unpin + Send,
+        options: ImportOptions,
+    ) -> Result<ImportReport, ImportStopped> {
+        let mut importer = Importer::new(self.clone(), options.on_conflict);
+        let read = match attribution(options.by) {
+            Ok(by) => self.import_lines(lines, by, &mut importer).await,
+            Err(error) => Err(error),
+        };
+        importer.end(read).await
+    }
+
+    async fn import_lines(
+        &self,
+        lines: impl AsyncBufRead + Unpin + Send,
+        by: Attribution,
+        importer: &mut Importer,
+    ) -> Result<(), EditError> {
+        let mut lines = Lines { input: lines, number: 0 };
+        loop {
+            let raw = lines.chunk().await.map_err(|error| EditError::storage("read the import", error))?;
+            if raw.is_empty() {
+                return Ok(());
+            }
+            let (by, now) = (by.clone(), self.editor().now());
+            let chunk = tokio::task::spawn_blocking(move || read(raw, (&by, now)));
+            importer.put(chunk.await.map_err(|error| EditError::storage("read the import", error))?).await?;
+        }
+    }
+}
+
+fn read(raw: Vec<RawLine>, defaults: (&Attribution, Timestamp)) -> Chunk {
+    let mut chunk = Chunk::default();
+    for RawLine { number, text } in raw {
+        let place = Place::Line(number);
+        match text.ok_or_else(too_long).and_then(|text| line::read(text.trim_ascii())) {
+            Ok(edit) => chunk.push(place, edit, defaults),
+            Err(misfit) => chunk.misfit(place, misfit),
+        }
+    }
+    chunk
+}
+
+fn too_long() -> Misfit {
+    Misfit::whole(format!("is longer than {MAX_LINE_BYTES} bytes"))
+}
+
+/// A line that is not empty.
+struct RawLine {
+    number: u64,
+    /// `None` when it is too long.
+    text: Option<Vec<u8>>,
+}
+
+struct Lines<R> {
+    input: R,
+    number: u64,
+}
+
+impl<R: AsyncBufRead + Unpin> Lines<R> {
+    /// The next lines that are not empty; none at the end.
+    async fn chunk(&mut self) -> std::io::Result<Vec<RawLine>> {
+        let (mut lines, mut bytes) = (Vec::new(), 0);
+        while lines.len() < MAX_BATCH && bytes < CHUNK_BYTES {
+            let mut text = Vec::new();
+            if (&mut self.input).take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut text).await? == 0 {
+                break;
+            }
+            self.number += 1;
+            if self.number == 1 && text.starts_with(b"\xef\xbb\xbf") {
+                text.drain(..3);
+            }
+            if text.len() > MAX_LINE_BYTES && !text.ends_with(b"\n") {
+                self.skip_line().await?;
+                lines.push(RawLine { number: self.number, text: None });
+            } else if !text.trim_ascii().is_empty() {
+                bytes += text.len();
+                lines.push(RawLine { number: self.number, text: Some(text) });
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Passes over the rest of a line, without keeping it.
+    async fn skip_line(&mut self) -> std::io::Result<()> {
+        loop {
+            let buffer = self.input.fill_buf().await?;
+            if buffer.is_empty() {
+                return Ok(());
+            }
+            let end = buffer.iter().position(|byte| *byte == b'\n');
+            let length = end.map_or(buffer.len(), |at| at + 1);
+            self.input.consume(length);
+            if end.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Edits in bulk: out of the log and into it, as JSON lines.
+//!
+//! The format is described at [`TenantEditor::import`](crate::TenantEditor::import).
+
+mod export;
+mod import;
+mod line;
+mod published;
+
+pub use import::{ImportOptions, ImportReport, ImportStopped, Place, Problem};
+pub use line::MAX_LINE_BYTES;
