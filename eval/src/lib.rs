@@ -4,6 +4,7 @@
 //! same code. A [suite](suite::Suite) holds questions with their expected answers in groups; [`exact::run`] asks them
 //! all, greedily and with bounded concurrency, and folds the answers into a [report](report::ExactReport).
 
+pub mod data;
 pub mod exact;
 pub mod report;
 pub mod suite;
