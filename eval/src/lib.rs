@@ -5,6 +5,7 @@
 //! all, greedily and with bounded concurrency, and folds the answers into a [report](report::ExactReport).
 
 pub mod data;
+pub mod edit;
 pub mod exact;
 pub mod report;
 pub mod suite;

@@ -67,7 +67,10 @@ mod tests {
             let got = ngram_entropy(text);
             assert!((got - golden).abs() < 1e-6, "{text}: {got} is not {golden}");
         };
-        near("The cat sat on the mat. The cat sat on the hat, and the mat sat on the cat.", 380.737_471_594_8);
+        near(
+            "The cat sat on the mat. The cat sat on the hat, and the mat sat on the cat.",
+            380.737_471_594_8,
+        );
         near("no no no no no no", 0.0);
         near("one two three four five six seven eight nine", 287.156_994_803_8);
         near("one two", 0.0);

@@ -34,7 +34,9 @@ pub enum ForcedError {
     #[error("failed to score a target: it has no tokens")]
     Empty,
     /// As many tokens as places are needed.
-    #[error("failed to score a target: it has {target} tokens and {argmax} most probable ones; each place needs both")]
+    #[error(
+        "failed to score a target: it has {target} tokens and {argmax} most probable ones; each place needs both"
+    )]
     Lengths {
         /// Tokens of the target.
         target: usize,
@@ -42,7 +44,9 @@ pub enum ForcedError {
         argmax: usize,
     },
     /// Two runs over one target split it differently, so that their places cannot be compared.
-    #[error("failed to compare two runs over one target: its tokens differ between them ({0} and {1} tokens)")]
+    #[error(
+        "failed to compare two runs over one target: its tokens differ between them ({0} and {1} tokens)"
+    )]
     OtherTokens(usize, usize),
 }
 

@@ -1,0 +1,3 @@
+//! Measuring edits.
+
+pub mod metrics;
