@@ -111,11 +111,7 @@ fn questions(record: &EditRecord, most: usize) -> Vec<Question<'_>> {
     all
 }
 
-fn push<'a>(
-    to: &mut Vec<Question<'a>>,
-    kind: ProbeKind,
-    list: impl Iterator<Item = (&'a str, &'a Gold)>,
-) {
+fn push<'a>(to: &mut Vec<Question<'a>>, kind: ProbeKind, list: impl Iterator<Item = (&'a str, &'a Gold)>) {
     to.extend(list.enumerate().map(|(item, (prompt, gold))| Question { kind, item, prompt, gold }));
 }
 

@@ -64,7 +64,9 @@ impl Plan {
         order.shuffle(&mut random);
         if self.protocol == Protocol::Single {
             let measured = order.iter().take(self.measured.get());
-            return measured.map(|&record| Step { stage: 1, live: vec![record], measured: vec![record] }).collect();
+            return measured
+                .map(|&record| Step { stage: 1, live: vec![record], measured: vec![record] })
+                .collect();
         }
         let mut steps = Vec::new();
         for size in self.resolved(records) {
@@ -130,10 +132,7 @@ mod tests {
     #[test]
     fn batches_are_filled_until_enough_is_measured() {
         let steps = plan(Protocol::Batch, 5, &[0, 4, 2, 100]).steps(11);
-        assert_eq!(
-            shape(&steps),
-            [(2, 2, 2), (2, 2, 2), (2, 2, 1), (4, 4, 4), (4, 4, 1), (11, 11, 5)]
-        );
+        assert_eq!(shape(&steps), [(2, 2, 2), (2, 2, 2), (2, 2, 1), (4, 4, 4), (4, 4, 1), (11, 11, 5)]);
     }
 
     #[test]

@@ -60,7 +60,9 @@ pub enum RunError {
     #[error("failed to measure edits: there are no records, or no size of the plan is within their number")]
     Nothing,
     /// Two records could not be told apart.
-    #[error("failed to measure edits: two records have the index {0}; number the records of several files through")]
+    #[error(
+        "failed to measure edits: two records have the index {0}; number the records of several files through"
+    )]
     SameIndex(usize),
     /// The store.
     #[error("failed to measure edits: {0}")]
@@ -84,7 +86,10 @@ fn fingerprint(bench: &Bench<'_>, job: &Job<'_>) -> Fingerprint {
     job.records.iter().for_each(|record| take(serde_json::to_vec(record)));
     let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let (edited, base) = (bench.edited.info(), bench.base.info());
-    Fingerprint(format!("{} {}@{} {}@{} {digest}", job.data, edited.id, edited.revision, base.id, base.revision))
+    Fingerprint(format!(
+        "{} {}@{} {}@{} {digest}",
+        job.data, edited.id, edited.revision, base.id, base.revision
+    ))
 }
 
 /// Puts edits into the store as the plan says, measures, takes them out again, and adds it all up.
