@@ -95,3 +95,5 @@ impl EditReport {
 }
 
 pub(crate) use markdown::calibration as calibration_markdown;
+#[cfg(test)]
+pub(crate) use tests::same_json;

@@ -27,11 +27,9 @@ pub(crate) enum Draw {
     Marked,
     /// A line alone.
     Line,
-    /// Marks alone.
-    Marks,
 }
 
-/// One line of the plot, or one set of marks.
+/// One line of the plot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -97,8 +95,6 @@ pub(crate) enum Guide {
     Diagonal,
     /// At this x, with a name.
     Vertical(f64, String),
-    /// At this y, with a name.
-    Horizontal(f64, String),
 }
 
 /// A plot.
@@ -144,7 +140,7 @@ struct Drawn {
     name: String,
     legend_x: f64,
     legend_y: f64,
-    /// The line's corners, empty for marks alone.
+    /// The line's corners.
     line: String,
     /// Empty for a line alone.
     marks: Vec<Mark>,
@@ -267,11 +263,6 @@ impl Plot {
                 let (name, name_x, name_y) = (name.clone(), at + shift, area.top + 14.0);
                 Line { x1: at, y1: area.bottom, x2: at, y2: area.top, name, name_x, name_y, anchor }
             }
-            Guide::Horizontal(at, name) => {
-                let at = y(*at);
-                let (name, name_x, name_y) = (name.clone(), area.right - 6.0, at - 5.0);
-                Line { x1: area.left, y1: at, x2: area.right, y2: at, name, name_x, name_y, anchor: "end" }
-            }
         }
     }
 }
@@ -285,10 +276,7 @@ fn draw(
     (x, y): (&Place<'_>, &Place<'_>),
 ) -> Drawn {
     let corner = |point: &Point| format!("{},{}", x(point.x), y(point.y));
-    let line = match series.draw {
-        Draw::Marks => String::new(),
-        Draw::Marked | Draw::Line => series.points.iter().map(corner).collect::<Vec<_>>().join(" "),
-    };
+    let line = series.points.iter().map(corner).collect::<Vec<_>>().join(" ");
     let mark = |point: &Point| Mark {
         x: x(point.x),
         y: y(point.y),
