@@ -19,7 +19,7 @@ fn set(count: usize) -> PairSet {
         let scope = if cover + 0.6 * dense + 0.5 * luck > 1.2 { Scope::In } else { Scope::Out };
         LabelledPair {
             group: format!("edit-{}", place / 2),
-            tenant: Some(if place % 3 == 0 { "osk" } else { "tarn" }.to_owned()),
+            tenant: Some(if place.is_multiple_of(3) { "osk" } else { "tarn" }.to_owned()),
             features: vec![cover, 10.0 * dense, noise, 3.0],
             scope,
         }
@@ -116,6 +116,7 @@ fn draws_both_curves() {
     for (chart, wanted) in [(&charts.thresholds, "threshold 0.546"), (&charts.trade_off, "cover alone")] {
         assert!(chart.starts_with("<svg ") && chart.trim_end().ends_with("</svg>") && chart.contains(wanted));
     }
+    // For looking at them: AMEND_EVAL_CHARTS=FOLDER cargo test -p amend-eval draws
     if let Some(folder) = std::env::var_os("AMEND_EVAL_CHARTS") {
         let folder = std::path::PathBuf::from(folder);
         for (name, chart) in [

@@ -83,6 +83,8 @@ impl Journal for () {
 
 /// A file with the fingerprint in the first line and one outcome in each further one.
 ///
+/// Scores may differ in their last bit after they were read back, as serde_json reads numbers.
+///
 /// A last line without its end, which a crash leaves behind, is cut off, and its record measured again.
 #[derive(Debug)]
 pub struct FileJournal {

@@ -144,7 +144,13 @@ pub fn trade_off_chart(scores: &[(&str, &[LabelledScore])], bound: f64) -> Resul
     let series = scores.iter().map(|(name, pairs)| {
         let points = thin(&curve(pairs)).into_iter();
         let points = points.map(|point| Point { x: point.injected, y: point.kept, interval: None });
-        Series { name: (*name).to_owned(), points: points.collect(), draw: Draw::Line }
+        // A threshold above all scores applies nothing.
+        let none = Point { x: 0.0, y: 0.0, interval: None };
+        Series {
+            name: (*name).to_owned(),
+            points: std::iter::once(none).chain(points).collect(),
+            draw: Draw::Line,
+        }
     });
     let plot = Plot {
         title: "Kept against injected".to_owned(),

@@ -89,6 +89,8 @@ pub struct Recall {
 }
 
 /// Whether questions that need no edit got one.
+///
+/// Under `forgetfulness` it is no mistake: those questions ask for other answers of the very fact that is edited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Injection {
     /// The queries: `relation_specificity`, `forgetfulness`, `other_subjects`.

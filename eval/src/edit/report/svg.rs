@@ -200,10 +200,13 @@ impl Plot {
     /// The plot as the text of an SVG file.
     pub(crate) fn render(&self) -> Result<String, minijinja::Error> {
         let (legend, rows) = self.legend();
-        let (top, bottom) = (72.0 + 20.0 * rows as f64, 56.0);
+        let (top, bottom) = (80.0 + 20.0 * rows as f64, 56.0);
         let height = top + 300.0 + bottom;
         let area = Area { width: 760.0, height, left: 68.0, right: 736.0, top, bottom: height - bottom };
-        let x = |value: f64| round(area.left + self.x.place(value) * (area.right - area.left));
+        let margin = self.margin();
+        let x = |value: f64| {
+            round(area.left + margin + self.x.place(value) * (area.right - area.left - 2.0 * margin))
+        };
         let y = |value: f64| round(area.bottom - self.y.place(value) * (area.bottom - area.top));
         let ticks = |axis: &Axis, place: &dyn Fn(f64) -> f64| -> Vec<Tick> {
             axis.labels().into_iter().map(|value| Tick { at: place(value), label: number(value) }).collect()
@@ -214,7 +217,10 @@ impl Plot {
             .take(MAX_SERIES)
             .zip(legend)
             .enumerate()
-            .map(|(number, (series, at))| draw(series, number, at, (&x, &y)))
+            .map(|(number, (series, at))| {
+                let beside = |value: f64| round(x(value) + self.shift(number));
+                draw(series, number, at, (&beside, &y))
+            })
             .collect();
         let guides: Vec<Line> = self.guides.iter().map(|guide| self.guide(guide, area, (&x, &y))).collect();
         let mut environment = Environment::new();
@@ -229,6 +235,19 @@ impl Plot {
             x_title => self.x.title, y_title => self.y.title,
             x_ticks => ticks(&self.x, &x), y_ticks => ticks(&self.y, &y),
         })
+    }
+
+    /// How far a series stands beside its place, in pixels, so that the intervals of several do not cover one another.
+    fn shift(&self, number: usize) -> f64 {
+        let count = self.series.len().min(MAX_SERIES);
+        let marked = self.series.iter().any(|series| series.draw == Draw::Marked);
+        if marked { 7.0 * (number as f64 - (count as f64 - 1.0) / 2.0) } else { 0.0 }
+    }
+
+    /// What stays free at both ends, in pixels, for what stands beside its place.
+    fn margin(&self) -> f64 {
+        let widest = self.shift(0).abs();
+        if widest > 0.0 { widest + 8.0 } else { 0.0 }
     }
 
     /// Where the legend's entries stand, and in how many rows.
@@ -255,12 +274,14 @@ impl Plot {
             }
             Guide::Vertical(at, name) => {
                 let at = x(*at);
-                // The name stands on the side that has room for it.
-                let (anchor, shift) = match at + 8.0 + width(name) > area.right {
-                    true => ("end", -6.0),
-                    false => ("start", 6.0),
+                // Above the area, where nothing is drawn, and within the picture.
+                let half = width(name) / 2.0;
+                let (anchor, shift) = match (at - half < area.left, at + half > area.right) {
+                    (true, _) => ("start", -4.0),
+                    (_, true) => ("end", 4.0),
+                    _ => ("middle", 0.0),
                 };
-                let (name, name_x, name_y) = (name.clone(), at + shift, area.top + 14.0);
+                let (name, name_x, name_y) = (name.clone(), at + shift, area.top - 7.0);
                 Line { x1: at, y1: area.bottom, x2: at, y2: area.top, name, name_x, name_y, anchor }
             }
         }

@@ -148,6 +148,7 @@ fn draws_growth() {
         "only the name space is an address"
     );
     insta::assert_snapshot!(chart);
+    // For looking at them: AMEND_EVAL_CHARTS=FOLDER cargo test -p amend-eval draws
     if let Some(folder) = std::env::var_os("AMEND_EVAL_CHARTS") {
         std::fs::write(std::path::PathBuf::from(folder).join("growth.svg"), chart).unwrap();
     }
