@@ -91,10 +91,13 @@ pub(crate) fn locality(record: &At<'_>, notes: &mut Notes) -> Locality {
 fn unrelated(record: &At<'_>) -> Result<Option<Probe>, FieldError> {
     let Some(question) = record.find(&["loc", "locality_prompt"]) else { return Ok(None) };
     let text = question.text()?;
-    let text = text.strip_prefix(NATURAL_QUESTIONS).unwrap_or(&text).trim();
-    if text.is_empty() {
-        return Err(question.wrong(Problem::Empty));
-    }
+    let prompt = match text.strip_prefix(NATURAL_QUESTIONS).map(str::trim) {
+        Some("") => return Err(question.wrong(Problem::Empty)),
+        // That set is written without question marks.
+        Some(bare) if !bare.ends_with('?') => format!("{bare}?"),
+        Some(whole) => whole.to_owned(),
+        None => text,
+    };
     let gold: Gold = record.need(&["loc_ans", "locality_ground_truth"])?.gold()?;
-    Ok(Some(Probe { prompt: text.to_owned(), gold }))
+    Ok(Some(Probe { prompt, gold }))
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 const TEMPLATE: &str = include_str!("../../../templates/plot.svg.jinja");
 /// The most series of one plot: as many as there are colours and marks.
 pub(crate) const MAX_SERIES: usize = 6;
+/// The room for a name in the legend, in pixels.
+const LONGEST_NAME: f64 = 400.0;
 /// The largest number of steps between two labels.
 const MAX_STEPS: f64 = 6.0;
 
@@ -196,6 +198,14 @@ fn width(text: &str) -> f64 {
     text.chars().count() as f64 * 7.2
 }
 
+/// The text, cut where it would leave the picture if it began at the left.
+fn fit(text: &str, room: f64) -> String {
+    match text.char_indices().nth((room / width("x")) as usize) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+    }
+}
+
 impl Plot {
     /// The plot as the text of an SVG file.
     pub(crate) fn render(&self) -> Result<String, minijinja::Error> {
@@ -231,7 +241,7 @@ impl Plot {
         environment.add_template("plot", TEMPLATE)?;
         environment.get_template("plot")?.render(context! {
             area, series, guides,
-            title => self.title, subtitle => self.subtitle,
+            title => self.title, subtitle => fit(&self.subtitle, area.width - 40.0),
             x_title => self.x.title, y_title => self.y.title,
             x_ticks => ticks(&self.x, &x), y_ticks => ticks(&self.y, &y),
         })
@@ -254,7 +264,7 @@ impl Plot {
     fn legend(&self) -> (Vec<(f64, f64)>, usize) {
         let (mut at, mut x, mut row) = (Vec::new(), 68.0, 0);
         for series in self.series.iter().take(MAX_SERIES) {
-            let wide = 34.0 + width(&series.name) + 18.0;
+            let wide = 34.0 + width(&series.name).min(LONGEST_NAME) + 18.0;
             if x + wide > 750.0 && x > 68.0 {
                 (x, row) = (68.0, row + 1);
             }
@@ -307,5 +317,6 @@ fn draw(
     };
     let marked = series.draw != Draw::Line;
     let marks = if marked { series.points.iter().map(mark).collect() } else { Vec::new() };
-    Drawn { number: number_of, name: series.name.clone(), legend_x, legend_y, line, marks, marked }
+    let name = fit(&series.name, LONGEST_NAME);
+    Drawn { number: number_of, name, legend_x, legend_y, line, marks, marked }
 }

@@ -161,6 +161,9 @@ fn one_stage_and_texts_with_markup_are_drawn() {
     report.data = "<b>&\"".to_owned();
     let chart = report.growth_chart().unwrap();
     assert!(chart.contains("&lt;b&gt;&amp;&quot;") && !chart.contains("NaN"), "{chart}");
+    report.data = "é".repeat(500);
+    let long = report.growth_chart().unwrap();
+    assert!(!long.contains(&"é".repeat(110)) && long.contains("é…"), "what does not fit is cut");
     let empty = reliability_chart(&[]).unwrap();
     assert!(empty.ends_with("</svg>") && !empty.contains("NaN"));
     assert!(threshold_chart(&[], None).is_ok() && trade_off_chart(&[], 0.1).is_ok());
