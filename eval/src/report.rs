@@ -73,11 +73,15 @@ pub struct ExactReport {
 /// The Wilson score interval of `exact` successes among `items` (Wilson 1927) at 95 %, z = 1.959964.
 #[must_use]
 pub fn wilson(exact: usize, items: usize) -> [f64; 2] {
+    wilson_share(exact as f64 / items.max(1) as f64, items)
+}
+
+/// [`wilson`] of a share `p` of `items`, which may be a mean of values between 0 and 1.
+pub(crate) fn wilson_share(p: f64, items: usize) -> [f64; 2] {
     if items == 0 {
         return [0.0, 1.0];
     }
     let (z2, n) = (1.959_964_f64.powi(2), items as f64);
-    let p = exact as f64 / n;
     let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = (z2 / n * (p * (1.0 - p) + z2 / (4.0 * n))).sqrt() / (1.0 + z2 / n);
     [(centre - half).max(0.0), (centre + half).min(1.0)]
