@@ -21,8 +21,10 @@
 //! it are what the log adds up to; they are rebuilt from it at every start. Nothing on the way of a question touches
 //! the disk.
 
+mod dense;
 mod edit;
 mod editor;
+mod encoder;
 mod error;
 mod index;
 mod live;
@@ -32,11 +34,16 @@ mod store;
 mod template;
 mod text;
 
+pub use dense::{
+    CacheError, CacheOptions, CachedEmbedder, DenseError, DenseHit, DenseIndex, DenseKey, DenseOptions,
+    DenseQuery, EmbeddingCache, Fusion, Precision, Quantised, Ranked, fuse,
+};
 pub use edit::{
     AddEdits, Edit, Limits, Listed, MAX_BATCH, MAX_KEY_BYTES, MAX_PAGE, MAX_SUBJECT_CHARS, MAX_TEXT_CHARS,
     NewEdit, Page,
 };
 pub use editor::{Decision, Editor, EditorOptions, Preview, ScoredEdit};
+pub use encoder::{EncoderError, EncoderOptions, Prompts, SentenceEncoder};
 pub use error::EditError;
 pub use model::{EditedModel, describe_metrics};
 pub use scope::ScopePolicy;
