@@ -190,9 +190,10 @@ impl DenseIndex {
             precision: query.precision,
             accept: &accept,
         };
-        let mut best = Best::new(query.most.min(self.options.capacity));
+        let segments = self.segments.load();
+        let mut best = Best::new(query.most.min(segments.len() * ROWS));
         let mut bounds = Vec::with_capacity(ROWS);
-        for segment in self.segments.load().iter() {
+        for segment in segments.iter() {
             read(segment).search(&sought, &mut best, &mut bounds);
         }
         let hit = |(cosine, key)| DenseHit { key, cosine };

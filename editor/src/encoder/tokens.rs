@@ -100,10 +100,9 @@ impl Tokens {
 }
 
 fn word_piece(vocabulary: &[u8], config: &WordPieceConfig) -> Result<Tokenizer, String> {
-    let text = std::str::from_utf8(vocabulary).map_err(|error| format!("it is not UTF-8: {error}"))?;
-    let words = text.lines().zip(0u32..).map(|(word, id)| (word.trim_end().to_owned(), id));
+    let words = WordPiece::read_bytes(vocabulary).map_err(|error| error.to_string())?;
     let model = WordPiece::builder()
-        .vocab(words.collect::<std::collections::HashMap<_, _>>())
+        .vocab(words)
         .unk_token("[UNK]".to_owned())
         .build()
         .map_err(|error| error.to_string())?;

@@ -109,7 +109,7 @@ fn save(folder: &TempDir, name: &str, tensors: &Tensors) {
 }
 
 fn pooling(mode: &str) -> Value {
-    json!({ "word_embedding_dimension": HIDDEN, format!("pooling_mode_{mode}"): true })
+    json!({ "word_embedding_dimension": HIDDEN, (format!("pooling_mode_{mode}")): true })
 }
 
 /// A whole sentence-transformers folder. `pooling` is `mean_tokens`, `cls_token`, `max_tokens` or `lasttoken`.

@@ -1,13 +1,23 @@
-"""The numbers of `golden.rs`, from a second implementation: python3 reference.py (needs numpy)."""
+"""The numbers of `golden.rs`, from a second implementation: python3 reference.py (needs numpy).
 
-import numpy as np
+python3 reference.py FOLDER < TEXTS > EMBEDDINGS gives those of a real BERT with mean pooling, a line of JSON for each
+line of text, for `cargo run --example encode` to compare with (needs safetensors and tokenizers too).
+"""
+
+import json
+import sys
 from math import erf
 
+import numpy as np
+
 V, D, LAYERS, H, INNER, P, BUCKETS = 24, 8, 2, 2, 16, 20, 32
+stored = {}
 
 
 def weight(name, *shape):
-    """A chirp: as good as random, and the same in every language."""
+    """A real weight, or a chirp: as good as random, and the same in every language."""
+    if stored:
+        return stored[name].astype(np.float64).reshape(shape)
     i = np.arange(np.prod(shape), dtype=np.float64)
     w = 0.4 * np.sin(0.37 * i * i + 0.5 * i + sum(name.encode()))
     return (w + (name.endswith("LayerNorm.weight"))).astype(np.float32).astype(np.float64).reshape(shape)
@@ -59,8 +69,30 @@ def encode(family, ids, pooling, eps):
     return y / np.linalg.norm(y)
 
 
-SHORT, LONG = [2, 11, 3], [2, 4, 5, 6, 7, 8, 9, 10, 1, 12, 3]
-for family, pooling, eps in [("bert", "mean", 1e-12), ("bert", "max", 1e-12), ("roberta", "cls", 1e-5),
-                             ("mpnet", "lasttoken", 1e-5), ("mpnet", "mean", 1e-5)]:
-    for ids in (SHORT, LONG):
-        print(family, pooling, len(ids), "[" + ", ".join(f"{y:.6f}" for y in encode(family, ids, pooling, eps)) + "],")
+def golden():
+    short, long = [2, 11, 3], [2, 4, 5, 6, 7, 8, 9, 10, 1, 12, 3]
+    for family, pooling, eps in [("bert", "mean", 1e-12), ("bert", "max", 1e-12), ("roberta", "cls", 1e-5),
+                                 ("mpnet", "lasttoken", 1e-5), ("mpnet", "mean", 1e-5)]:
+        for ids in (short, long):
+            y = ", ".join(f"{y:.6f}" for y in encode(family, ids, pooling, eps))
+            print(family, pooling, len(ids), f"[{y}],")
+
+
+def real(folder):
+    global V, D, LAYERS, H, INNER, P
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer
+
+    config = json.load(open(folder + "/config.json"))
+    D, LAYERS, H = config["hidden_size"], config["num_hidden_layers"], config["num_attention_heads"]
+    V, INNER, P = config["vocab_size"], config["intermediate_size"], config["max_position_embeddings"]
+    stored.update(load_file(folder + "/model.safetensors"))
+    tokenizer = Tokenizer.from_file(folder + "/tokenizer.json")
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(json.load(open(folder + "/sentence_bert_config.json"))["max_seq_length"])
+    for text in sys.stdin.read().splitlines():
+        y = encode("bert", tokenizer.encode(text).ids, "mean", config["layer_norm_eps"])
+        print(json.dumps({"text": text, "embedding": [round(float(y), 7) for y in y]}, ensure_ascii=False))
+
+
+golden() if len(sys.argv) == 1 else real(sys.argv[1])
