@@ -9,7 +9,7 @@ use super::{
     config::{Activation, BertConfig, Family},
     weights::Weights,
 };
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{D, Device, Result as Computed, Tensor};
 use candle_nn::ops::{layer_norm, softmax_last_dim};
 
 /// Beyond this many tokens, MPNet's distances are all the same.
@@ -28,7 +28,7 @@ impl Linear {
         Ok(Self { weight, bias: weights.get(&format!("{name}.bias"), &[out])? })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor) -> Computed<Tensor> {
         x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
     }
 }
@@ -45,7 +45,7 @@ impl Norm {
         Ok(Self { weight: get("weight")?, bias: get("bias")?, eps: config.norm_eps })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor) -> Computed<Tensor> {
         layer_norm(x, &self.weight, &self.bias, self.eps)
     }
 }
@@ -97,14 +97,14 @@ impl Block {
     }
 
     /// `x` is B·L × D, `bias` broadcasts to B × H × L × L.
-    fn forward(&self, x: &Tensor, shape: (usize, usize), bias: Option<&Tensor>) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, shape: (usize, usize), bias: Option<&Tensor>) -> Computed<Tensor> {
         let attended = self.output.forward(&self.attend(x, shape, bias)?)?;
         let x = self.attention_norm.forward(&(x + attended)?)?;
         let inner = activate(&self.up.forward(&x)?, self.activation)?;
         self.output_norm.forward(&(self.down.forward(&inner)? + x)?)
     }
 
-    fn attend(&self, x: &Tensor, (b, l): (usize, usize), bias: Option<&Tensor>) -> Result<Tensor> {
+    fn attend(&self, x: &Tensor, (b, l): (usize, usize), bias: Option<&Tensor>) -> Computed<Tensor> {
         let d = x.dim(1)?;
         let head = d / self.heads;
         // 3 × B × H × L × D/H.
@@ -161,7 +161,7 @@ impl Bert {
 
     /// One vector a token: for each of B texts, L·D numbers, of which those after its own tokens mean nothing; and L.
     /// Every text has at least one token and at most as many as there are positions.
-    pub(super) fn forward(&self, texts: &[&[u32]]) -> Result<(Vec<f32>, usize)> {
+    pub(super) fn forward(&self, texts: &[&[u32]]) -> Computed<(Vec<f32>, usize)> {
         let (b, l) = (texts.len(), texts.iter().map(|text| text.len()).max().unwrap_or(0));
         let padding = |text: &[u32]| std::iter::repeat_n(self.config.pad, l - text.len());
         let ids: Vec<u32> = texts.iter().flat_map(|text| text.iter().copied().chain(padding(text))).collect();
@@ -181,7 +181,7 @@ impl Bert {
     }
 
     /// What is added to the scores of attention: nothing, or something that broadcasts to B × H × L × L.
-    fn bias(&self, texts: &[&[u32]], l: usize) -> Result<Option<Tensor>> {
+    fn bias(&self, texts: &[&[u32]], l: usize) -> Computed<Option<Tensor>> {
         let distance = match &self.distances {
             Some(table) => Some(self.distance_bias(table, l)?),
             None => None,
@@ -203,7 +203,7 @@ impl Bert {
     }
 
     /// 1 × H × L × L.
-    fn distance_bias(&self, table: &Tensor, l: usize) -> Result<Tensor> {
+    fn distance_bias(&self, table: &Tensor, l: usize) -> Computed<Tensor> {
         let (count, heads) = table.dims2()?;
         let buckets: Vec<u32> = (0..l)
             .flat_map(|query| (0..l).map(move |key| bucket(query as i64 - key as i64, count)))

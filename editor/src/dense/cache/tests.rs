@@ -103,7 +103,7 @@ fn a_damaged_record_costs_itself_alone() {
     for at in HEADER + RECORD..HEADER + 2 * RECORD {
         let folder = folder();
         let cache = open(&folder, 3);
-        ["iron", "gold", "lead"].map(|text| put(&cache, text));
+        ["iron", "gold", "lead"].iter().for_each(|text| put(&cache, text));
         drop(cache);
         change(&folder.path().join("embeddings"), |bytes| bytes[at] ^= 0x10);
         let cache = open(&folder, 3);
@@ -129,7 +129,7 @@ fn a_damaged_header_begins_anew() {
 fn a_smaller_capacity_cuts_the_file() {
     let folder = folder();
     let cache = open(&folder, 10);
-    ["a", "b", "c", "d"].map(|text| put(&cache, text));
+    ["a", "b", "c", "d"].iter().for_each(|text| put(&cache, text));
     drop(cache);
     assert_eq!(open(&folder, 2).len(), 2);
     assert_eq!(
