@@ -183,28 +183,29 @@ impl Sketch {
     }
 }
 
-/// ⟨c, v⟩ of each row of a block.
+/// ⟨c, v⟩ of each row of a block. Written out by the query's bits, so that the four sums stay in registers.
 #[inline]
 fn products(block: &[Lanes], query: &[[u64; QUERY_BITS]]) -> [i64; BLOCK] {
-    let mut counts = [[[0u64; BLOCK]; QUERY_BITS]; LEVEL_BITS];
-    for (bit, counts) in counts.iter_mut().enumerate() {
-        for (row, query) in block[bit * query.len()..].iter().zip(query) {
-            for (count, query) in counts.iter_mut().zip(query) {
-                for lane in 0..BLOCK {
-                    count[lane] += u64::from((row[lane] & query).count_ones());
-                }
-            }
-        }
+    let (low, high) = block.split_at(query.len());
+    let mut sums = [[0i64; BLOCK]; QUERY_BITS];
+    let [one, two, four, sign] = &mut sums;
+    for ((low, high), query) in low.iter().zip(high).zip(query) {
+        count(one, low, high, query[0]);
+        count(two, low, high, query[1]);
+        count(four, low, high, query[2]);
+        count(sign, low, high, query[3]);
     }
-    let mut products = [0i64; BLOCK];
-    for (bit, counts) in counts.iter().enumerate() {
-        for (count, weight) in counts.iter().zip(WEIGHTS) {
-            for lane in 0..BLOCK {
-                products[lane] += (count[lane] as i64 * weight) << bit;
-            }
-        }
+    std::array::from_fn(|lane| WEIGHTS.iter().zip(&sums).map(|(weight, sum)| weight * sum[lane]).sum())
+}
+
+/// Adds the levels of the numbers in which the query has this bit.
+#[inline(always)]
+fn count(sum: &mut [i64; BLOCK], low: &Lanes, high: &Lanes, query: u64) {
+    for lane in 0..BLOCK {
+        let ones = i64::from((low[lane] & query).count_ones());
+        let twos = i64::from((high[lane] & query).count_ones());
+        sum[lane] += ones + 2 * twos;
     }
-    products
 }
 
 #[cfg(test)]
