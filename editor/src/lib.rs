@@ -28,8 +28,10 @@
 //! the clock to say. Nothing on the way of a question touches the disk.
 
 mod conflict;
+mod dense;
 mod edit;
 mod editor;
+mod encoder;
 mod error;
 mod fields;
 mod index;
@@ -51,12 +53,17 @@ mod watch;
 mod tests;
 
 pub use conflict::{Conflict, ConflictKind, Conflicting, Conflicts, MAX_CONFLICTS, Resolution};
+pub use dense::{
+    CacheError, CacheOptions, CachedEmbedder, DenseError, DenseHit, DenseIndex, DenseKey, DenseOptions,
+    DenseQuery, EmbeddingCache, Fusion, Precision, Quantised, Ranked, fuse,
+};
 pub use edit::{
     AddEdits, Added, Attribution, Content, Edit, Limits, Listed, MAX_ALIASES, MAX_BATCH, MAX_KEY_BYTES,
     MAX_NOTE_CHARS, MAX_PAGE, MAX_SUBJECT_CHARS, MAX_TEXT_CHARS, NewEdit, OnConflict, Page, RestoreEdit,
     RetireEdit, RollBack, RolledBack, Seq, Served, Status, SupersedeEdit, Target, Written,
 };
 pub use editor::{Editor, EditorOptions};
+pub use encoder::{EncoderError, EncoderOptions, Prompts, SentenceEncoder};
 pub use error::EditError;
 pub use fields::Misfit;
 pub use lookup::{Decision, Preview, ScoredEdit};

@@ -115,6 +115,10 @@ id! {
     ModelId
 }
 id! {
+    /// Names what an [`Embedder`](crate::Embedder) computes: other weights or settings, another id.
+    EmbedderId
+}
+id! {
     /// Names one request, from the client's `x-request-id` or [fresh](RequestId::fresh): `req-0190…`.
     RequestId
 }

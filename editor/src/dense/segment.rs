@@ -1,0 +1,149 @@
+//! A run of rows that is scanned under one lock: embeddings with one byte a number, and, once it is full, their sketches.
+
+use super::{
+    DenseKey, Precision,
+    best::Best,
+    quantised::{Quantised, WideQuery},
+    rotation::Rotation,
+    sketch::{RotatedQuery, Sketch},
+};
+
+/// Rows of one segment: a scan of it takes some tens of microseconds, and no lock is held for longer.
+pub(super) const ROWS: usize = 8_192;
+
+/// Up to [`ROWS`] embeddings of one width. Rows have no order; the last one moves into a gap.
+#[derive(Debug)]
+pub(super) struct Segment {
+    dim: usize,
+    keys: Vec<DenseKey>,
+    scales: Vec<f32>,
+    codes: Vec<i8>,
+    /// Made when the segment is full for the first time, and kept up from then on. Fewer rows are scanned as they are.
+    sketch: Option<Sketch>,
+}
+
+/// A query in the forms that segments need.
+pub(super) struct Sought<'a> {
+    pub(super) wide: WideQuery,
+    pub(super) rotated: RotatedQuery<'a>,
+    pub(super) precision: Precision,
+    pub(super) accept: &'a dyn Fn(DenseKey) -> bool,
+}
+
+impl Segment {
+    pub(super) fn new(dim: usize) -> Self {
+        // All at once: growing would copy under the lock. What is not written yet takes no memory.
+        Self {
+            dim,
+            keys: Vec::with_capacity(ROWS),
+            scales: Vec::with_capacity(ROWS),
+            codes: Vec::with_capacity(ROWS * dim),
+            sketch: None,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// It is full and has no sketches yet.
+    pub(super) fn wants_sketch(&self) -> bool {
+        self.keys.len() == ROWS && self.sketch.is_none()
+    }
+
+    /// Appends a row. The segment must not be full.
+    pub(super) fn push(&mut self, key: DenseKey, stored: &Quantised, rotation: &Rotation) {
+        self.keys.push(key);
+        self.scales.push(stored.scale());
+        self.codes.extend_from_slice(stored.codes());
+        if let Some(sketch) = &mut self.sketch {
+            sketch.set(self.keys.len() - 1, stored, rotation);
+        }
+    }
+
+    /// Writes over a row.
+    pub(super) fn replace(&mut self, row: usize, stored: &Quantised, rotation: &Rotation) {
+        self.scales[row] = stored.scale();
+        self.codes[row * self.dim..][..self.dim].copy_from_slice(stored.codes());
+        if let Some(sketch) = &mut self.sketch {
+            sketch.set(row, stored, rotation);
+        }
+    }
+
+    /// Removes a row; the last one takes its place, and its key is returned if it is another.
+    pub(super) fn remove(&mut self, row: usize) -> Option<DenseKey> {
+        let last = self.keys.len() - 1;
+        self.keys.swap_remove(row);
+        self.scales.swap_remove(row);
+        self.codes.copy_within(last * self.dim.., row * self.dim);
+        self.codes.truncate(last * self.dim);
+        if let Some(sketch) = &mut self.sketch {
+            sketch.copy(last, row);
+        }
+        self.keys.get(row).copied()
+    }
+
+    /// The sketches of all rows, around their mean. This takes some tens of milliseconds.
+    pub(super) fn sketch(&self, rotation: &Rotation) -> Sketch {
+        let mut mean = vec![0f32; self.dim];
+        for (codes, scale) in self.codes.chunks_exact(self.dim).zip(&self.scales) {
+            for (sum, code) in mean.iter_mut().zip(codes) {
+                *sum += f32::from(*code) * scale;
+            }
+        }
+        let count = self.keys.len().max(1) as f32;
+        let mut sketch = Sketch::new(mean.into_iter().map(|sum| sum / count).collect(), ROWS, rotation);
+        for (row, (codes, scale)) in self.codes.chunks_exact(self.dim).zip(&self.scales).enumerate() {
+            if let Some(stored) = Quantised::from_parts(*scale, codes.into()) {
+                sketch.set(row, &stored, rotation);
+            }
+        }
+        sketch
+    }
+
+    pub(super) fn install(&mut self, sketch: Sketch) {
+        self.sketch = Some(sketch);
+    }
+
+    /// Offers every row that may be among the best. `bounds` is room to work in.
+    pub(super) fn search(&self, sought: &Sought<'_>, best: &mut Best, bounds: &mut Vec<f32>) {
+        match (&self.sketch, sought.precision) {
+            (Some(sketch), Precision::Sketched) => {
+                sketch.bounds(&sought.rotated, self.keys.len(), bounds);
+                self.search_bounded(sought, best, bounds);
+            }
+            (None, _) | (_, Precision::Exact) => {
+                for row in 0..self.keys.len() {
+                    self.offer(row, sought, best);
+                }
+            }
+        }
+    }
+
+    /// The rows with the highest bounds first, so that few others are worth a look.
+    fn search_bounded(&self, sought: &Sought<'_>, best: &mut Best, bounds: &mut [f32]) {
+        let mut first = Best::new(best.most());
+        for (row, bound) in bounds.iter().enumerate() {
+            if *bound > first.floor() && *bound > best.floor() && (sought.accept)(self.keys[row]) {
+                first.offer(*bound, DenseKey(row as u64));
+            }
+        }
+        for (_, DenseKey(row)) in first.into_sorted() {
+            self.offer(row as usize, sought, best);
+            bounds[row as usize] = f32::NEG_INFINITY;
+        }
+        for (row, bound) in bounds.iter().enumerate() {
+            if *bound > best.floor() {
+                self.offer(row, sought, best);
+            }
+        }
+    }
+
+    fn offer(&self, row: usize, sought: &Sought<'_>, best: &mut Best) {
+        let codes = &self.codes[row * self.dim..][..self.dim];
+        let score = sought.wide.cosine(codes, self.scales[row]);
+        if best.takes(score, self.keys[row]) && (sought.accept)(self.keys[row]) {
+            best.offer(score, self.keys[row]);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Sketches: two bits a number, enough to tell which rows of a segment cannot be among the nearest.
+//!
+//! A row x is taken relative to the segment's mean m, rotated, and every number of r = R(x − m) becomes one of four
+//! levels, `l = 2c − 3` for `c` in 0 to 3. From the levels the dot product with a rotated query is estimated as
+//! `f · ⟨l, R(q − m)⟩` with `f = |r|² / ⟨l, r⟩`, which is right on average over rotations, and off by a standard error
+//! that is known for each row (RaBitQ, Gao and Long 2024, arXiv 2405.12497, and its extension to several bits). The
+//! query's numbers are rounded to four bits, signed, and kept by bit; so is c; then ⟨c, v⟩ is a sum of bit counts:
+//! `Σ 2ᵖ · wⱼ · popcount(cₚ & vⱼ)`.
+
+use super::{quantised::Quantised, rotation::Rotation};
+
+/// Rows that are scanned together, one in each lane.
+pub(super) const BLOCK: usize = 8;
+/// Bits of a level.
+const LEVEL_BITS: usize = 2;
+/// Bits of a query's number.
+const QUERY_BITS: usize = 4;
+/// What a query's bit counts for: two's complement.
+const WEIGHTS: [i64; QUERY_BITS] = [1, 2, 4, -8];
+/// Half the width of a level, in standard deviations, that fits normally distributed numbers best (Max 1960).
+const LEVEL: f32 = 0.995_7;
+/// The variance that rounding a query to four bits adds, relative to that of an estimate without levels.
+const QUERY_NOISE: f32 = 0.03;
+/// How many standard errors below the worst of the best a row must be estimated to be passed over: one in 700 of those
+/// that should not be is.
+const MARGIN: f32 = 3.0;
+
+/// Covers what rounding does to a bound, where a row's error is 0.
+const SLACK: f32 = 1e-4;
+
+type Lanes = [u64; BLOCK];
+
+/// What an estimate needs to know of a row besides its levels.
+#[derive(Debug, Clone, Copy, Default)]
+struct Row {
+    /// f.
+    factor: f32,
+    /// ⟨x, m⟩.
+    offset: f32,
+    /// The standard error of an estimate for a query with |q − m| = 1.
+    error: f32,
+}
+
+/// The sketches of a segment.
+#[derive(Debug)]
+pub(super) struct Sketch {
+    mean: Box<[f32]>,
+    rotated_mean: Box<[f32]>,
+    mean_squared: f32,
+    /// By block, level bit and word: the bits of 64 numbers of each row.
+    bits: Vec<Lanes>,
+    rows: Vec<[Row; BLOCK]>,
+    words: usize,
+}
+
+/// A query, rotated.
+#[derive(Debug)]
+pub(super) struct RotatedQuery<'a> {
+    values: &'a [f32],
+    rotated: Box<[f32]>,
+}
+
+impl<'a> RotatedQuery<'a> {
+    pub(super) fn new(values: &'a [f32], rotation: &Rotation) -> Self {
+        let mut rotated: Box<[f32]> = values.into();
+        rotation.apply(&mut rotated);
+        Self { values, rotated }
+    }
+}
+
+/// A query relative to a segment's mean, by bit.
+struct Planes {
+    /// By word.
+    bits: Vec<[u64; QUERY_BITS]>,
+    /// What one step of a rounded number is.
+    step: f32,
+    /// The sum of the rounded numbers.
+    sum: i64,
+    /// |q − m|.
+    length: f32,
+    /// ⟨q, m⟩ − ⟨m, m⟩.
+    base: f32,
+}
+
+impl Sketch {
+    /// Sketches around a mean, with room for `rows` rows, none of which is set.
+    pub(super) fn new(mean: Box<[f32]>, rows: usize, rotation: &Rotation) -> Self {
+        let mut rotated_mean = mean.clone();
+        rotation.apply(&mut rotated_mean);
+        let (words, blocks) = (mean.len().div_ceil(64), rows.div_ceil(BLOCK));
+        Self {
+            mean_squared: mean.iter().map(|x| x * x).sum(),
+            mean,
+            rotated_mean,
+            bits: vec![[0; BLOCK]; blocks * LEVEL_BITS * words],
+            rows: vec![[Row::default(); BLOCK]; blocks],
+            words,
+        }
+    }
+
+    /// Sets the sketch of a row.
+    pub(super) fn set(&mut self, row: usize, stored: &Quantised, rotation: &Rotation) {
+        let mut rest: Vec<f32> = stored.values().collect();
+        let offset: f32 = rest.iter().zip(&self.mean).map(|(x, m)| x * m).sum();
+        rotation.apply(&mut rest);
+        for (x, m) in rest.iter_mut().zip(&self.rotated_mean) {
+            *x -= m;
+        }
+        let squared: f32 = rest.iter().map(|x| x * x).sum();
+        let dim = rest.len() as f32;
+        let width = LEVEL * (squared / dim).sqrt();
+        let (mut dot, mut levels_squared) = (0f32, 0f32);
+        let mut planes = vec![[0u64; LEVEL_BITS]; self.words];
+        for (at, x) in rest.iter().enumerate() {
+            let code = if width > 0.0 { ((x / width).floor() + 2.0).clamp(0.0, 3.0) } else { 0.0 };
+            let level = 2.0 * code - 3.0;
+            dot += level * x;
+            levels_squared += level * level;
+            for (bit, plane) in planes[at / 64].iter_mut().enumerate() {
+                *plane |= ((code as u64 >> bit) & 1) << (at % 64);
+            }
+        }
+        let (block, lane) = (row / BLOCK, row % BLOCK);
+        for (word, planes) in planes.iter().enumerate() {
+            for (bit, plane) in planes.iter().enumerate() {
+                self.bits[(block * LEVEL_BITS + bit) * self.words + word][lane] = *plane;
+            }
+        }
+        let facts = if dot > 0.0 {
+            // cos² of the angle between the row and its levels.
+            let aligned = (dot * dot / (levels_squared * squared)).min(1.0);
+            let error = (squared / aligned * (1.0 - aligned + QUERY_NOISE) / dim).sqrt();
+            Row { factor: squared / dot, offset, error }
+        } else {
+            Row { factor: 0.0, offset, error: 0.0 }
+        };
+        self.rows[block][lane] = facts;
+    }
+
+    /// Copies the sketch of one row over that of another.
+    pub(super) fn copy(&mut self, from: usize, to: usize) {
+        for plane in 0..LEVEL_BITS * self.words {
+            let source = self.bits[from / BLOCK * LEVEL_BITS * self.words + plane][from % BLOCK];
+            self.bits[to / BLOCK * LEVEL_BITS * self.words + plane][to % BLOCK] = source;
+        }
+        self.rows[to / BLOCK][to % BLOCK] = self.rows[from / BLOCK][from % BLOCK];
+    }
+
+    /// For each of the first `rows` rows, a cosine that it most probably does not exceed.
+    pub(super) fn bounds(&self, query: &RotatedQuery<'_>, rows: usize, bounds: &mut Vec<f32>) {
+        let planes = self.planes(query);
+        bounds.clear();
+        let blocks = self.bits.chunks_exact(LEVEL_BITS * self.words).zip(&self.rows);
+        for (bits, rows) in blocks.take(rows.div_ceil(BLOCK)) {
+            let products = products(bits, &planes.bits);
+            let mut found = [0f32; BLOCK];
+            for lane in 0..BLOCK {
+                let Row { factor, offset, error } = rows[lane];
+                let levels = planes.step * (2 * products[lane] - 3 * planes.sum) as f32;
+                found[lane] = planes.base + offset + factor * levels + MARGIN * error * planes.length + SLACK;
+            }
+            bounds.extend_from_slice(&found);
+        }
+        bounds.truncate(rows);
+    }
+
+    fn planes(&self, query: &RotatedQuery<'_>) -> Planes {
+        let rest: Vec<f32> = query.rotated.iter().zip(&self.rotated_mean).map(|(q, m)| q - m).collect();
+        let largest = rest.iter().fold(0f32, |most, x| most.max(x.abs()));
+        let step = (largest / 7.0).max(f32::MIN_POSITIVE);
+        let mut bits = vec![[0u64; QUERY_BITS]; self.words];
+        let mut sum = 0;
+        for (at, x) in rest.iter().enumerate() {
+            let rounded = (x / step).round() as i64;
+            sum += rounded;
+            for (bit, plane) in bits[at / 64].iter_mut().enumerate() {
+                *plane |= ((rounded as u64 >> bit) & 1) << (at % 64);
+            }
+        }
+        let dot: f32 = query.values.iter().zip(&self.mean).map(|(q, m)| q * m).sum();
+        let length = rest.iter().map(|x| x * x).sum::<f32>().sqrt();
+        Planes { bits, step, sum, length, base: dot - self.mean_squared }
+    }
+}
+
+/// ⟨c, v⟩ of each row of a block. Written out by the query's bits, so that the four sums stay in registers.
+#[inline]
+fn products(block: &[Lanes], query: &[[u64; QUERY_BITS]]) -> [i64; BLOCK] {
+    let (low, high) = block.split_at(query.len());
+    let mut sums = [[0i64; BLOCK]; QUERY_BITS];
+    let [one, two, four, sign] = &mut sums;
+    for ((low, high), query) in low.iter().zip(high).zip(query) {
+        count(one, low, high, query[0]);
+        count(two, low, high, query[1]);
+        count(four, low, high, query[2]);
+        count(sign, low, high, query[3]);
+    }
+    std::array::from_fn(|lane| WEIGHTS.iter().zip(&sums).map(|(weight, sum)| weight * sum[lane]).sum())
+}
+
+/// Adds the levels of the numbers in which the query has this bit.
+#[inline(always)]
+fn count(sum: &mut [i64; BLOCK], low: &Lanes, high: &Lanes, query: u64) {
+    for lane in 0..BLOCK {
+        let ones = i64::from((low[lane] & query).count_ones());
+        let twos = i64::from((high[lane] & query).count_ones());
+        sum[lane] += ones + 2 * twos;
+    }
+}
+
+#[cfg(test)]
+mod tests;
