@@ -148,14 +148,6 @@ fn models_edits_and_health() {
         context_length: 512,
         description: "a small world".to_owned(),
     };
-    let edit = |id: &str, subject: Option<&str>| EditObject {
-        id: EditId::new(id).unwrap(),
-        object: EditTag::Tag,
-        seq: 7,
-        text: "t".to_owned(),
-        subject: subject.map(str::to_owned),
-        created_at: 1,
-    };
     let score = EditScore { id: EditId::new("a").unwrap(), text: "t".to_owned(), score: 0.5 };
     assert_json_snapshot!((
         ModelList { object: ListTag::Tag, data: vec![ModelObject::new(info, 1)] },
@@ -164,6 +156,88 @@ fn models_edits_and_health() {
         DeletedEdit::new(EditId::new("a").unwrap()),
         EditPreview { decision: EditDecision::Apply, edits: vec![score], prompt: "p".to_owned() },
         Health { status: HealthStatus::Draining },
+    ));
+}
+
+fn edit(id: &str, subject: Option<&str>) -> EditObject {
+    EditObject {
+        id: EditId::new(id).unwrap(),
+        seq: 7,
+        status: EditStatus::Live,
+        text: "t".to_owned(),
+        subject: subject.map(str::to_owned),
+        relation: None,
+        object: None,
+        aliases: Vec::new(),
+        target: None,
+        valid_from: None,
+        expires_at: None,
+        source: None,
+        author: None,
+        reason: None,
+        created_at: 1,
+        updated_at: 2,
+    }
+}
+
+#[test]
+fn the_log_and_what_it_tells() {
+    let id = |id: &str| EditId::new(id).unwrap();
+    let conflict = ConflictObject {
+        edit: id("a"),
+        with: id("b"),
+        with_seq: 3,
+        kind: ConflictKind::Contradiction,
+        resolution: Resolution::KeptBoth,
+    };
+    let full = EditObject {
+        status: EditStatus::Expired,
+        relation: Some("capital".to_owned()),
+        object: Some("Lyon".to_owned()),
+        aliases: vec!["s2".to_owned()],
+        target: Some(EditTarget::Revision(RevisionId::new("atlas-1").unwrap())),
+        valid_from: Some(1),
+        expires_at: Some(2),
+        source: Some("a letter".to_owned()),
+        author: Some("ann".to_owned()),
+        reason: Some("it moved".to_owned()),
+        ..edit("a", Some("s"))
+    };
+    let entry = OperationObject {
+        seq: 9,
+        batch: 8,
+        operation: OperationKind::Displace,
+        edit: id("b"),
+        at: 5,
+        author: Some("ann".to_owned()),
+        reason: None,
+        rollback_to: None,
+        displaced_by: Some(id("a")),
+        version: None,
+    };
+    let restored = OperationObject {
+        operation: OperationKind::Restore,
+        rollback_to: Some(4),
+        displaced_by: None,
+        version: Some(edit("b", None)),
+        ..entry.clone()
+    };
+    let difference = DifferenceObject {
+        difference: HowDifferent::Changed,
+        before: Some(edit("b", None)),
+        after: Some(edit("b", Some("s"))),
+    };
+    let problem =
+        ImportProblem { line: 3, field: Some("text".to_owned()), reason: "must not be empty".to_owned() };
+    let (retired, gave_way) = (EditStatus::Superseded, Some(id("a")));
+    assert_json_snapshot!((
+        EditList { conflicts: vec![conflict.clone()], ..EditList::of_the_past(vec![full], Some(7)) },
+        WrittenEdit { edit: edit("a", None), conflicts: vec![conflict] },
+        KnownEdit { edit: EditObject { status: retired, ..edit("b", None) }, superseded_by: gave_way },
+        OperationList { object: ListTag::Tag, data: vec![entry, restored], has_more: false, next: None },
+        DifferenceList { object: ListTag::Tag, data: vec![difference], has_more: true, next: Some(id("b")) },
+        RollbackObject { to: 4, from: 9, through: 10, retired: 0, restored: 1 },
+        ImportObject { added: 2, refused: 1, problems: vec![problem], through: 9, ..ImportObject::default() },
     ));
 }
 

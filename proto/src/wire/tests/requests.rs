@@ -206,15 +206,12 @@ fn a_prompt_may_be_one_text_or_several() {
 fn edits_come_alone_or_together() {
     let read = |body: serde_json::Value| parse::<EditsInput>(body.to_string().as_bytes())?.read(3);
     let one = read(json!({"text": "t", "subject": "s", "id": "i"})).unwrap();
-    let edit = EditInput {
-        text: "t".to_owned(),
-        subject: Some("s".to_owned()),
-        id: Some("i".to_owned()),
-        extra: Extra::new(),
-    };
-    assert_eq!(one, (EditsForm::Single, vec![edit]));
-    let (form, two) = read(json!({"edits": [{"text": "a"}, {"text": "b"}]})).unwrap();
-    assert_eq!((form, two.len()), (EditsForm::List, 2));
+    let text = |text: &str| Some(text.to_owned());
+    let edit = EditInput { text: text("t"), subject: text("s"), id: text("i"), ..EditInput::default() };
+    let (form, on_conflict) = (EditsForm::Single, ConflictRule::KeepBoth);
+    assert_eq!(one, EditsBody { form, edits: vec![edit], on_conflict });
+    let two = read(json!({"edits": [{"text": "a"}, {"text": "b"}], "on_conflict": "refuse"})).unwrap();
+    assert_eq!((two.form, two.edits.len(), two.on_conflict), (EditsForm::List, 2, ConflictRule::Refuse));
     let unknown = read(json!({"edits": [{"text": "a", "valid_until": 3}]})).unwrap_err();
     assert_eq!(unknown.message(), "edits[0].valid_until: this server knows no such field of an edit");
     for wrong in [
@@ -222,6 +219,8 @@ fn edits_come_alone_or_together() {
         json!({"subject": "s"}),
         json!({"edits": []}),
         json!({"edits": [{"text": "a"}], "text": "b"}),
+        json!({"edits": [{"text": "a"}], "expires_at": 1}),
+        json!({"text": "a", "on_conflict": "win"}),
         json!({"edits": [{}]}),
         json!(["a"]),
         json!({"edits": [["a"]]}),
@@ -229,6 +228,49 @@ fn edits_come_alone_or_together() {
         json!({"edits": [{"text": ""}, {"text": ""}, {"text": ""}, {"text": ""}]}),
     ] {
         assert!(read(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_edit_says_all_that_it_may() {
+    let body = json!({
+        "text": "The capital of France is Lyon.", "subject": "France", "relation": "capital", "object": "Lyon",
+        "aliases": ["the French Republic"], "target": {"model": "atlas"}, "valid_from": 1, "expires_at": 2,
+        "source": "a letter", "author": "ann", "reason": "it moved", "id": "i",
+    });
+    let read = parse::<EditsInput>(body.to_string().as_bytes()).unwrap().read(1).unwrap();
+    assert_eq!(serde_json::to_value(&read.edits[0]).unwrap(), body);
+    let wrong = |field: &str, value: serde_json::Value| {
+        let body = json!({"edits": [{"text": "a", field: value}]});
+        let read = parse::<EditsInput>(body.to_string().as_bytes()).and_then(|body| body.read(1));
+        read.unwrap_err().to_string()
+    };
+    insta::assert_json_snapshot!([
+        wrong("aliases", json!("a")),
+        wrong("target", json!({"modl": "a"})),
+        wrong("target", json!({"model": ""})),
+        wrong("expires_at", json!("tomorrow")),
+    ]);
+}
+
+#[test]
+fn an_edit_is_replaced_changed_and_rolled_back() {
+    let replace = |body: serde_json::Value| parse::<EditReplacement>(body.to_string().as_bytes())?.read();
+    let (edit, seen, rule) = replace(json!({"text": "t", "seen": 4, "on_conflict": "supersede"})).unwrap();
+    assert_eq!((edit.text.as_deref(), seen, rule), (Some("t"), Some(4), ConflictRule::Supersede));
+    let change = |body: serde_json::Value| parse::<EditChange>(body.to_string().as_bytes())?.read();
+    assert_eq!(change(json!({"status": "live", "version": 3})).unwrap().version, Some(3));
+    assert_eq!(change(json!({"status": "retired", "author": "a"})).unwrap().status, WantedStatus::Retired);
+    let roll_back = |body: serde_json::Value| parse::<RollbackRequest>(body.to_string().as_bytes())?.read();
+    assert_eq!(roll_back(json!({"to": 0, "reason": "r"})).unwrap().to, 0);
+    for wrong in [json!({}), json!({"text": "t", "id": "i"}), json!({"text": "t", "seen": "x"})] {
+        assert!(replace(wrong.clone()).is_err(), "{wrong}");
+    }
+    for wrong in [json!({}), json!({"status": "expired"}), json!({"status": "retired", "version": 1})] {
+        assert!(change(wrong.clone()).is_err(), "{wrong}");
+    }
+    for wrong in [json!({}), json!({"to": -1}), json!({"to": 1, "dry": true})] {
+        assert!(roll_back(wrong.clone()).is_err(), "{wrong}");
     }
 }
 
