@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 
 /// What is wrong with a value, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
-    /// The field (`locality.Forgetfulness[2].prompt`); empty for the whole.
-    pub field: String,
+pub(crate) struct Misfit {
+    /// The field (`aliases[2]`); empty for the whole.
+    pub(crate) field: String,
     /// What is wrong with it; reads on from the field's name.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl Misfit {
@@ -48,24 +48,13 @@ impl<'a> Fields<'a> {
         Some(Field { value, path: format!("{}{name}", self.prefix) })
     }
 
-    /// The field under the first of these names that is there.
-    pub(crate) fn any(&self, names: &[&str]) -> Option<Field<'a>> {
-        names.iter().find_map(|name| self.get(name))
-    }
-
-    /// As [`any`](Self::any).
+    /// The field of this name.
     ///
     /// # Errors
-    /// When none is there.
-    pub(crate) fn required(&self, names: &[&str]) -> Result<Field<'a>, Misfit> {
-        self.any(names).ok_or_else(|| {
-            let reason = match names {
-                [_] => "is missing".to_owned(),
-                [_, others @ ..] => format!("is missing (also called {})", others.join(", ")),
-                [] => "is missing".to_owned(),
-            };
-            Misfit { field: format!("{}{}", self.prefix, names.first().unwrap_or(&"")), reason }
-        })
+    /// When it is not there.
+    pub(crate) fn required(&self, name: &str) -> Result<Field<'a>, Misfit> {
+        let missing = || Misfit { field: format!("{}{name}", self.prefix), reason: "is missing".to_owned() };
+        self.get(name).ok_or_else(missing)
     }
 
     /// Fails on the first field that is none of these.
@@ -77,14 +66,6 @@ impl<'a> Fields<'a> {
                 reason: "is not a field of this format".to_owned(),
             }),
         }
-    }
-
-    /// All fields, in the order of the file.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
-        let field = |(name, value): (&'a String, &'a Value)| {
-            (name.as_str(), Field { value, path: format!("{}{name}", self.prefix) })
-        };
-        self.map.iter().map(field).collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -126,13 +107,6 @@ impl<'a> Field<'a> {
         EditId::new(self.text()?).map_err(|error| self.misfit(error.to_string()))
     }
 
-    pub(crate) fn object(&self) -> Result<Fields<'a>, Misfit> {
-        match self.value {
-            Value::Object(map) => Ok(Fields::within(map, &self.path)),
-            _ => Err(self.not("an object")),
-        }
-    }
-
     pub(crate) fn array(&self) -> Result<impl Iterator<Item = Field<'a>>, Misfit> {
         let Value::Array(items) = self.value else { return Err(self.not("an array")) };
         let path = self.path.clone();
@@ -142,18 +116,5 @@ impl<'a> Field<'a> {
     /// An array of texts.
     pub(crate) fn texts(&self) -> Result<Vec<String>, Misfit> {
         self.array()?.map(|item| item.text().map(str::to_owned)).collect()
-    }
-
-    /// Texts in whatever nesting of arrays: `"a"`, `["a"]`, `[["a", "b"]]`. Numbers count as their digits.
-    pub(crate) fn nested_texts(&self) -> Result<Vec<String>, Misfit> {
-        match self.value {
-            Value::String(text) => Ok(vec![text.clone()]),
-            Value::Number(number) => Ok(vec![number.to_string()]),
-            Value::Array(_) => {
-                let items = self.array()?.map(|item| item.nested_texts()).collect::<Result<Vec<_>, _>>()?;
-                Ok(items.into_iter().flatten().collect())
-            }
-            _ => Err(self.not("a text or an array of texts")),
-        }
     }
 }

@@ -116,24 +116,15 @@ async fn an_import_that_stops_tells_what_it_did() {
 }
 
 #[tokio::test]
-async fn published_records_become_edits() {
+async fn edits_that_somebody_else_reads_are_taken_in_as_lines_are() {
     let bench = bench().await;
     let tenant = bench.of("acme");
-    let json = r#"[
-        {"subject": "ZIC3", "prompt": "What species is ZIC3 specific to?", "target_new": "male", "ground_truth": ["human"]},
-        {"subject": "ZIC4", "target_new": "male"},
-        {"subject": "ZIC3", "src": "What species is ZIC3 specific to?", "alt": "male", "answers": ["human"]}
-    ]"#;
-    let report =
-        tenant.import_published("zsre.json", json.as_bytes(), ImportOptions::default()).await.unwrap();
-    assert_eq!((report.added, report.unchanged, report.refused), (1, 1, 1));
-    insta::assert_snapshot!(report.problems[0], @"zsre.json, record 1: prompt is missing (also called src, question)");
-    let listed = tenant.list(crate::edit::Page { limit: 9, after: None }).await.unwrap().edits;
-    assert_eq!(listed[0].content.source.as_deref(), Some("zsre.json 0"));
-    assert_eq!(applied(&tenant, "What species is ZIC3 specific to?").len(), 1);
-    let cut = &json[..json.len() / 2];
-    let stopped =
-        tenant.import_published("zsre.json", cut.as_bytes(), ImportOptions::default()).await.unwrap_err();
-    assert_eq!(stopped.report.unchanged, 1, "what was read before the file broke is in");
-    assert!(matches!(stopped.source, crate::EditError::Storage { .. }));
+    let edits = [edit("a", "Iron is soft."), edit("b", ""), edit("c", "Tin is soft.")];
+    let stream = futures::stream::iter(edits.clone());
+    let report = tenant.import_edits(stream, ImportOptions::default()).await.unwrap();
+    assert_eq!((report.added, report.refused), (2, 1));
+    insta::assert_snapshot!(report.problems[0], @"line 2: text must hold a letter or a digit");
+    assert_eq!(applied(&tenant, "Is tin soft?").len(), 1);
+    let again = tenant.import_edits(futures::stream::iter(edits), ImportOptions::default()).await.unwrap();
+    assert_eq!((again.unchanged, again.through), (2, report.through));
 }

@@ -10,6 +10,7 @@ use crate::{
     tenant::TenantEditor,
     time::Timestamp,
 };
+use futures::{Stream, StreamExt};
 use std::fmt;
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt},
@@ -31,34 +32,11 @@ pub struct ImportOptions {
     pub by: Attribution,
 }
 
-/// Where something stood in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// A line of a file in lines, from 1.
-    Line(u64),
-    /// A record of a file that is an array.
-    Record {
-        /// The file's name.
-        file: String,
-        /// The record's index, from 0.
-        index: usize,
-    },
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Line(line) => write!(f, "line {line}"),
-            Self::Record { file, index } => write!(f, "{file}, record {index}"),
-        }
-    }
-}
-
 /// An edit that was not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it stood.
-    pub place: Place,
+    /// The number of its line, or its place in the stream; from 1.
+    pub line: u64,
     /// The field at fault, if one is.
     pub field: Option<String>,
     /// What is wrong; reads on from the field's name.
@@ -68,8 +46,8 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.field {
-            Some(field) => write!(f, "{}: {field} {}", self.place, self.reason),
-            None => write!(f, "{}: {}", self.place, self.reason),
+            Some(field) => write!(f, "line {}: {field} {}", self.line, self.reason),
+            None => write!(f, "line {}: {}", self.line, self.reason),
         }
     }
 }
@@ -83,7 +61,7 @@ pub struct ImportReport {
     pub superseded: u64,
     /// Edits that stood already as they were read.
     pub unchanged: u64,
-    /// Edits, lines and records that were not taken in.
+    /// Edits and lines that were not taken in.
     pub refused: u64,
     /// Conflicts with what stood.
     pub conflicts: u64,
@@ -106,25 +84,21 @@ pub struct ImportStopped {
 
 /// What was read of a file and is to be written together.
 #[derive(Debug, Default)]
-pub(super) struct Chunk {
-    places: Vec<Place>,
+struct Chunk {
+    lines: Vec<u64>,
     edits: Vec<NewEdit>,
     readings: Vec<Reading>,
     problems: Vec<Problem>,
 }
 
 impl Chunk {
-    pub(super) fn len(&self) -> usize {
-        self.edits.len()
-    }
-
-    pub(super) fn misfit(&mut self, place: Place, misfit: Misfit) {
+    fn misfit(&mut self, line: u64, misfit: Misfit) {
         let field = Some(misfit.field).filter(|field| !field.is_empty());
-        self.problems.push(Problem { place, field, reason: misfit.reason });
+        self.problems.push(Problem { line, field, reason: misfit.reason });
     }
 
     /// Checks and reads an edit; this is most of an import's work.
-    pub(super) fn push(&mut self, place: Place, mut edit: NewEdit, defaults: (&Attribution, Timestamp)) {
+    fn push(&mut self, line: u64, mut edit: NewEdit, defaults: (&Attribution, Timestamp)) {
         let (by, now) = defaults;
         edit.content.author = edit.content.author.or_else(|| by.author.clone());
         edit.content.reason = edit.content.reason.or_else(|| by.reason.clone());
@@ -134,31 +108,31 @@ impl Chunk {
         });
         match checked {
             Ok(edit) => {
-                self.places.push(place);
+                self.lines.push(line);
                 self.readings.push(Reading::new(&edit.content));
                 self.edits.push(edit);
             }
-            Err(error) => self.problems.push(problem(place, error)),
+            Err(error) => self.problems.push(problem(line, error)),
         }
     }
 }
 
-fn problem(place: Place, error: EditError) -> Problem {
+fn problem(line: u64, error: EditError) -> Problem {
     match error {
-        EditError::InvalidEdit { param, reason } => Problem { place, field: Some(param), reason },
+        EditError::InvalidEdit { param, reason } => Problem { line, field: Some(param), reason },
         EditError::Conflict { param, message } => {
             let field = param.split_once('.').map(|(_, field)| field.to_owned());
             let message = if field.is_some() { format!("cannot be: {message}") } else { message };
-            Problem { place, field, reason: message }
+            Problem { line, field, reason: message }
         }
-        error => Problem { place, field: None, reason: error.to_string() },
+        error => Problem { line, field: None, reason: error.to_string() },
     }
 }
 
-type Writing = JoinHandle<(Vec<Place>, Result<Done, EditError>)>;
+type Writing = JoinHandle<(Vec<u64>, Result<Done, EditError>)>;
 
 /// Writes one chunk while the next is read.
-pub(super) struct Importer {
+struct Importer {
     editor: TenantEditor,
     on_conflict: OnConflict,
     report: ImportReport,
@@ -166,14 +140,14 @@ pub(super) struct Importer {
 }
 
 impl Importer {
-    pub(super) fn new(editor: TenantEditor, on_conflict: OnConflict) -> Self {
+    fn new(editor: TenantEditor, on_conflict: OnConflict) -> Self {
         Self { editor, on_conflict, report: ImportReport::default(), writing: None }
     }
 
     /// Writes a chunk, once the one before is written.
-    pub(super) async fn put(&mut self, chunk: Chunk) -> Result<(), EditError> {
+    async fn put(&mut self, chunk: Chunk) -> Result<(), EditError> {
         self.settle().await?;
-        let Chunk { places, edits, readings, problems } = chunk;
+        let Chunk { lines, edits, readings, problems } = chunk;
         for problem in problems {
             self.refuse(problem);
         }
@@ -183,13 +157,13 @@ impl Importer {
         let request = AddEdits::new(edits).on_conflict(self.on_conflict);
         let batch = AddBatch { request, readings, atomic: false };
         let editor = self.editor.clone();
-        self.writing = Some(tokio::spawn(async move { (places, editor.write(Write::Add(batch)).await) }));
+        self.writing = Some(tokio::spawn(async move { (lines, editor.write(Write::Add(batch)).await) }));
         Ok(())
     }
 
     async fn settle(&mut self) -> Result<(), EditError> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
-        let (places, done) = writing.await.map_err(|error| EditError::storage("write its log", error))?;
+        let (lines, done) = writing.await.map_err(|error| EditError::storage("write its log", error))?;
         let done = done?;
         for placed in &done.placed {
             match placed.how {
@@ -199,10 +173,9 @@ impl Importer {
             }
         }
         self.report.conflicts += done.conflicts.len() as u64;
-        let mut places: Vec<Option<Place>> = places.into_iter().map(Some).collect();
         for (at, error) in done.refused {
-            if let Some(place) = places.get_mut(at).and_then(Option::take) {
-                self.refuse(problem(place, error));
+            if let Some(line) = lines.get(at) {
+                self.refuse(problem(*line, error));
             }
         }
         Ok(())
@@ -216,7 +189,7 @@ impl Importer {
     }
 
     /// Waits for what is written; tells of all.
-    pub(super) async fn end(mut self, read: Result<(), EditError>) -> Result<ImportReport, ImportStopped> {
+    async fn end(mut self, read: Result<(), EditError>) -> Result<ImportReport, ImportStopped> {
         let settled = self.settle().await;
         self.report.through = self.editor.editor().last_seq();
         match read.and(settled) {
@@ -265,6 +238,44 @@ impl TenantEditor {
         importer.end(read).await
     }
 
+    /// As [`import`](Self::import), of edits that somebody else reads; a problem's `line` is the edit's place among them.
+    ///
+    /// # Errors
+    /// As [`import`](Self::import).
+    pub async fn import_edits(
+        &self,
+        edits: impl Stream<Item = NewEdit> + Unpin + Send,
+        options: ImportOptions,
+    ) -> Result<ImportReport, ImportStopped> {
+        let mut importer = Importer::new(self.clone(), options.on_conflict);
+        let read = match attribution(options.by) {
+            Ok(by) => self.import_stream(edits, by, &mut importer).await,
+            Err(error) => Err(error),
+        };
+        importer.end(read).await
+    }
+
+    async fn import_stream(
+        &self,
+        edits: impl Stream<Item = NewEdit> + Unpin + Send,
+        by: Attribution,
+        importer: &mut Importer,
+    ) -> Result<(), EditError> {
+        let mut chunks = edits.enumerate().ready_chunks(MAX_BATCH);
+        while let Some(edits) = chunks.next().await {
+            let (by, now) = (by.clone(), self.editor().now());
+            let chunk = tokio::task::spawn_blocking(move || {
+                let mut chunk = Chunk::default();
+                for (at, edit) in edits {
+                    chunk.push(at as u64 + 1, edit, (&by, now));
+                }
+                chunk
+            });
+            importer.put(chunk.await.map_err(|error| EditError::storage("read the import", error))?).await?;
+        }
+        Ok(())
+    }
+
     async fn import_lines(
         &self,
         lines: impl AsyncBufRead + Unpin + Send,
@@ -287,10 +298,9 @@ impl TenantEditor {
 fn read(raw: Vec<RawLine>, defaults: (&Attribution, Timestamp)) -> Chunk {
     let mut chunk = Chunk::default();
     for RawLine { number, text } in raw {
-        let place = Place::Line(number);
         match text.ok_or_else(too_long).and_then(|text| line::read(text.trim_ascii())) {
-            Ok(edit) => chunk.push(place, edit, defaults),
-            Err(misfit) => chunk.misfit(place, misfit),
+            Ok(edit) => chunk.push(number, edit, defaults),
+            Err(misfit) => chunk.misfit(number, misfit),
         }
     }
     chunk

@@ -54,7 +54,7 @@ pub(super) fn read(line: &[u8]) -> Result<NewEdit, Misfit> {
     let time =
         |name: &str| fields.get(name).map(|field| field.integer().map(Timestamp::from_seconds)).transpose();
     let content = Content {
-        text: fields.required(&["text"])?.text()?.to_owned(),
+        text: fields.required("text")?.text()?.to_owned(),
         subject: text("subject")?,
         relation: text("relation")?,
         object: text("object")?,

@@ -5,7 +5,6 @@
 mod export;
 mod import;
 mod line;
-mod published;
 
-pub use import::{ImportOptions, ImportReport, ImportStopped, Place, Problem};
+pub use import::{ImportOptions, ImportReport, ImportStopped, Problem};
 pub use line::MAX_LINE_BYTES;

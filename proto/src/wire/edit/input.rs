@@ -166,7 +166,10 @@ impl EditsInput {
             return Ok(EditsBody { form: EditsForm::Single, edits: vec![single], on_conflict });
         };
         if single != EditInput::default() {
-            return Err(ModelError::invalid("edits", "give either edits or one edit by its fields, not both"));
+            return Err(ModelError::invalid(
+                "edits",
+                "give either edits or one edit by its fields, not both",
+            ));
         }
         if edits.is_empty() {
             return Err(ModelError::invalid("edits", "edits must hold at least one edit"));
