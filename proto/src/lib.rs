@@ -12,6 +12,8 @@ pub mod chat;
 pub mod embed;
 pub mod error;
 pub mod event;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 pub mod ids;
 pub mod model;
 #[cfg(feature = "testing")]

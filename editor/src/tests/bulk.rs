@@ -123,7 +123,7 @@ async fn edits_that_somebody_else_reads_are_taken_in_as_lines_are() {
     let stream = futures::stream::iter(edits.clone());
     let report = tenant.import_edits(stream, ImportOptions::default()).await.unwrap();
     assert_eq!((report.added, report.refused), (2, 1));
-    insta::assert_snapshot!(report.problems[0], @"line 2: text must hold a letter or a digit");
+    insta::assert_snapshot!(report.problems[0], @"line 2: text must hold at least one letter or digit");
     assert_eq!(applied(&tenant, "Is tin soft?").len(), 1);
     let again = tenant.import_edits(futures::stream::iter(edits), ImportOptions::default()).await.unwrap();
     assert_eq!((again.unchanged, again.through), (2, report.through));
