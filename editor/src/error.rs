@@ -77,6 +77,13 @@ pub enum EditError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What was to be imported could not be read to its end.
+    #[error("what was to be imported could not be read to its end")]
+    Input {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The store is shut down.
     #[error("the edit store is shut down")]
     Closed,

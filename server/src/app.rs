@@ -6,7 +6,9 @@
 
 use crate::{
     admission::AdmissionConfig,
+    edits::{EditService, Tenants},
     engine::{EngineConfig, EngineError, InvalidModel, ModelSource},
+    grpc::{self, GrpcError},
     http::{self, Drained, HttpLimits, HttpState, Lifecycle, ServeLimits},
     registry::Registry,
     telemetry::{MetricsError, MetricsHandle},
@@ -36,6 +38,8 @@ pub struct AppConfig {
     pub queue: usize,
     /// Goes before the template of the model's folder.
     pub edit_template: Option<PathBuf>,
+    /// Whose edits are served.
+    pub tenants: Tenants,
     /// Bounds on each request.
     pub http: HttpLimits,
     /// Bounds on connections, and on going down.
@@ -74,6 +78,9 @@ pub enum AppError {
     /// The listener broke.
     #[error("failed to serve")]
     Serve(#[from] io::Error),
+    /// The gRPC listener broke, or could not be set up.
+    #[error(transparent)]
+    Grpc(#[from] GrpcError),
 }
 
 impl AppConfig {
@@ -88,9 +95,26 @@ impl AppConfig {
             engine: EngineConfig::new(source),
             queue: crate::admission::DEFAULT_CAPACITY,
             edit_template: None,
+            tenants: Tenants::default(),
             http: HttpLimits::default(),
             serve: ServeLimits::default(),
         })
+    }
+}
+
+/// Where a daemon is asked.
+#[derive(Debug)]
+pub struct Listeners {
+    /// The HTTP API.
+    pub http: TcpListener,
+    /// The gRPC API, if it is served.
+    pub grpc: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    /// HTTP alone.
+    fn from(http: TcpListener) -> Self {
+        Self { http, grpc: None }
     }
 }
 
@@ -109,7 +133,7 @@ impl App {
     /// # Errors
     /// [`AppError`] says what could not be opened.
     pub async fn start(config: AppConfig) -> Result<Self, AppError> {
-        let AppConfig { data_dir, mut engine, queue, edit_template, http, serve } = config;
+        let AppConfig { data_dir, mut engine, queue, edit_template, tenants, http, serve } = config;
         // Before anything measures: a gauge that is set earlier is lost.
         let metrics = MetricsHandle::install()?;
         let mut options = EditorOptions::new(data_dir.join("amend.db"));
@@ -129,9 +153,10 @@ impl App {
         let edited = EditedModel::new(editor.clone(), Arc::clone(&registry) as Arc<dyn ChatModel>);
         let mut admission = AdmissionConfig::new(engine.slots()?);
         admission.capacity = queue;
+        let model: Arc<dyn ChatModel> = Arc::new(admission.build(Arc::new(edited)));
         let state = HttpState {
-            model: Arc::new(admission.build(Arc::new(edited))),
-            editor,
+            edits: EditService::new(editor, Arc::clone(&model), tenants),
+            model,
             lifecycle: Lifecycle::starting(),
             limits: http,
             metrics,
@@ -165,7 +190,7 @@ impl App {
     /// What is edited.
     #[must_use]
     pub fn editor(&self) -> &Editor {
-        &self.state.editor
+        self.state.edits.editor()
     }
 
     /// Serves until `shutdown` resolves and what is in flight has ended.
@@ -174,14 +199,26 @@ impl App {
     /// When the listener breaks.
     pub async fn serve(
         &self,
-        listener: TcpListener,
+        listeners: impl Into<Listeners>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<Drained, AppError> {
+        let Listeners { http, grpc } = listeners.into();
         let _upkeep = self.state.metrics.keep_up();
         let router = http::router(self.state.clone());
         let lifecycle = self.state.lifecycle.clone();
-        let drained = http::serve(listener, router, lifecycle, self.serve, shutdown).await?;
-        self.state.editor.close().await?;
+        let (edits, limits) = (self.state.edits.clone(), self.serve);
+        let grpc = grpc.map(|grpc| tokio::spawn(grpc::serve(grpc, edits, lifecycle.clone(), limits)));
+        let drained = http::serve(http, router, lifecycle.clone(), limits, shutdown).await?;
+        if let Some(mut grpc) = grpc {
+            let ended = tokio::time::timeout(limits.drain_deadline, &mut grpc).await;
+            lifecycle.cut();
+            let ended = match ended {
+                Ok(ended) => ended,
+                Err(_) => grpc.await,
+            };
+            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        }
+        self.state.edits.editor().close().await?;
         Ok(drained)
     }
 }

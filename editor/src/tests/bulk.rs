@@ -119,12 +119,19 @@ async fn an_import_that_stops_tells_what_it_did() {
 async fn edits_that_somebody_else_reads_are_taken_in_as_lines_are() {
     let bench = bench().await;
     let tenant = bench.of("acme");
-    let edits = [edit("a", "Iron is soft."), edit("b", ""), edit("c", "Tin is soft.")];
-    let stream = futures::stream::iter(edits.clone());
-    let report = tenant.import_edits(stream, ImportOptions::default()).await.unwrap();
-    assert_eq!((report.added, report.refused), (2, 1));
+    let edits = || {
+        let wrong = Err(crate::EditError::invalid("id", "cannot be"));
+        [Ok(edit("a", "Iron is soft.")), Ok(edit("b", "")), wrong, Ok(edit("c", "Tin is soft."))]
+    };
+    let stream =
+        |end: Option<std::io::Error>| futures::stream::iter(edits().into_iter().map(Ok).chain(end.map(Err)));
+    let report = tenant.import_edits(stream(None), ImportOptions::default()).await.unwrap();
+    assert_eq!((report.added, report.refused), (2, 2));
+    insta::assert_snapshot!(report.problems[1], @"line 3: id cannot be");
     insta::assert_snapshot!(report.problems[0], @"line 2: text must hold at least one letter or digit");
     assert_eq!(applied(&tenant, "Is tin soft?").len(), 1);
-    let again = tenant.import_edits(futures::stream::iter(edits), ImportOptions::default()).await.unwrap();
-    assert_eq!((again.unchanged, again.through), (2, report.through));
+    let broken = Some(std::io::ErrorKind::ConnectionReset.into());
+    let again = tenant.import_edits(stream(broken), ImportOptions::default()).await.unwrap_err();
+    assert_eq!((again.report.unchanged, again.report.through), (2, report.through));
+    assert!(matches!(again.source, crate::EditError::Input { .. }));
 }

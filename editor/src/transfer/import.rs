@@ -11,7 +11,7 @@ use crate::{
     time::Timestamp,
 };
 use futures::{Stream, StreamExt};
-use std::fmt;
+use std::{fmt, io};
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt},
     task::JoinHandle,
@@ -239,12 +239,13 @@ impl TenantEditor {
     }
 
     /// As [`import`](Self::import), of edits that somebody else reads; a problem's `line` is the edit's place among them.
+    /// An item that is no edit is a problem as well; one that is an I/O error ends the import.
     ///
     /// # Errors
     /// As [`import`](Self::import).
     pub async fn import_edits(
         &self,
-        edits: impl Stream<Item = NewEdit> + Unpin + Send,
+        edits: impl Stream<Item = io::Result<Result<NewEdit, EditError>>> + Unpin + Send,
         options: ImportOptions,
     ) -> Result<ImportReport, ImportStopped> {
         let mut importer = Importer::new(self.clone(), options.on_conflict);
@@ -257,7 +258,7 @@ impl TenantEditor {
 
     async fn import_stream(
         &self,
-        edits: impl Stream<Item = NewEdit> + Unpin + Send,
+        edits: impl Stream<Item = io::Result<Result<NewEdit, EditError>>> + Unpin + Send,
         by: Attribution,
         importer: &mut Importer,
     ) -> Result<(), EditError> {
@@ -265,13 +266,26 @@ impl TenantEditor {
         while let Some(edits) = chunks.next().await {
             let (by, now) = (by.clone(), self.editor().now());
             let chunk = tokio::task::spawn_blocking(move || {
-                let mut chunk = Chunk::default();
-                for (at, edit) in edits {
-                    chunk.push(at as u64 + 1, edit, (&by, now));
+                let (mut chunk, mut broken) = (Chunk::default(), None);
+                for (at, item) in edits {
+                    let line = at as u64 + 1;
+                    match item {
+                        Ok(Ok(edit)) => chunk.push(line, edit, (&by, now)),
+                        Ok(Err(error)) => chunk.problems.push(problem(line, error)),
+                        Err(error) => {
+                            broken = Some(error);
+                            break;
+                        }
+                    }
                 }
-                chunk
+                (chunk, broken)
             });
-            importer.put(chunk.await.map_err(|error| EditError::storage("read the import", error))?).await?;
+            let (chunk, broken) =
+                chunk.await.map_err(|error| EditError::storage("read the import", error))?;
+            importer.put(chunk).await?;
+            if let Some(source) = broken {
+                return Err(EditError::Input { source });
+            }
         }
         Ok(())
     }
@@ -284,7 +298,7 @@ impl TenantEditor {
     ) -> Result<(), EditError> {
         let mut lines = Lines { input: lines, number: 0 };
         loop {
-            let raw = lines.chunk().await.map_err(|error| EditError::storage("read the import", error))?;
+            let raw = lines.chunk().await.map_err(|source| EditError::Input { source })?;
             if raw.is_empty() {
                 return Ok(());
             }
@@ -324,7 +338,7 @@ struct Lines<R> {
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// The next lines that are not empty; none at the end.
-    async fn chunk(&mut self) -> std::io::Result<Vec<RawLine>> {
+    async fn chunk(&mut self) -> io::Result<Vec<RawLine>> {
         let (mut lines, mut bytes) = (Vec::new(), 0);
         while lines.len() < MAX_BATCH && bytes < CHUNK_BYTES {
             let mut text = Vec::new();
@@ -347,7 +361,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     }
 
     /// Passes over the rest of a line, without keeping it.
-    async fn skip_line(&mut self) -> std::io::Result<()> {
+    async fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let buffer = self.input.fill_buf().await?;
             if buffer.is_empty() {

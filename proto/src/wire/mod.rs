@@ -39,11 +39,11 @@ pub use chunk::{ChatCompletionChunk, ChunkChoice, ChunkDelta, ChunkTag, ChunkToo
 pub use completion::{CompletionRequest, TextChoice, TextCompletion, TextCompletionTag, TextLogprobs};
 pub use content::{Content, ContentPart, PartType, PromptItem, PromptParam, TextList};
 pub use edit::{
-    ConflictKind, ConflictObject, ConflictRule, DeletedEdit, DifferenceList, DifferenceObject, EditChange,
-    EditDecision, EditInput, EditList, EditObject, EditPreview, EditPreviewRequest, EditReplacement,
-    EditScore, EditStatus, EditTag, EditTarget, EditsBody, EditsForm, EditsInput, HowDifferent, ImportObject,
-    ImportProblem, KnownEdit, OperationKind, OperationList, OperationObject, Resolution, RollbackObject,
-    RollbackRequest, WantedStatus, WrittenEdit,
+    ConflictKind, ConflictList, ConflictObject, ConflictRule, DeletedEdit, DifferenceList, DifferenceObject,
+    EditChange, EditDecision, EditInput, EditList, EditObject, EditPreview, EditPreviewRequest,
+    EditReplacement, EditScore, EditStatus, EditTag, EditTarget, EditsBody, EditsForm, EditsInput,
+    HowDifferent, ImportObject, ImportProblem, KnownEdit, OperationKind, OperationList, OperationObject,
+    Resolution, RollbackObject, RollbackRequest, WantedStatus, WrittenEdit,
 };
 pub use error::{ErrorBody, ErrorCode, ErrorObject, ErrorType, status_of};
 pub use fields::{Extra, UnknownFields};

@@ -116,9 +116,9 @@ async fn live(
     let edited: Arc<dyn ChatModel> = Arc::new(EditedModel::new(editor.clone(), app.unedited()));
     let mut whole: Option<ExactReport> = None;
     for (done, item) in items.iter().enumerate() {
-        let new = |text: &String| NewEdit { id: None, text: text.clone(), subject: None };
+        let new = |text: &String| NewEdit::new(text.clone());
         let edits: Vec<NewEdit> = item.edits.iter().map(new).collect();
-        let stored = editor.add(AddEdits { edits, idempotency_key: None }).await?;
+        let stored = editor.add(AddEdits::new(edits)).await?;
         let mut messages = item.messages.clone();
         if let Some(last) = messages.last_mut() {
             last.content.clone_from(&item.query);

@@ -1,11 +1,11 @@
 //! `amend serve`: the daemon.
 
 use crate::{
-    app::{App, AppConfig},
+    app::{App, AppConfig, Listeners},
     engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
     telemetry::{LogFormat, init_logs},
 };
-use amend_proto::ModelId;
+use amend_proto::{ModelId, TenantId};
 use anyhow::Context;
 use clap::Args;
 use std::{
@@ -30,6 +30,9 @@ pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, env = "AMEND_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Where to listen for gRPC (amend.v1.Edits, health, reflection); without it gRPC is not served
+    #[arg(long, env = "AMEND_GRPC_LISTEN", value_name = "ADDRESS")]
+    pub grpc_listen: Option<SocketAddr>,
     /// Where edits and models are kept [default: amend in the user's data folder]
     #[arg(long, env = "AMEND_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -60,6 +63,9 @@ pub struct ServeArgs {
     /// A template of your own for putting edits in front of a question [default: the model's, else Amend's]
     #[arg(long, env = "AMEND_EDIT_TEMPLATE", value_name = "FILE")]
     pub edit_template: Option<PathBuf>,
+    /// Serve these tenants and no other; without it, every tenant that a request names
+    #[arg(long = "tenant", env = "AMEND_TENANTS", value_delimiter = ',', value_name = "NAME")]
+    pub tenants: Vec<TenantId>,
     /// Seconds that requests in flight may take to finish when the daemon is told to stop
     #[arg(long, env = "AMEND_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -77,13 +83,20 @@ pub struct ServeArgs {
 /// When the address is taken, the data folder is in use, or the model cannot be loaded.
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     init_logs(args.log_format, &format!("{},{}", args.log, LOG_DIRECTIVES.join(",")))?;
-    let listener = TcpListener::bind(args.listen).await.with_context(|| {
-        format!("failed to listen on {}; give another address with --listen", args.listen)
-    })?;
-    let address = listener.local_addr()?;
+    let http = bind(args.listen, "--listen").await?;
+    let grpc = match args.grpc_listen {
+        Some(address) => Some(bind(address, "--grpc-listen").await?),
+        None => None,
+    };
+    let address = http.local_addr()?;
+    let grpc_address = grpc.as_ref().map(TcpListener::local_addr).transpose()?;
+    let listeners = Listeners { http, grpc };
     let config = config(args)?;
     let app = App::start(config).await?;
     eprintln!("amend listens on http://{address}");
+    if let Some(address) = grpc_address {
+        eprintln!("gRPC listens on {address}");
+    }
     let loaded = app.clone();
     let hints = stderr().is_terminal();
     let (failed, failure) = tokio::sync::oneshot::channel();
@@ -101,9 +114,15 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             Ok(error) = failure => outcome = Err(error),
         }
     };
-    app.serve(listener, shutdown).await?;
+    app.serve(listeners, shutdown).await?;
     loading.abort();
     outcome.context("failed to load the model")
+}
+
+async fn bind(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("failed to listen on {address}; give another address with {option}"))
 }
 
 fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
@@ -122,6 +141,7 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
     config.engine.slots = args.slots;
     config.queue = args.queue;
     config.edit_template = args.edit_template;
+    config.tenants = args.tenants.into();
     config.serve.drain_deadline = Duration::from_secs(args.drain_seconds);
     Ok(config)
 }

@@ -3,7 +3,7 @@
 use super::{
     Shared,
     ask::{self, Questions},
-    body,
+    body, edits,
     error::ApiError,
     shape::Shape,
     stream,
@@ -29,6 +29,7 @@ use std::sync::Arc;
     path = "/v1/chat/completions",
     tag = "completions",
     request_body = ChatCompletionRequest,
+    params(("x-amend-tenant" = Option<String>, Header, description = "Whose edits apply; `default` unless given")),
     responses(
         (status = 200, description = "The answer; with `stream` as server-sent events: `data:` lines with \
             `ChatCompletionChunk` objects, then `data: [DONE]`; a failure on the way is a `data:` line with an \
@@ -85,7 +86,10 @@ async fn understand<T: DeserializeOwned + 'static>(
 ) -> Result<Asked, ApiError> {
     let id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::fresh);
     let limits = shared.state.limits.request;
-    body::read(shared, request, move |bytes| read(parse(bytes)?, id, limits)).await
+    let tenant = edits::tenant(shared, request.headers())?;
+    let mut asked = body::read(shared, request, move |bytes| read(parse(bytes)?, id, limits)).await?;
+    asked.request.tenant = tenant;
+    Ok(asked)
 }
 
 async fn answer(shared: Arc<Shared>, asked: Asked, shape: Shape) -> Result<Response, ApiError> {

@@ -107,6 +107,17 @@ impl ApiError {
         Self { connection: Connection::Close, ..error }
     }
 
+    /// 408: a body in lines paused for too long.
+    pub(super) fn slow_lines() -> Self {
+        let error = Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            ErrorType::TimeoutError,
+            ErrorCode::RequestTimeout,
+            "the body stopped coming",
+        );
+        Self { connection: Connection::Close, ..error }
+    }
+
     /// 408, before there was a request.
     pub(super) fn slow_head(limit: Duration) -> Self {
         let message = format!("the request's head did not arrive within {} seconds", limit.as_secs());
@@ -126,6 +137,12 @@ impl ApiError {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let error = Self::new(status, ErrorType::ServerError, ErrorCode::InternalError, message);
         Self { source: Some(source.into()), ..error }
+    }
+
+    /// The same, with more to say.
+    pub(super) fn after(mut self, more: String) -> Self {
+        self.object.message.push_str(&more);
+        self
     }
 
     /// The same, for this field.

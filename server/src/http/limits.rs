@@ -15,8 +15,10 @@ pub struct HttpLimits {
     pub max_buffered_bytes: usize,
     /// Bodies over this size are parsed on a thread of their own: parsing 64 KiB takes about half a millisecond.
     pub off_runtime_bytes: usize,
-    /// How long a body may take to arrive; then 408.
+    /// How long a body may take to arrive, and one in lines may pause; then 408.
     pub body_timeout: Duration,
+    /// Most imports (bodies in lines, of any size) at a time; one more is 429.
+    pub max_imports: usize,
     /// How long a whole answer may take, waiting included; then 504.
     pub request_timeout: Duration,
     /// How long a streamed answer may take, waiting included; then an error event.
@@ -33,6 +35,7 @@ impl Default for HttpLimits {
             max_buffered_bytes: 64 << 20,
             off_runtime_bytes: 64 << 10,
             body_timeout: Duration::from_secs(30),
+            max_imports: 8,
             request_timeout: Duration::from_secs(300),
             stream_timeout: Duration::from_secs(600),
             ping_interval: Duration::from_secs(15),

@@ -27,9 +27,9 @@ mod tests;
 pub use lifecycle::{Lifecycle, Phase};
 pub use limits::{HttpLimits, ServeLimits};
 pub use server::{Drained, serve};
+pub(crate) use stall::StallGuard;
 
-use crate::telemetry::MetricsHandle;
-use amend_editor::Editor;
+use crate::{edits::EditService, telemetry::MetricsHandle};
 use amend_proto::ChatModel;
 use axum::{
     Router,
@@ -49,7 +49,7 @@ pub struct HttpState {
     /// What answers.
     pub model: Arc<dyn ChatModel>,
     /// What is edited.
-    pub editor: Editor,
+    pub edits: EditService,
     /// Whether it may be asked.
     pub lifecycle: Lifecycle,
     /// Bounds on each request.
@@ -63,6 +63,8 @@ struct Shared {
     state: HttpState,
     /// The memory that large bodies may take while they are read.
     large_bodies: Semaphore,
+    /// Imports that may be under way.
+    imports: Semaphore,
     /// Unix seconds.
     started: u64,
 }
@@ -70,7 +72,8 @@ struct Shared {
 /// Makes the service.
 pub fn router(state: HttpState) -> Router {
     let large_bodies = Semaphore::new(body::permits(state.limits.max_buffered_bytes));
-    let shared = Arc::new(Shared { state, large_bodies, started: unix_seconds() });
+    let imports = Semaphore::new(state.limits.max_imports);
+    let shared = Arc::new(Shared { state, large_bodies, imports, started: unix_seconds() });
     let mut router = Router::new();
     for Route { axum_path, handlers, .. } in routes() {
         router = router.route(axum_path, handlers);
@@ -100,9 +103,21 @@ fn routes() -> Vec<Route> {
         route("/v1/completions", &["post"], post(chat::complete)),
         route("/v1/models", &["get"], get(models::list)),
         route("/v1/models/{*id}", &["get"], get(models::show)),
-        route("/v1/edits", &["get", "post"], get(edits::list).post(edits::add)),
-        route("/v1/edits/{*id}", &["delete", "get"], get(edits::show).delete(edits::remove)),
-        route("/v1/edits/preview", &["post"], post(edits::preview)),
+        route("/v1/edits", &["get", "post"], get(edits::read::list).post(edits::write::add)),
+        route(
+            "/v1/edits/{*id}",
+            &["delete", "get", "patch", "put"],
+            get(edits::read::show)
+                .delete(edits::write::remove)
+                .patch(edits::write::change)
+                .put(edits::write::replace),
+        ),
+        route("/v1/edits/preview", &["post"], edits::preview_route()),
+        route("/v1/edit-log", &["get"], get(edits::log::list)),
+        route("/v1/edit-log/conflicts", &["get"], get(edits::log::conflicts)),
+        route("/v1/edit-log/diff", &["get"], get(edits::log::diff)),
+        route("/v1/edit-log/rollback", &["post"], post(edits::log::roll_back)),
+        route("/v1/edit-log/watch", &["get"], get(edits::watch::watch)),
         route("/livez", &["get"], get(health::live)),
         route("/readyz", &["get"], get(health::ready)),
         route("/metrics", &["get"], get(health::metrics)),

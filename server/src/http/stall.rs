@@ -15,7 +15,7 @@ use tokio::{
 ///
 /// While a client takes nothing, HTTP does not ask the body for more, so that no deadline in the body can fire, and
 /// the generation behind it would be held for as long as the client likes.
-pub(super) struct StallGuard<S> {
+pub(crate) struct StallGuard<S> {
     stream: S,
     patience: Duration,
     /// Runs while a write is pending.
@@ -24,7 +24,7 @@ pub(super) struct StallGuard<S> {
 }
 
 impl<S> StallGuard<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, timer: Box::pin(tokio::time::sleep(patience)), waiting: false }
     }
 

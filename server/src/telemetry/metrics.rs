@@ -5,7 +5,7 @@
 //! share the recorder and nothing else.
 
 use super::{
-    http_names,
+    grpc_names, http_names,
     names::{self, Metric},
 };
 use metrics::{describe_counter, describe_gauge, describe_histogram};
@@ -110,7 +110,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 
 fn describe() {
     amend_editor::describe_metrics();
-    for Metric { name, help } in names::ALL.iter().chain(http_names::ALL) {
+    for Metric { name, help } in names::ALL.iter().chain(http_names::ALL).chain(grpc_names::ALL) {
         if name.ends_with("_total") {
             describe_counter!(*name, *help);
         } else if name.ends_with("_seconds") {

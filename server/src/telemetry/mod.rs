@@ -1,5 +1,6 @@
 //! What operators see: figures and logs.
 
+pub mod grpc_names;
 pub mod http_names;
 mod logs;
 mod metrics;

@@ -1,6 +1,6 @@
 //! `/v1/edit-log`.
 
-use super::object::EditObject;
+use super::object::{ConflictObject, EditObject};
 use crate::{ids::EditId, wire::ListTag};
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,22 @@ pub struct DifferenceList {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub next: Option<EditId>,
+}
+
+/// A page of conflicts. One may be empty and yet have a next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "an object")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConflictList {
+    /// Always `list`.
+    pub object: ListTag,
+    /// The conflicts, by the newer edit.
+    pub data: Vec<ConflictObject>,
+    /// Whether more come after them.
+    pub has_more: bool,
+    /// The next page's `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<i64>,
 }
 
 /// What a rollback did.

@@ -11,8 +11,8 @@ pub use input::{
     WantedStatus,
 };
 pub use log::{
-    DifferenceList, DifferenceObject, HowDifferent, OperationKind, OperationList, OperationObject,
-    RollbackObject,
+    ConflictList, DifferenceList, DifferenceObject, HowDifferent, OperationKind, OperationList,
+    OperationObject, RollbackObject,
 };
 pub use object::{
     ConflictKind, ConflictObject, DeletedEdit, EditList, EditObject, EditStatus, EditTag, EditTarget,

@@ -35,8 +35,4 @@ pub struct ImportObject {
     pub problems: Vec<ImportProblem>,
     /// The last entry of the log that the import knows of.
     pub through: i64,
-    /// Why it ended before the body did, if it did: what is counted is stored, and sending all of it again stores the
-    /// rest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped: Option<String>,
 }

@@ -8,9 +8,12 @@ mod sockets;
 mod streams;
 
 use super::{HttpLimits, HttpState, Lifecycle, router};
-use crate::telemetry::MetricsHandle;
+use crate::{
+    edits::{EditService, Tenants},
+    telemetry::MetricsHandle,
+};
 use amend_editor::{EditedModel, Editor, EditorOptions};
-use amend_proto::testing::ScriptedModel;
+use amend_proto::{ChatModel, testing::ScriptedModel};
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
@@ -39,14 +42,19 @@ impl Bench {
     }
 
     async fn with(model: ScriptedModel, limits: HttpLimits) -> Self {
+        Self::serving(model, limits, Tenants::Any).await
+    }
+
+    async fn serving(model: ScriptedModel, limits: HttpLimits, tenants: Tenants) -> Self {
         let data = TempDir::new().unwrap();
         let editor = Editor::open(EditorOptions::new(data.path().join("amend.db"))).await.unwrap();
         let edited = EditedModel::new(editor.clone(), Arc::new(model.clone()));
         let lifecycle = Lifecycle::starting();
         lifecycle.ready();
+        let edited: Arc<dyn ChatModel> = Arc::new(edited);
         let state = HttpState {
-            model: Arc::new(edited),
-            editor,
+            edits: EditService::new(editor, Arc::clone(&edited), tenants),
+            model: edited,
             lifecycle: lifecycle.clone(),
             limits,
             metrics: MetricsHandle::install().unwrap(),

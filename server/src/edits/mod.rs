@@ -1,0 +1,54 @@
+//! Edits as the outside asks for them: HTTP and gRPC are two spellings of [`EditService`].
+
+mod tenants;
+pub(crate) mod wire;
+
+pub use tenants::{TenantError, Tenants};
+
+use amend_editor::{Editor, TenantEditor};
+use amend_proto::{ChatModel, TenantId};
+use std::{fmt, sync::Arc};
+
+/// Names the tenant of a request: a header over HTTP, metadata over gRPC.
+pub const TENANT_HEADER: &str = "x-amend-tenant";
+
+/// The edits of every tenant that is served.
+#[derive(Clone)]
+pub struct EditService {
+    editor: Editor,
+    model: Arc<dyn ChatModel>,
+    tenants: Tenants,
+}
+
+impl fmt::Debug for EditService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EditService").field("tenants", &self.tenants).finish_non_exhaustive()
+    }
+}
+
+impl EditService {
+    /// The edits of `editor`, as they apply to what `model` serves.
+    pub fn new(editor: Editor, model: Arc<dyn ChatModel>, tenants: Tenants) -> Self {
+        Self { editor, model, tenants }
+    }
+
+    /// The tenant of this name; without one, the default tenant.
+    ///
+    /// # Errors
+    /// [`TenantError`] when it cannot be a name, or is not served.
+    pub fn tenant(&self, name: Option<&[u8]>) -> Result<TenantId, TenantError> {
+        self.tenants.find(name)
+    }
+
+    /// The edits of a tenant.
+    #[must_use]
+    pub fn of(&self, tenant: TenantId) -> TenantEditor {
+        self.editor.tenant(tenant).serving(self.model.info())
+    }
+
+    /// The edits of all tenants.
+    #[must_use]
+    pub fn editor(&self) -> &Editor {
+        &self.editor
+    }
+}

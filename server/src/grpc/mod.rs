@@ -1,0 +1,99 @@
+//! The gRPC API: `amend.v1.Edits` over the same [`EditService`] as the HTTP routes, with health and reflection.
+//!
+//! [`serve`] puts it on a listener of its own. `proto/amend/v1/edits.proto` says what the calls do.
+
+mod convert;
+mod edits;
+mod incoming;
+mod observe;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    edits::EditService,
+    http::{Lifecycle, Phase, ServeLimits},
+};
+use amend_proto::grpc::{DESCRIPTORS, v1::edits_server::EditsServer};
+use edits::Edits;
+use std::{io, time::Duration};
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+/// The longest message that is read: a batch of a thousand edits in their longest form fits.
+const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// Most calls of one connection at a time; further ones wait in the client.
+const MAX_STREAMS: u32 = 128;
+/// A connection that says nothing for this long is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// The service's name in the health checks; the empty name stands for the whole server.
+const SERVICE: &str = "amend.v1.Edits";
+
+/// Why gRPC is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum GrpcError {
+    /// The descriptors of the services cannot be read.
+    #[error("failed to set up gRPC reflection")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The listener broke.
+    #[error("failed to serve gRPC")]
+    Serve(#[from] tonic::transport::Error),
+    /// The listener has no address.
+    #[error("failed to serve gRPC")]
+    Listener(#[from] io::Error),
+}
+
+/// Serves on `listener` until `lifecycle` drains; calls that are under way then have until it cuts.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(
+    listener: TcpListener,
+    service: EditService,
+    lifecycle: Lifecycle,
+    limits: ServeLimits,
+) -> Result<(), GrpcError> {
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "gRPC is listening");
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reporting = tokio::spawn(report(health, lifecycle.clone()));
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let edits = EditsServer::new(Edits::new(service, lifecycle.clone()))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let draining = lifecycle.clone();
+    let serving = Server::builder()
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(edits)
+        .serve_with_incoming_shutdown(incoming::connections(listener, limits), async move {
+            draining.reached(Phase::Draining).await;
+        });
+    let served = tokio::select! {
+        served = serving => served,
+        () = lifecycle.reached(Phase::Cutting) => Ok(()),
+    };
+    reporting.abort();
+    Ok(served?)
+}
+
+/// Edits can be asked for and written from the first moment on; the server as a whole is healthy when its model is there.
+async fn report(health: HealthReporter, lifecycle: Lifecycle) {
+    health.set_service_status(SERVICE, ServingStatus::Serving).await;
+    health.set_service_status("", ServingStatus::NotServing).await;
+    lifecycle.reached(Phase::Ready).await;
+    if lifecycle.phase() == Phase::Ready {
+        health.set_service_status("", ServingStatus::Serving).await;
+    }
+    lifecycle.reached(Phase::Draining).await;
+    for service in ["", SERVICE] {
+        health.set_service_status(service, ServingStatus::NotServing).await;
+    }
+}

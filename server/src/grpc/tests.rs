@@ -1,0 +1,261 @@
+//! The service through a socket, with the client that tonic makes of the same description.
+
+use super::serve;
+use crate::{
+    edits::{EditService, TENANT_HEADER, Tenants},
+    http::{Lifecycle, ServeLimits},
+};
+use amend_editor::{Editor, EditorOptions};
+use amend_proto::{
+    TenantId,
+    grpc::v1::{self, edits_client::EditsClient},
+    testing::ScriptedModel,
+};
+use futures::StreamExt;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tonic::{Code, Request, Status, transport::Channel};
+
+struct Bench {
+    client: EditsClient<Channel>,
+    channel: Channel,
+    lifecycle: Lifecycle,
+    editor: Editor,
+    serving: JoinHandle<Result<(), super::GrpcError>>,
+    _data: TempDir,
+}
+
+impl Bench {
+    async fn new(tenants: Tenants) -> Self {
+        let data = TempDir::new().unwrap();
+        let editor = Editor::open(EditorOptions::new(data.path().join("amend.db"))).await.unwrap();
+        let service = EditService::new(editor.clone(), Arc::new(ScriptedModel::echo()), tenants);
+        let (lifecycle, listener) = (Lifecycle::starting(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(serve(listener, service, lifecycle.clone(), ServeLimits::default()));
+        let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+        let client = EditsClient::new(channel.clone());
+        Self { client, channel, lifecycle, editor, serving, _data: data }
+    }
+
+    fn client(&self) -> EditsClient<Channel> {
+        self.client.clone()
+    }
+}
+
+fn of<T>(tenant: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(TENANT_HEADER, tenant.parse().unwrap());
+    request
+}
+
+fn edit(id: &str, text: &str) -> v1::NewEdit {
+    let content = v1::Content { text: text.to_owned(), ..v1::Content::default() };
+    v1::NewEdit { id: Some(id.to_owned()), content: Some(content) }
+}
+
+fn add(edits: Vec<v1::NewEdit>) -> v1::AddRequest {
+    v1::AddRequest { edits, ..v1::AddRequest::default() }
+}
+
+fn ask(question: &str) -> v1::PreviewRequest {
+    let role = v1::message::Role::User.into();
+    v1::PreviewRequest { messages: vec![v1::Message { role, content: question.to_owned() }] }
+}
+
+fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
+    let status = answer.unwrap_err();
+    (status.code(), status.message().to_owned())
+}
+
+#[tokio::test]
+async fn an_edit_lives_and_its_log_tells_how() {
+    let bench = Bench::new(Tenants::Any).await;
+    let mut client = bench.client();
+    let full = v1::NewEdit {
+        id: Some("capital".to_owned()),
+        content: Some(v1::Content {
+            text: "The capital of France is Lyon.".to_owned(),
+            subject: Some("France".to_owned()),
+            relation: Some("capital".to_owned()),
+            object: Some("Lyon".to_owned()),
+            aliases: vec!["the French Republic".to_owned()],
+            source: Some("a letter".to_owned()),
+            author: Some("ann".to_owned()),
+            ..v1::Content::default()
+        }),
+    };
+    let added = client.add(add(vec![full.clone()])).await.unwrap().into_inner();
+    let stored = &added.edits[0];
+    assert_eq!((stored.content.clone(), stored.status()), (full.content, v1::Status::Live));
+    let preview = client.preview(ask("What is the capital of France?")).await.unwrap().into_inner();
+    assert_eq!(preview.decision(), v1::preview_response::Decision::Apply);
+    assert_eq!(preview.edits[0].id, "capital");
+
+    let newer = v1::Content { text: "The capital of France is Nice.".to_owned(), ..v1::Content::default() };
+    let newer = v1::SupersedeRequest {
+        id: "capital".to_owned(),
+        content: Some(newer),
+        ..v1::SupersedeRequest::default()
+    };
+    let written = client.supersede(newer.clone()).await.unwrap().into_inner();
+    assert!(written.edit.unwrap().seq > stored.seq);
+    let late = v1::SupersedeRequest { seen: Some(stored.seq), ..newer };
+    assert_eq!(refused(client.supersede(late).await).0, Code::Aborted);
+
+    let retire =
+        v1::RetireRequest { id: "capital".to_owned(), reason: Some("wrong".to_owned()), author: None };
+    let retired = client.retire(retire.clone()).await.unwrap().into_inner();
+    assert_eq!(retired.edit.unwrap().status(), v1::Status::Retired);
+    assert_eq!(refused(client.retire(retire).await).0, Code::NotFound);
+    let get = |as_of| v1::GetRequest { id: "capital".to_owned(), as_of };
+    assert_eq!(client.get(get(None)).await.unwrap().into_inner().edit.unwrap().status(), v1::Status::Retired);
+    let past = client.get(get(Some(stored.seq))).await.unwrap().into_inner().edit.unwrap();
+    assert_eq!(past.content.unwrap().text, "The capital of France is Lyon.");
+
+    let restore = v1::RestoreRequest { id: "capital".to_owned(), ..v1::RestoreRequest::default() };
+    client.restore(restore).await.unwrap();
+    let back = v1::RollBackRequest { to: stored.seq, ..v1::RollBackRequest::default() };
+    let back = client.roll_back(back).await.unwrap().into_inner();
+    assert_eq!((back.restored, back.retired), (1, 0));
+    let log = client.log(v1::LogRequest { edit: Some("capital".to_owned()), ..v1::LogRequest::default() });
+    let kinds: Vec<_> = log.await.unwrap().into_inner().operations.iter().map(v1::Operation::kind).collect();
+    use v1::operation::Kind;
+    assert_eq!(kinds, [Kind::Add, Kind::Supersede, Kind::Retire, Kind::Restore, Kind::Restore]);
+    let diff = v1::DiffRequest { from: 0, to: stored.seq, ..v1::DiffRequest::default() };
+    let diff = client.diff(diff).await.unwrap().into_inner().differences;
+    assert!(diff.len() == 1 && diff[0].before.is_none() && diff[0].after.is_some());
+}
+
+#[tokio::test]
+async fn edits_go_in_and_come_out_in_bulk() {
+    let bench = Bench::new(Tenants::Any).await;
+    let mut client = bench.client();
+    let one = |edit| v1::ImportRequest { edit, ..v1::ImportRequest::default() };
+    let mut requests: Vec<_> = (0..2_500)
+        .map(|n| one(Some(edit(&format!("e{n}"), &format!("The price of n{n} is {n}.")))))
+        .collect();
+    requests.insert(10, one(Some(edit("not fine", "Iron is soft."))));
+    requests.insert(20, one(None));
+    let report = client.import(futures::stream::iter(requests)).await.unwrap().into_inner();
+    assert_eq!((report.added, report.refused), (2_500, 2));
+    let problems: Vec<_> =
+        report.problems.iter().map(|problem| (problem.line, problem.reason.as_str())).collect();
+    assert_eq!(problems[0].0, 11);
+    assert_eq!(problems[1], (21, "cannot be read: edit.content is missing"));
+    let exported = client.export(v1::ExportRequest::default()).await.unwrap().into_inner();
+    let exported: Vec<_> = exported.map(|edit| edit.unwrap().id).collect().await;
+    assert_eq!(exported.len(), 2_500);
+    let list = |after: &str, as_of| v1::ListRequest { limit: 1_000, after: after.to_owned(), as_of };
+    for as_of in [None, Some(report.through)] {
+        let (mut after, mut listed) = (String::new(), 0);
+        loop {
+            let page = client.list(list(&after, as_of)).await.unwrap().into_inner();
+            listed += page.edits.len();
+            after = page.next;
+            if after.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(listed, 2_500);
+    }
+    assert_eq!(refused(client.import(futures::stream::iter([])).await).0, Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_watch_gives_what_was_and_what_comes() {
+    let bench = Bench::new(Tenants::Any).await;
+    let mut client = bench.client();
+    client.add(of("acme", add(vec![edit("a", "Iron is soft.")]))).await.unwrap();
+    client.add(of("other", add(vec![edit("secret", "Tin is soft.")]))).await.unwrap();
+    let mut watch = client.watch(of("acme", v1::WatchRequest { after: 0 })).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().edit, "a");
+    client.add(of("acme", add(vec![edit("b", "Lead is soft.")]))).await.unwrap();
+    assert_eq!(watch.message().await.unwrap().unwrap().edit, "b");
+    let ahead = client.watch(of("acme", v1::WatchRequest { after: 99 })).await;
+    assert_eq!(refused(ahead).0, Code::InvalidArgument);
+    bench.lifecycle.drain();
+    assert_eq!(watch.message().await.unwrap_err().code(), Code::Unavailable);
+    drop((watch, client));
+    bench.serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn tenants_do_not_see_each_other() {
+    let name = |name: &str| TenantId::new(name).unwrap();
+    let bench = Bench::new(Tenants::from(vec![name("acme"), name("beta")])).await;
+    let mut client = bench.client();
+    client
+        .add(of("acme", add(vec![edit("ceo", "The chief executive of Nordwind is Ann Bell.")])))
+        .await
+        .unwrap();
+    let question = "Who is the chief executive of Nordwind?";
+    let seen = client.preview(of("acme", ask(question))).await.unwrap().into_inner();
+    assert_eq!(seen.edits.len(), 1);
+    let unseen = client.preview(of("beta", ask(question))).await.unwrap().into_inner();
+    assert!(unseen.edits.is_empty() && !unseen.prompt.contains("Ann Bell"));
+    let get = v1::GetRequest { id: "ceo".to_owned(), as_of: None };
+    assert_eq!(refused(client.get(of("beta", get.clone())).await).0, Code::NotFound);
+    assert!(
+        client.log(of("beta", v1::LogRequest::default())).await.unwrap().into_inner().operations.is_empty()
+    );
+    assert!(client.list(of("beta", v1::ListRequest::default())).await.unwrap().into_inner().edits.is_empty());
+    assert_eq!(
+        refused(client.get(of("gamma", get.clone())).await),
+        (Code::NotFound, "x-amend-tenant: the tenant `gamma` is not served here".to_owned())
+    );
+    assert_eq!(refused(client.get(get).await).0, Code::NotFound, "nor is the default one");
+    assert_eq!(refused(client.list(of("a b", v1::ListRequest::default())).await).0, Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_nothing_is_stored() {
+    let bench = Bench::new(Tenants::Any).await;
+    let mut client = bench.client();
+    let mut wrong = async |edits| refused(client.add(add(edits)).await);
+    let (code, message) = wrong(vec![edit("a", "fine"), edit("b", " ")]).await;
+    assert_eq!((code, message.split(' ').next()), (Code::InvalidArgument, Some("edits[1].text")));
+    let (code, message) = wrong(vec![edit("a b", "fine")]).await;
+    assert_eq!((code, message.split(':').next()), (Code::InvalidArgument, Some("edits[0].id")));
+    assert_eq!(wrong(Vec::new()).await.0, Code::InvalidArgument);
+    let missing = v1::NewEdit { id: None, content: None };
+    assert_eq!(wrong(vec![missing]).await.1, "edits[0].content is missing");
+    assert_eq!(bench.editor.count(), 0);
+}
+
+#[tokio::test]
+async fn health_follows_the_life_of_the_server() {
+    use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+    let bench = Bench::new(Tenants::Any).await;
+    let mut health = HealthClient::new(bench.channel.clone());
+    let check = |service: &str| HealthCheckRequest { service: service.to_owned() };
+    let mut whole = health.watch(check("")).await.unwrap().into_inner();
+    let mut next = async || whole.message().await.unwrap().unwrap().status();
+    assert_eq!(next().await, ServingStatus::NotServing);
+    let edits = health.check(check(super::SERVICE)).await.unwrap().into_inner();
+    assert_eq!(edits.status(), ServingStatus::Serving);
+    bench.lifecycle.ready();
+    assert_eq!(next().await, ServingStatus::Serving);
+    bench.lifecycle.drain();
+    assert_eq!(next().await, ServingStatus::NotServing);
+}
+
+#[tokio::test]
+async fn reflection_describes_the_service() {
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let bench = Bench::new(Tenants::Any).await;
+    let mut client = ServerReflectionClient::new(bench.channel.clone());
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let request = ServerReflectionRequest { host: String::new(), message_request };
+    let answers = client.server_reflection_info(futures::stream::iter([request])).await.unwrap();
+    let answer = answers.into_inner().message().await.unwrap().unwrap().message_response;
+    let Some(MessageResponse::ListServicesResponse(services)) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = services.service.iter().map(|service| service.name.as_str()).collect();
+    assert!(names.contains(&super::SERVICE) && names.contains(&"grpc.health.v1.Health"), "{names:?}");
+}

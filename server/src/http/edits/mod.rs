@@ -1,0 +1,80 @@
+//! `/v1/edits` and `/v1/edit-log`, for the tenant that the header `x-amend-tenant` names.
+
+pub(super) mod log;
+mod params;
+pub(super) mod read;
+pub(super) mod transfer;
+pub(super) mod watch;
+pub(super) mod write;
+
+use super::{Shared, error::ApiError};
+use crate::edits::{TENANT_HEADER, TenantError};
+use amend_editor::{EditError, TenantEditor};
+use amend_proto::{EditId, ErrorKind, InvalidId, ModelError, TenantId};
+use axum::{
+    extract::{Path, rejection::PathRejection},
+    routing::{MethodRouter, post},
+};
+use http::HeaderMap;
+use params::Params;
+use std::{io, sync::Arc, time::Duration};
+
+/// The tenant that a request is about.
+pub(super) fn tenant(shared: &Shared, headers: &HeaderMap) -> Result<TenantId, ApiError> {
+    Ok(shared.state.edits.tenant(headers.get(TENANT_HEADER).map(http::HeaderValue::as_bytes))?)
+}
+
+/// The edits that a request is about.
+fn editor(shared: &Shared, headers: &HeaderMap) -> Result<TenantEditor, ApiError> {
+    Ok(shared.state.edits.of(tenant(shared, headers)?))
+}
+
+/// `POST /v1/edits/preview`; with any other method the path names the edit `preview`, as `/v1/edits/{id}` would.
+pub(super) fn preview_route() -> MethodRouter<Arc<Shared>> {
+    let id = || Ok(Path("preview".to_owned()));
+    post(read::preview)
+        .get(move |state, headers, uri| read::show(state, id(), headers, uri))
+        .delete(move |state, headers, uri| write::remove(state, id(), headers, uri))
+        .patch(move |state, request| write::change(state, id(), request))
+        .put(move |state, request| write::replace(state, id(), request))
+}
+
+fn path_id(id: Result<Path<String>, PathRejection>) -> Result<EditId, ApiError> {
+    match id {
+        Ok(Path(id)) => wanted("id", &id),
+        Err(_) => Err(ApiError::invalid("id", "the id is not valid UTF-8")),
+    }
+}
+
+fn wanted(param: &str, id: &str) -> Result<EditId, ApiError> {
+    EditId::new(id).map_err(|error: InvalidId| ApiError::invalid(param, format!("{param}: {error}")))
+}
+
+impl From<TenantError> for ApiError {
+    fn from(error: TenantError) -> Self {
+        let message = error.to_string();
+        match error {
+            TenantError::Invalid(_) => Self::invalid(TENANT_HEADER, message),
+            TenantError::Unknown(_) => Self::not_found(message).at(TENANT_HEADER),
+        }
+    }
+}
+
+impl From<EditError> for ApiError {
+    fn from(error: EditError) -> Self {
+        let message = error.to_string();
+        match error {
+            EditError::InvalidEdit { param, .. } => Self::invalid(&param, message),
+            EditError::NotFound { .. } => Self::not_found(message),
+            EditError::Conflict { param, .. } => Self::conflict(message).at(&param),
+            EditError::Full { .. } => Self::conflict(message),
+            EditError::Input { source } if source.kind() == io::ErrorKind::TimedOut => Self::slow_lines(),
+            EditError::Input { source } => Self::broken_body(source),
+            EditError::Closed => {
+                let kind = ErrorKind::NotReady { retry_after: Duration::from_secs(1) };
+                ModelError::new(kind, "the server is going down").with_source(error).into()
+            }
+            error => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Reading edits, and what they would do.
+
+use super::{Params, editor, path_id, transfer};
+use crate::{
+    edits::wire,
+    http::{Shared, ask, body, error::ApiError},
+};
+use amend_editor::{Decision, EditError, Page, PastEdits, Preview, ScoredEdit, Seq, TenantEditor, Timestamp};
+use amend_proto::wire::{
+    EditDecision, EditList, EditPreview, EditPreviewRequest, EditScore, ErrorBody, KnownEdit, parse,
+};
+use axum::{
+    Json,
+    extract::{Path, Request, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, Uri};
+use std::sync::Arc;
+
+/// Lists the edits that stand, the oldest version first; with `as_of` those that stood after an entry of the log.
+///
+/// With the header `Accept: application/x-ndjson` it gives all of them, one JSON object a line, as `POST` takes them.
+#[utoipa::path(
+    get,
+    path = "/v1/edits",
+    tag = "edits",
+    params(
+        ("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given"),
+        ("limit" = Option<usize>, Query, description = "1 to 100; 20 unless given"),
+        ("after" = Option<String>, Query,
+            description = "The id of an edit: the page begins behind it; with `as_of` the former page's `next`"),
+        ("as_of" = Option<i64>, Query, description = "An entry of the log: the state after it"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = EditList),
+        (status = 400, description = "A parameter is wrong; `param` names it", body = ErrorBody),
+    )
+)]
+pub(in crate::http) async fn list(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    if transfer::wants_lines(&headers) {
+        return transfer::export(&shared, &headers, &uri);
+    }
+    let editor = editor(&shared, &headers)?;
+    let params = Params::read(&uri, &["limit", "after", "order", "as_of"])?;
+    if params.text("order").is_some_and(|order| order != "asc") {
+        return Err(ApiError::invalid("order", "edits are listed oldest first (asc) only"));
+    }
+    let now = shared.state.edits.editor().now();
+    let object = |edit| wire::object(edit, now);
+    let list = match params.seq("as_of")? {
+        None => {
+            let page = Page { limit: params.limit()?, after: params.id("after")? };
+            let listed = editor.list(page).await?;
+            EditList::new(listed.edits.into_iter().map(object).collect(), listed.has_more)
+        }
+        Some(seq) => {
+            let after = params.seq("after")?.unwrap_or(Seq::START);
+            let past = editor.state_as_of(seq, after, params.limit()?).await.map_err(as_of)?;
+            let PastEdits { edits, next } = past;
+            EditList::of_the_past(edits.into_iter().map(object).collect(), next.map(Seq::get))
+        }
+    };
+    Ok(Json(list).into_response())
+}
+
+/// The parameter is called `as_of` here.
+pub(super) fn as_of(error: EditError) -> EditError {
+    match error {
+        EditError::InvalidEdit { param, reason } if param == "seq" => {
+            EditError::InvalidEdit { param: "as_of".to_owned(), reason }
+        }
+        error => error,
+    }
+}
+
+/// Gives one edit that stands; with `as_of` as it stood after an entry of the log, with `status=any` also one that was
+/// taken back or gave way.
+#[utoipa::path(
+    get,
+    path = "/v1/edits/{id}",
+    tag = "edits",
+    params(
+        ("id" = String, Path, description = "The edit's id, which may hold slashes"),
+        ("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given"),
+        ("as_of" = Option<i64>, Query, description = "An entry of the log: the state after it"),
+        ("status" = Option<String>, Query, description = "`any`: also an edit that does not stand"),
+    ),
+    responses(
+        (status = 200, description = "The edit", body = KnownEdit),
+        (status = 404, description = "No such edit", body = ErrorBody),
+    )
+)]
+pub(in crate::http) async fn show(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<KnownEdit>, ApiError> {
+    let id = path_id(id)?;
+    let params = Params::read(&uri, &["as_of", "status"])?;
+    let editor = editor(&shared, &headers)?;
+    let now = shared.state.edits.editor().now();
+    let found = match (params.seq("as_of")?, params.text("status")) {
+        (None, Some("any")) => editor.find(&id).await?.map(wire::known),
+        (Some(seq), None) => standing(editor.get_as_of(&id, seq).await.map_err(as_of)?, now),
+        (None, None) => standing(editor.get(&id), now),
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid("status", "give either as_of or status, not both"));
+        }
+        (None, Some(_)) => return Err(ApiError::invalid("status", "status may be `any` only")),
+    };
+    found.map(Json).ok_or_else(|| EditError::NotFound { id }.into())
+}
+
+fn standing(edit: Option<amend_editor::Edit>, now: Timestamp) -> Option<KnownEdit> {
+    edit.map(|edit| KnownEdit { edit: wire::object(edit, now), superseded_by: None })
+}
+
+/// Tells which edits would be put in front of a question, and what the model would read.
+#[utoipa::path(
+    post,
+    path = "/v1/edits/preview",
+    tag = "edits",
+    request_body = EditPreviewRequest,
+    params(("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given")),
+    responses(
+        (status = 200, description = "What would happen", body = EditPreview),
+        (status = 400, description = "A field is wrong; `param` names it", body = ErrorBody),
+    )
+)]
+pub(in crate::http) async fn preview(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let editor: TenantEditor = editor(&shared, request.headers())?;
+    let limits = shared.state.limits.request;
+    let (messages, unknown) =
+        body::read(&shared, request, move |bytes| parse::<EditPreviewRequest>(bytes)?.read(limits)).await?;
+    let Preview { decision, edits, prompt } = editor.preview_async(messages).await?;
+    let decision = match decision {
+        Decision::Apply => EditDecision::Apply,
+        Decision::None => EditDecision::None,
+    };
+    let score = |ScoredEdit { id, text, score }| EditScore { id, text, score };
+    let edits = edits.into_iter().map(score).collect();
+    let mut headers = HeaderMap::new();
+    ask::add_unknown_fields(&mut headers, &unknown);
+    Ok((headers, Json(EditPreview { decision, edits, prompt })).into_response())
+}
