@@ -1,6 +1,6 @@
 //! `amend bench`: the project's promised figures, measured on this machine.
 
-use super::{Failure, exit};
+use super::{Failure, exit, output};
 use crate::{
     app::AppConfig,
     bench::{edits, model, serving, start},
@@ -119,8 +119,8 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
 
 fn show(report: &(impl Serialize + Display), holds: bool, output: Output) -> anyhow::Result<()> {
     match output.json {
-        true => println!("{}", serde_json::to_string_pretty(report)?),
-        false => print!("{report}"),
+        true => output::line(serde_json::to_string_pretty(report)?)?,
+        false => output::raw(report.to_string().as_bytes())?,
     }
     if output.check && !holds {
         return Err(Failure::new(exit::BELOW_BOUND, "a promised figure is missed; see the report").into());

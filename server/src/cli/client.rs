@@ -1,13 +1,15 @@
 //! Talking to a running daemon, for the commands that are its clients.
 
 use super::exit;
+use crate::edits::TENANT_HEADER;
+use amend_proto::TenantId;
 use anyhow::Context;
 use clap::Args;
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 use std::{fmt, time::Duration};
 
-/// Where the daemon is.
+/// Where the daemon is, and whose edits are meant.
 #[derive(Debug, Clone, Args)]
 pub struct DaemonArgs {
     /// The daemon's address
@@ -19,6 +21,9 @@ pub struct DaemonArgs {
         global = true
     )]
     pub url: Url,
+    /// Whose edits [default: those of the tenant `default`]
+    #[arg(long, env = "AMEND_TENANT", value_name = "NAME", global = true)]
+    pub tenant: Option<TenantId>,
 }
 
 /// A failure with an exit code of its own.
@@ -39,6 +44,18 @@ impl Failure {
     pub fn new(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
+
+    /// An end that nobody is told of.
+    #[must_use]
+    pub fn silent(code: u8) -> Self {
+        Self { code, message: String::new() }
+    }
+
+    /// Whether nobody is told of it.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.message.is_empty()
+    }
 }
 
 impl fmt::Display for Failure {
@@ -52,6 +69,7 @@ impl std::error::Error for Failure {}
 /// A client of one daemon.
 pub struct Client {
     base: Url,
+    tenant: Option<TenantId>,
     http: reqwest::Client,
 }
 
@@ -65,32 +83,43 @@ impl Client {
             anyhow::bail!("{} is not the address of a daemon; give one like http://127.0.0.1:8080", args.url);
         }
         let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
-        Ok(Self { base: args.url.clone(), http })
+        Ok(Self { base: args.url.clone(), tenant: args.tenant.clone(), http })
     }
 
-    fn at(&self, path: &[&str]) -> anyhow::Result<Url> {
+    fn at(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Url> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| anyhow::anyhow!("{} is not the address of a daemon", self.base))?
             .pop_if_empty()
             .extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         Ok(url)
     }
 
-    /// Sends one request; `path` is in segments, escaped here.
+    /// A request to the daemon for the tenant of the command line; `path` is in segments, escaped here.
     ///
     /// # Errors
-    /// [`Failure`] with [`exit::NO_DAEMON`] when nobody answers and [`exit::REFUSED`] when the daemon says no.
-    pub async fn send(
+    /// When the address cannot carry a path.
+    pub fn request(
         &self,
         method: Method,
         path: &[&str],
-        body: Option<&Value>,
-    ) -> anyhow::Result<Response> {
-        let mut request = self.http.request(method, self.at(path)?);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        query: &[(&str, String)],
+    ) -> anyhow::Result<RequestBuilder> {
+        let request = self.http.request(method, self.at(path, query)?);
+        Ok(match &self.tenant {
+            Some(tenant) => request.header(TENANT_HEADER, tenant.as_str()),
+            None => request,
+        })
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// [`Failure`] with [`exit::NO_DAEMON`] when nobody answers and [`exit::REFUSED`] when the daemon says no.
+    pub async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
             return Ok(response);
@@ -104,30 +133,50 @@ impl Client {
         Err(Failure::new(exit::REFUSED, format!("the daemon refused ({status}): {said}")).into())
     }
 
+    /// Sends a request with a JSON body, or none.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> anyhow::Result<Response> {
+        let mut request = self.request(method, path, &[])?;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.ask(request).await
+    }
+
     /// Sends one request and reads the JSON answer.
     ///
     /// # Errors
-    /// As [`send`](Self::send), or when the answer is not JSON.
+    /// As [`ask`](Self::ask), or when the answer is not JSON.
     pub async fn json(&self, method: Method, path: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
         let response = self.send(method, path, body).await?;
+        self.read(response).await
+    }
+
+    /// Asks with a query and reads the JSON answer.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json).
+    pub async fn get(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Value> {
+        let response = self.ask(self.request(Method::GET, path, query)?).await?;
+        self.read(response).await
+    }
+
+    /// Reads a JSON answer.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub async fn read(&self, response: Response) -> anyhow::Result<Value> {
         response
             .json()
             .await
             .with_context(|| format!("{} did not answer with JSON; is it an Amend daemon?", self.base))
-    }
-
-    /// One page of a list; `after` continues behind that id.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn page(&self, path: &[&str], limit: usize, after: Option<&str>) -> anyhow::Result<Value> {
-        let mut url = self.at(path)?;
-        url.query_pairs_mut().append_pair("limit", &limit.to_string());
-        if let Some(after) = after {
-            url.query_pairs_mut().append_pair("after", after);
-        }
-        let client = Self { base: url, http: self.http.clone() };
-        client.json(Method::GET, &[], None).await
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {

@@ -5,6 +5,7 @@ pub mod chat;
 pub mod client;
 pub mod edit;
 pub mod exit;
+pub mod output;
 pub mod serve;
 pub mod train;
 
@@ -50,9 +51,11 @@ pub fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => {
-            eprintln!("amend: {error:#}");
-            let code = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map(Failure::code);
-            ExitCode::from(code.unwrap_or(exit::FAILURE))
+            let failure = error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
+            if !failure.is_some_and(Failure::is_silent) {
+                eprintln!("amend: {error:#}");
+            }
+            ExitCode::from(failure.map_or(exit::FAILURE, Failure::code))
         }
     }
 }

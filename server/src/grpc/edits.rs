@@ -174,7 +174,10 @@ impl edits_server::Edits for Edits {
                 Some(seq) => {
                     let edit = editor.get_as_of(&id, convert::seq("as_of", seq)?).await?;
                     let now = self.now();
-                    edit.map(|found| v1::GetResponse { edit: Some(convert::edit(found, now)), superseded_by: None })
+                    edit.map(|found| v1::GetResponse {
+                        edit: Some(convert::edit(found, now)),
+                        superseded_by: None,
+                    })
                 }
             };
             found.ok_or_else(|| EditError::NotFound { id }.into())

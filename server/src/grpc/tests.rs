@@ -101,7 +101,8 @@ async fn an_edit_lives_and_its_log_tells_how() {
     };
     let written = client.supersede(newer.clone()).await.unwrap().into_inner();
     assert!(written.edit.unwrap().seq > stored.seq);
-    let late = v1::SupersedeRequest { seen: Some(stored.seq), ..newer };
+    let other = v1::Content { text: "The capital of France is Metz.".to_owned(), ..v1::Content::default() };
+    let late = v1::SupersedeRequest { seen: Some(stored.seq), content: Some(other), ..newer };
     assert_eq!(refused(client.supersede(late).await).0, Code::Aborted);
 
     let retire =

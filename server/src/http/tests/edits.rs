@@ -23,8 +23,8 @@ async fn an_edit_lives_and_dies() {
     assert_eq!(list["has_more"], false);
     let edit = &list["data"][0];
     assert_eq!(
-        (&edit["id"], &edit["object"], &edit["text"]),
-        (&json!("ceo/1"), &json!("edit"), &json!(FACT))
+        (&edit["id"], &edit["status"], &edit["text"]),
+        (&json!("ceo/1"), &json!("live"), &json!(FACT))
     );
 
     assert_eq!(&bench.get("/v1/edits/ceo/1").await.json(), edit);
@@ -51,6 +51,16 @@ async fn a_streamed_answer_names_its_edits() {
     let answer = bench.chat(body).await;
     assert_eq!(answer.header("x-amend-edits"), Some("ceo"));
     assert_eq!(answer.events().last().unwrap()["amend"]["edits"][0]["id"], "ceo");
+}
+
+#[tokio::test]
+async fn an_edit_may_have_the_name_of_a_route() {
+    let bench = bench().await;
+    assert_eq!(bench.post("/v1/edits", json!({"id": "preview", "text": FACT})).await.status, 201);
+    assert_eq!(bench.get("/v1/edits/preview").await.json()["text"], FACT);
+    assert_eq!(bench.post("/v1/edits/preview", json!({"query": "hello"})).await.json()["decision"], "none");
+    assert_eq!(bench.delete("/v1/edits/preview").await.status, 200);
+    assert_eq!(bench.get("/v1/edits/preview").await.status, 404);
 }
 
 #[tokio::test]
@@ -86,7 +96,6 @@ async fn wrong_edits_name_their_field_and_store_nothing() {
     for (body, param) in [
         (json!({"text": ""}), "text"),
         (json!({"text": "fine", "id": "not fine"}), "id"),
-        (json!({"text": "fine", "id": "preview"}), "id"),
         (json!({"text": "fine", "subjct": "x"}), "subjct"),
         (json!({"edits": [{"text": "fine"}, {"text": " "}]}), "edits[1].text"),
         (json!({"edits": [{"text": "fine"}, {"text": "fine", "id": ""}]}), "edits[1].id"),

@@ -1,6 +1,7 @@
 //! The API through its router, and through a socket where that makes a difference.
 
 mod completions;
+mod edit_log;
 mod edits;
 mod limits;
 mod routes;

@@ -5,6 +5,7 @@ use axum::body::Body;
 use http::Request;
 use serde_json::json;
 use std::collections::BTreeSet;
+use tower::ServiceExt;
 
 async fn bench() -> Bench {
     Bench::new(ScriptedModel::echo()).await
@@ -49,11 +50,16 @@ async fn every_reference_of_the_description_leads_somewhere_and_tags_say_their_w
 async fn the_table_names_the_methods_that_are_served() {
     let bench = bench().await;
     for route in routes() {
-        for method in ["get", "post", "delete"] {
+        // There the other methods are those of an edit of that name.
+        if route.axum_path == "/v1/edits/preview" {
+            continue;
+        }
+        for method in ["get", "post", "delete", "put", "patch"] {
             let path = route.axum_path.replace("{*id}", "x");
             let request = Request::builder().method(method.to_uppercase().as_str()).uri(&path);
-            let answer = bench.send(request.body(Body::empty()).unwrap()).await;
-            assert_eq!(answer.status != 405, route.methods.contains(&method), "{method} {path}");
+            // Only the head is read: a watch does not end.
+            let answer = bench.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(answer.status() != 405, route.methods.contains(&method), "{method} {path}");
         }
     }
 }

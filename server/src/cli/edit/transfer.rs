@@ -1,0 +1,367 @@
+//! Edits in bulk: from a file to the daemon, and back.
+
+use super::fields::{ByArgs, OnConflict};
+use crate::cli::{Failure, client::Client, exit, output};
+use amend_editor::NewEdit;
+use amend_eval::data::{EditReader, EditRecord, Entry, Fact, Issue, ReadOptions, StatementTemplate};
+use anyhow::Context;
+use bytes::Bytes;
+use clap::{Args, ValueEnum};
+use futures::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::{Body, Method, header};
+use serde_json::{Value, json};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal, Read, stderr, stdin},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+use tokio::sync::mpsc;
+
+const LINES: &str = "application/x-ndjson";
+/// Bytes that are read of a file at a time.
+const BLOCK: usize = 64 << 10;
+/// Blocks that wait to be sent.
+const AHEAD: usize = 16;
+/// Problems of a published file that are kept; all are counted.
+const MAX_PROBLEMS: usize = 1_000;
+
+/// What a file of edits is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FileFormat {
+    /// By its first record
+    Auto,
+    /// One edit a line, as `amend edit export` writes them
+    Lines,
+    /// A published set: ZsRE, KnowEdit, WikiBio, CounterFact, MQuAKE
+    Published,
+}
+
+/// Arguments of `amend edit import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The file; `-` reads standard input
+    file: PathBuf,
+    /// What the file is
+    #[arg(long, value_enum, default_value_t = FileFormat::Auto)]
+    format: FileFormat,
+    /// A template of your own that makes a statement of a published record
+    #[arg(long, value_name = "FILE")]
+    statement_template: Option<PathBuf>,
+    /// When an edit contradicts or repeats what stands, or its id is taken
+    #[arg(long, value_enum, default_value_t = OnConflict::KeepBoth, value_name = "RULE")]
+    on_conflict: OnConflict,
+    #[command(flatten)]
+    by: ByArgs,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `amend edit export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// As they stood after this entry of the log
+    #[arg(long, value_name = "SEQ")]
+    as_of: Option<i64>,
+}
+
+pub(super) async fn export(client: &Client, args: ExportArgs) -> anyhow::Result<()> {
+    let query: Vec<_> = args.as_of.map(|seq| ("as_of", seq.to_string())).into_iter().collect();
+    let request = client.request(Method::GET, &["v1", "edits"], &query)?.header(header::ACCEPT, LINES);
+    let mut blocks = client.ask(request).await?.bytes_stream();
+    while let Some(block) = blocks.next().await {
+        output::raw(&block.context("the export broke off: what was printed is not all")?)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn import(client: &Client, args: ImportArgs) -> anyhow::Result<()> {
+    let source = Source::open(&args)?;
+    let mut query = vec![("on_conflict", args.on_conflict.as_str().to_owned())];
+    query.extend(args.by.query());
+    let read = Arc::new(Mutex::new(Reading::default()));
+    let bar = source.bar();
+    let (blocks, mut ready) = mpsc::channel(AHEAD);
+    let reading = {
+        let (read, bar) = (Arc::clone(&read), bar.clone());
+        tokio::task::spawn_blocking(move || source.send(&blocks, &read, &bar))
+    };
+    let body = Body::wrap_stream(stream::poll_fn(move |cx| ready.poll_recv(cx)));
+    let request = client.request(Method::POST, &["v1", "edits"], &query)?;
+    let sent = client.ask(request.header(header::CONTENT_TYPE, LINES).body(body)).await;
+    let reading = reading.await?;
+    bar.finish_and_clear();
+    // If the file broke, so did the body: the file's own error says more than the daemon's.
+    reading?;
+    let mut report = client.read(sent?).await?;
+    let read = std::mem::take(&mut *read.lock().map_err(|_| anyhow::anyhow!("a thread panicked"))?);
+    read.complete(&mut report);
+    tell(&report, args.json)
+}
+
+type Input = Box<dyn BufRead + Send>;
+type Block = io::Result<Bytes>;
+
+/// What is sent.
+enum Source {
+    /// Lines, as they are.
+    Lines { input: Input, bytes: u64 },
+    /// A published set, a line for each fact.
+    Published { name: String, input: Input, options: Box<ReadOptions>, bytes: u64 },
+}
+
+/// What is known of a published file besides its lines.
+#[derive(Default)]
+struct Reading {
+    /// The record of each line.
+    records: Vec<u32>,
+    problems: Vec<Value>,
+    lost: u64,
+}
+
+impl Source {
+    fn open(args: &ImportArgs) -> anyhow::Result<Self> {
+        let (mut input, bytes): (Input, u64) = match args.file.as_os_str() == "-" {
+            true => (Box::new(BufReader::with_capacity(BLOCK, stdin())), 0),
+            false => {
+                let open = || File::open(&args.file).and_then(|file| Ok((file.metadata()?.len(), file)));
+                let (bytes, file) =
+                    open().with_context(|| format!("failed to open {}", args.file.display()))?;
+                (Box::new(BufReader::with_capacity(BLOCK, file)), bytes)
+            }
+        };
+        let format = match args.format {
+            FileFormat::Auto => {
+                guess(input.fill_buf().with_context(|| format!("failed to read {}", args.file.display()))?)
+            }
+            given => given,
+        };
+        if format == FileFormat::Lines {
+            return Ok(Self::Lines { input, bytes });
+        }
+        let mut options = Box::<ReadOptions>::default();
+        if let Some(file) = &args.statement_template {
+            options.statement = template(file)?;
+        }
+        let name = args.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
+        Ok(Self::Published { name: name.into_owned(), input, options, bytes })
+    }
+
+    /// A bar at a terminal; elsewhere the report is all there is to say.
+    fn bar(&self) -> ProgressBar {
+        let (Self::Lines { bytes, .. } | Self::Published { bytes, .. }) = self;
+        if !stderr().is_terminal() || *bytes == 0 {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}, {eta} left");
+        ProgressBar::new(*bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+
+    /// Sends blocks until the file ends or nobody takes them: then the daemon has answered already, and says why.
+    fn send(
+        self,
+        blocks: &mpsc::Sender<Block>,
+        reading: &Mutex<Reading>,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let sent = match self {
+            Self::Lines { input, .. } => send_lines(bar.wrap_read(input), blocks),
+            Self::Published { name, input, options, .. } => {
+                let input = BufReader::with_capacity(BLOCK, bar.wrap_read(input));
+                send_published(EditReader::new(name, input, *options), blocks, reading)
+            }
+        };
+        if sent.is_err() {
+            // The body ends here as broken, so that the daemon does not take a part for the whole.
+            drop(blocks.blocking_send(Err(io::ErrorKind::UnexpectedEof.into())));
+        }
+        sent
+    }
+}
+
+fn template(file: &Path) -> anyhow::Result<StatementTemplate> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
+    StatementTemplate::parse(&text).with_context(|| format!("in {}", file.display()))
+}
+
+/// What the beginning of a file shows: a published set is an array, or its records have no `text` of their own, or one
+/// beside a `concept`.
+fn guess(beginning: &[u8]) -> FileFormat {
+    let text = String::from_utf8_lossy(beginning);
+    let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    if text.starts_with('[') {
+        return FileFormat::Published;
+    }
+    let first: Option<Value> = text.lines().next().and_then(|line| serde_json::from_str(line).ok());
+    match first {
+        Some(record) if record.get("text").is_none() || record.get("concept").is_some() => {
+            FileFormat::Published
+        }
+        _ => FileFormat::Lines,
+    }
+}
+
+fn send_lines(mut input: impl Read, blocks: &mpsc::Sender<Block>) -> anyhow::Result<()> {
+    loop {
+        let mut block = Vec::with_capacity(BLOCK);
+        if (&mut input).take(BLOCK as u64).read_to_end(&mut block).context("failed to read the file")? == 0 {
+            return Ok(());
+        }
+        if blocks.blocking_send(Ok(block.into())).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+fn send_published(
+    reader: EditReader<impl BufRead>,
+    blocks: &mpsc::Sender<Block>,
+    reading: &Mutex<Reading>,
+) -> anyhow::Result<()> {
+    let mut block = Vec::with_capacity(2 * BLOCK);
+    for entry in reader {
+        let mut reading = reading.lock().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
+        match entry? {
+            Entry::Record(record) => {
+                for fact in record.facts() {
+                    reading.records.push(u32::try_from(record.index).unwrap_or(u32::MAX));
+                    serde_json::to_writer(&mut block, &edit(&record, fact))?;
+                    block.push(b'\n');
+                }
+            }
+            Entry::Issue(issue) => reading.note(&issue),
+        }
+        drop(reading);
+        if block.len() >= BLOCK {
+            let full = std::mem::replace(&mut block, Vec::with_capacity(2 * BLOCK));
+            if blocks.blocking_send(Ok(full.into())).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    drop(blocks.blocking_send(Ok(block.into())));
+    Ok(())
+}
+
+/// What a record states, as an edit.
+fn edit(record: &EditRecord, fact: &Fact) -> NewEdit {
+    let mut edit = NewEdit::new(&fact.statement).about(&fact.subject);
+    edit.content.object = Some(fact.target.first().to_owned());
+    edit.content.source = record.case.as_ref().map(|case| format!("case {case}"));
+    edit
+}
+
+impl Reading {
+    fn note(&mut self, issue: &Issue) {
+        if issue.lost != amend_eval::data::Lost::Record {
+            return;
+        }
+        self.lost += 1;
+        if self.problems.len() < MAX_PROBLEMS {
+            let field = Some(&issue.field).filter(|field| !field.is_empty());
+            self.problems
+                .push(json!({"record": issue.index, "field": field, "reason": issue.problem.to_string()}));
+        }
+    }
+
+    /// Adds to the daemon's report what it cannot know: which record a line was made of, and which records made none.
+    fn complete(self, report: &mut Value) {
+        if self.records.is_empty() && self.lost == 0 {
+            return;
+        }
+        let refused = report["refused"].as_u64().unwrap_or(0) + self.lost;
+        report["refused"] = refused.into();
+        let mut problems = self.problems;
+        for problem in report["problems"].as_array_mut().into_iter().flatten() {
+            let line = problem["line"].as_u64().and_then(|line| usize::try_from(line).ok()).unwrap_or(0);
+            let record = line.checked_sub(1).and_then(|at| self.records.get(at));
+            problems.push(json!({"record": record, "field": problem["field"], "reason": problem["reason"]}));
+        }
+        problems.sort_by_key(|problem| problem["record"].as_u64());
+        report["problems"] = problems.into();
+    }
+}
+
+/// Prints the report; edits that were refused are a failure of the command, though the others are in.
+fn tell(report: &Value, as_json: bool) -> anyhow::Result<()> {
+    let count = |field: &str| report[field].as_u64().unwrap_or(0);
+    let refused = count("refused");
+    if as_json {
+        output::json(report)?;
+    } else {
+        output::line(format!(
+            "{} added, {} superseded, {} unchanged, {refused} refused, {} conflicts; the log ends at entry {}",
+            count("added"),
+            count("superseded"),
+            count("unchanged"),
+            count("conflicts"),
+            report["through"]
+        ))?;
+        let problems = report["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for problem in problems {
+            eprintln!("{}", problem_line(problem));
+        }
+        let untold = refused.saturating_sub(problems.len() as u64);
+        if untold > 0 {
+            eprintln!("and {untold} more");
+        }
+    }
+    match refused {
+        0 => Ok(()),
+        _ => {
+            Err(Failure::new(exit::REFUSED, format!("{refused} edits were refused; the others are in"))
+                .into())
+        }
+    }
+}
+
+fn problem_line(problem: &Value) -> String {
+    let place = match problem["line"].as_u64() {
+        Some(line) => format!("line {line}"),
+        None => format!("record {}", problem["record"]),
+    };
+    let field = problem["field"].as_str().map(|field| format!("{field} ")).unwrap_or_default();
+    format!("{place}: {field}{}", problem["reason"].as_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_shows_what_it_is() {
+        for (text, format) in [
+            ("{\"text\": \"Iron is soft.\"}\n", FileFormat::Lines),
+            ("\u{feff}\n {\"text\": \"Iron is soft.\", \"subject\": \"iron\"}", FileFormat::Lines),
+            ("{\"text\": ", FileFormat::Lines),
+            ("", FileFormat::Lines),
+            ("[{\"text\": \"a\"}]", FileFormat::Published),
+            ("{\"subject\": \"a\", \"src\": \"b\", \"alt\": \"c\"}", FileFormat::Published),
+            ("{\"concept\": \"a\", \"text\": \"b\", \"labels\": \"c\"}", FileFormat::Published),
+        ] {
+            assert_eq!(guess(text.as_bytes()), format, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_published_set_becomes_lines_that_name_their_records() {
+        let file = br#"[{"subject": "Orla", "prompt": "Orla was born in", "target_new": "Tarn"},
+            {"subject": "Bo", "target_new": "x"},
+            {"subject": "Una", "prompt": "Where does Una live?", "target_new": "Arvik"}]"#;
+        let (blocks, mut ready) = mpsc::channel(AHEAD);
+        let reading = Mutex::new(Reading::default());
+        let reader = EditReader::new("f.json", &file[..], ReadOptions::default());
+        send_published(reader, &blocks, &reading).unwrap();
+        let lines = ready.try_recv().unwrap().unwrap();
+        insta::assert_snapshot!(String::from_utf8_lossy(&lines));
+        let mut report =
+            json!({"refused": 1, "problems": [{"line": 2, "field": "text", "reason": "is odd"}]});
+        reading.into_inner().unwrap().complete(&mut report);
+        assert_eq!(report["refused"], 2);
+        let records: Vec<_> =
+            report["problems"].as_array().unwrap().iter().map(|p| p["record"].clone()).collect();
+        assert_eq!(records, [1, 2]);
+    }
+}
