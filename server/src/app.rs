@@ -187,6 +187,12 @@ impl App {
         Arc::clone(&self.registry) as Arc<dyn ChatModel>
     }
 
+    /// The folder of the model's files, if it is one on this machine.
+    #[must_use]
+    pub fn model_folder(&self) -> Option<&Path> {
+        self.engine.source.local_files().filter(|files| files.is_dir())
+    }
+
     /// What is edited.
     #[must_use]
     pub fn editor(&self) -> &Editor {

@@ -9,6 +9,7 @@ pub mod bench;
 pub mod cli;
 pub mod edits;
 pub mod engine;
+pub mod evaluation;
 pub mod grpc;
 pub mod http;
 pub mod registry;

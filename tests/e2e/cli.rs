@@ -5,21 +5,21 @@ use amend_server::cli::exit;
 use serde_json::Value;
 use std::process::Output;
 
-async fn amend(url: &str, args: &[&str]) -> Output {
+pub(crate) async fn amend(url: &str, args: &[&str]) -> Output {
     let mut command = tokio::process::Command::new(AMEND);
     command.args(args).env("AMEND_URL", url).stdin(std::process::Stdio::null());
     command.output().await.expect("the program starts")
 }
 
-fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("UTF-8 output")
 }
 
-fn err(output: &Output) -> String {
+pub(crate) fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8 output")
 }
 
-fn code(output: &Output) -> Option<u8> {
+pub(crate) fn code(output: &Output) -> Option<u8> {
     output.status.code().and_then(|code| u8::try_from(code).ok())
 }
 

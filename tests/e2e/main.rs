@@ -5,6 +5,7 @@ mod cli;
 mod correction;
 mod documents;
 mod durability;
+mod edit_log;
 mod families;
 
 use amend_tests::Sandbox;

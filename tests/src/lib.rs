@@ -12,11 +12,14 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
+    task::JoinHandle,
     time::{Instant, timeout, timeout_at},
 };
 
 /// How long a daemon may take until it is ready, on a busy machine.
 const START: Duration = Duration::from_secs(60);
+/// Bytes that are kept of what a daemon says on each of its outputs.
+const MAX_SAID: usize = 1 << 20;
 
 /// A data folder and the way to start daemons on it, one after the other.
 pub struct Sandbox {
@@ -30,6 +33,7 @@ pub struct Daemon {
     child: Child,
     address: String,
     http: reqwest::Client,
+    said: Vec<JoinHandle<String>>,
 }
 
 impl Sandbox {
@@ -77,26 +81,27 @@ impl Sandbox {
         let deadline = Instant::now() + START;
         let stderr = child.stderr.take().context("the daemon's stderr is piped")?;
         let stdout = child.stdout.take().context("the daemon's stdout is piped")?;
-        let address = timeout_at(deadline, address_in(stderr, stdout))
+        let (address, said) = timeout_at(deadline, address_in(stderr, stdout))
             .await
             .context("the daemon did not say where it listens within a minute")??;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
-        let daemon = Daemon { child, address, http };
+        let daemon = Daemon { child, address, http, said };
         timeout_at(deadline, daemon.ready()).await.context("the daemon was not ready within a minute")??;
         Ok(daemon)
     }
 }
 
-/// Reads the daemon's log until it names its address, then keeps reading so that the pipes never fill.
+/// Reads the daemon's log until it names its address, then keeps reading so that the pipes never fill; the readers end
+/// with what it said.
 async fn address_in(
     stderr: impl AsyncRead + Unpin + Send + 'static,
     stdout: impl AsyncRead + Unpin + Send + 'static,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<(String, Vec<JoinHandle<String>>)> {
     let (found, mut addresses) = tokio::sync::mpsc::unbounded_channel();
     let mut readers = vec![drain(stderr, found.clone())];
     readers.push(drain(stdout, found));
     match addresses.recv().await {
-        Some(address) => Ok(address),
+        Some(address) => Ok((address, readers)),
         None => {
             let mut said = String::new();
             for reader in readers {
@@ -110,7 +115,7 @@ async fn address_in(
 fn drain(
     from: impl AsyncRead + Unpin + Send + 'static,
     found: tokio::sync::mpsc::UnboundedSender<String>,
-) -> tokio::task::JoinHandle<String> {
+) -> JoinHandle<String> {
     tokio::spawn(async move {
         let mut lines = BufReader::new(from).lines();
         let mut said = String::new();
@@ -126,7 +131,7 @@ fn drain(
                     let _ = found.send(format!("http://127.0.0.1:{port}"));
                 }
             }
-            if said.len() < 16 * 1024 {
+            if said.len() < MAX_SAID {
                 said.push_str(&line);
                 said.push('\n');
             }
@@ -242,13 +247,25 @@ impl Daemon {
     ///
     /// # Errors
     /// When it does not end within a minute.
-    pub async fn terminate(mut self) -> anyhow::Result<Option<i32>> {
+    pub async fn terminate(self) -> anyhow::Result<Option<i32>> {
+        Ok(self.last_words().await?.0)
+    }
+
+    /// As [`terminate`](Self::terminate); gives also what it printed, the first megabyte of each output.
+    ///
+    /// # Errors
+    /// As [`terminate`](Self::terminate).
+    pub async fn last_words(mut self) -> anyhow::Result<(Option<i32>, String)> {
         let pid = self.pid().context("the daemon has ended")?;
         let sent = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await?;
         anyhow::ensure!(sent.success(), "failed to signal the daemon");
         let status =
             timeout(START, self.child.wait()).await.context("the daemon did not end within a minute")??;
-        Ok(status.code())
+        let mut said = String::new();
+        for reader in self.said {
+            said.push_str(&reader.await?);
+        }
+        Ok((status.code(), said))
     }
 }
 

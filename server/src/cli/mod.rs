@@ -4,6 +4,7 @@ pub mod bench;
 pub mod chat;
 pub mod client;
 pub mod edit;
+pub mod eval;
 pub mod exit;
 pub mod output;
 pub mod serve;
@@ -39,6 +40,8 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Correct a running daemon
     Edit(edit::EditArgs),
+    /// Measure how well edits hold
+    Eval(eval::EvalArgs),
     /// Measure this build on this machine
     Bench(bench::BenchArgs),
     /// Train a model
@@ -75,6 +78,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Chat(args) => runtime()?.block_on(chat::run(args)),
         Command::Edit(args) => runtime()?.block_on(edit::run(args)),
+        Command::Eval(args) => runtime()?.block_on(eval::run(args)),
         Command::Bench(args) => runtime()?.block_on(bench::run(args)),
         Command::Train(args) => train::run(args),
     }

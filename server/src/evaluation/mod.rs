@@ -1,0 +1,145 @@
+//! Measuring edits of a model: the library behind `amend eval`.
+//!
+//! `amend-eval` has the protocols and the scores; here they meet a model, a store of edits in a folder of their own, and
+//! the trainer's decoder, which can be forced to a target.
+
+mod forced;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use forced::{Forced, ForcedLoadError};
+pub use store::TenantStore;
+
+use crate::app::{App, AppConfig, AppError};
+use amend_editor::EditedModel;
+use amend_eval::{
+    data::{DataError, EditRecord, Issue, ReadOptions, load},
+    edit::{
+        protocol::{
+            Bench, FileJournal, ForcedPair, Job, Journal, JournalError, Load, MeasureOptions, Plan, RunError,
+            RunProgress, run,
+        },
+        report::EditReport,
+    },
+};
+use amend_proto::{ChatModel, Priority, TenantId};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Why edits could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    /// The model could not be put together.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// The data cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The run ended without a report.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Records to measure, and what they are called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Records {
+    /// The name that the report gives them.
+    pub name: String,
+    /// The records.
+    pub records: Vec<EditRecord>,
+    /// What was wrong with others: the first of them.
+    pub issues: Vec<Issue>,
+    /// How many issues there were.
+    pub issues_seen: usize,
+}
+
+/// Reads at most `limit` records of each file, numbered through.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn read(files: &[PathBuf], limit: NonZeroUsize) -> Result<Records, EvalError> {
+    let name = |file: &PathBuf| {
+        file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    };
+    let name = files.iter().map(name).collect::<Vec<_>>().join("+");
+    let mut all = Records { name, records: Vec::new(), issues: Vec::new(), issues_seen: 0 };
+    for file in files {
+        let mut loaded = load(file, ReadOptions::default(), limit)?;
+        let first = all.records.len();
+        loaded.records.iter_mut().enumerate().for_each(|(at, record)| record.index = first + at);
+        all.records.append(&mut loaded.records);
+        all.issues.append(&mut loaded.issues);
+        all.issues_seen += loaded.issues_seen;
+    }
+    Ok(all)
+}
+
+/// What to measure, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvalJob {
+    /// The records.
+    pub records: Records,
+    /// Which edits live when.
+    pub plan: Plan,
+    /// How a record is measured.
+    pub options: MeasureOptions,
+    /// Requests under way at once.
+    pub concurrency: NonZeroUsize,
+    /// Where to note what is done, so that an interrupted run goes on; nowhere, unless given.
+    pub journal: Option<PathBuf>,
+}
+
+/// Measures the model of `config`, which is loaded into a stack of its own over an empty store.
+///
+/// # Errors
+/// When the model cannot be loaded, or the run breaks off.
+pub async fn edits(
+    config: AppConfig,
+    job: &EvalJob,
+    progress: &dyn RunProgress,
+) -> Result<EditReport, EvalError> {
+    let journal: Box<dyn Journal> = match &job.journal {
+        Some(path) => Box::new(FileJournal::open(path)?),
+        None => Box::new(()),
+    };
+    let app = App::start(config).await?;
+    app.load().await?;
+    let tenant = app.editor().tenant(TenantId::default()).serving(app.unedited().info());
+    let forced = app.model_folder().and_then(forcing);
+    let pair = forced.map(|base| (base.clone().with_edits(tenant.clone()), base));
+    let edited: Arc<dyn ChatModel> = Arc::new(EditedModel::new(app.editor().clone(), app.unedited()));
+    let (store, base) = (TenantStore::new(tenant), app.unedited());
+    let bench = Bench {
+        store: &store,
+        edited: edited.as_ref(),
+        base: base.as_ref(),
+        forced: pair.as_ref().map(|(edited, base)| ForcedPair { edited, base }),
+    };
+    let run_job = Job {
+        data: &job.records.name,
+        records: &job.records.records,
+        plan: &job.plan,
+        options: job.options,
+        load: Load { concurrency: job.concurrency, priority: Priority::Live },
+    };
+    let report = run(&bench, &run_job, journal.as_ref(), progress).await?;
+    Ok(report)
+}
+
+/// The decoder that can be forced, if it can read the model; the report then says which scores are missing.
+fn forcing(folder: &Path) -> Option<Forced> {
+    match Forced::load(folder) {
+        Ok(forced) => Some(forced),
+        Err(error) => {
+            tracing::warn!(%error, "no teacher-forced scores: the decoder cannot read this model");
+            None
+        }
+    }
+}

@@ -1,0 +1,63 @@
+use super::*;
+use amend_editor::{AddEdits, Editor, EditorOptions, NewEdit};
+use amend_eval::edit::{
+    metrics::{ForcedQuery, TeacherForced},
+    protocol::{Protocol, Seed, Size},
+};
+use amend_trainer::atlas::builtin;
+
+fn query(prompt: &str, target: &str) -> ForcedQuery {
+    ForcedQuery { prompt: prompt.to_owned(), target: target.to_owned() }
+}
+
+#[tokio::test]
+async fn the_decoder_is_forced_with_and_without_edits() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = Forced::load(&builtin::unpack(folder.path()).unwrap()).unwrap();
+    let editor = Editor::open(EditorOptions::new(folder.path().join("amend.db"))).await.unwrap();
+    let tenant = editor.tenant(TenantId::default());
+    let edited = base.clone().with_edits(tenant.clone());
+    let question = query("What is the capital of France?", "Paris");
+    let long = query(&"word ".repeat(4_000), "Paris");
+    let queries = [question.clone(), long, query("What is the capital of France?", "Lyon")];
+    let plain = base.force(&queries).await;
+    assert_eq!(plain[0].as_ref().unwrap().accuracy(), 1.0, "the built-in model knows it");
+    assert!(plain[1].is_err(), "one that does not fit fails alone");
+    let before = plain[2].as_ref().unwrap().accuracy();
+    tenant.add(AddEdits::from(NewEdit::new("The capital of France is Lyon."))).await.unwrap();
+    let with = edited.force(&queries).await;
+    let after = with[2].as_ref().unwrap().accuracy();
+    assert!(after > before && after == 1.0, "{before} {after}");
+    let again = base.force(&queries[..1]).await;
+    assert_eq!(
+        again[0].as_ref().unwrap(),
+        plain[0].as_ref().unwrap(),
+        "what is beside a query does not matter"
+    );
+}
+
+#[tokio::test]
+async fn a_published_file_is_measured_from_end_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zsre.json");
+    let records = r#"[{"subject": "France", "src": "What is the capital of France?", "alt": "Lyon",
+        "answers": ["Paris"], "rephrase": "Which city is the capital of France?",
+        "loc": "nq question: What is the capital of Spain?", "loc_ans": "Madrid"},
+        {"subject": "Spain", "src": "What is the capital of Spain?", "alt": "Seville", "answers": ["Madrid"]},
+        {"subject": "Peru"}]"#;
+    std::fs::write(&file, records).unwrap();
+    let records = read(&[file], NonZeroUsize::MAX).unwrap();
+    assert_eq!((records.records.len(), records.issues_seen), (2, 1));
+    let plan = Plan { sizes: vec![Size::All], ..Plan::new(Protocol::Batch, Seed(1)) };
+    let options = MeasureOptions { fluency_tokens: None, ..MeasureOptions::default() };
+    let journal = Some(folder.path().join("journal.jsonl"));
+    let job = EvalJob { records, plan, options, concurrency: NonZeroUsize::MIN, journal };
+    let config = AppConfig::new(folder.path().join("data"), "atlas").unwrap();
+    let report = edits(config, &job, &()).await.unwrap();
+    let stage = &report.stages[0];
+    assert_eq!((report.stages.len(), stage.edits), (1, 2));
+    let text = serde_json::to_value(&report).unwrap().to_string();
+    assert!(text.contains("forced"), "{text}");
+    assert!(report.markdown().unwrap().contains("zsre.json"));
+    assert!(stage.failures.is_empty(), "{:?}", stage.failures);
+}
