@@ -21,8 +21,11 @@ mod cached;
 mod fusion;
 mod index;
 mod quantised;
+mod question;
 mod rotation;
 mod segment;
+mod setup;
+mod side;
 mod sketch;
 
 pub use cache::{CacheError, CacheOptions, EmbeddingCache};
@@ -30,3 +33,6 @@ pub use cached::CachedEmbedder;
 pub use fusion::{Fusion, Ranked, fuse};
 pub use index::{DenseError, DenseHit, DenseIndex, DenseKey, DenseOptions, DenseQuery, Precision};
 pub use quantised::Quantised;
+pub use setup::EncoderSetup;
+pub use side::DenseStatus;
+pub(crate) use side::{DenseSide, Near};
