@@ -6,7 +6,10 @@ use std::{
     error::Error,
     sync::{Arc, atomic::Ordering},
 };
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::time::timeout;
+
+/// Texts that are embedded together ahead of their writing: a fraction of a second.
+const AHEAD: usize = 64;
 
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,20 +89,17 @@ impl DenseSide {
     }
 
     /// Embeds what is about to be written, into the cache, so that the writer finds it there. A failure is the writer's
-    /// to tell: it asks again.
+    /// to tell: it asks again. A large import lets others' few edits in between.
     pub(crate) async fn embed_ahead(self: &Arc<Self>, texts: Vec<String>) {
-        let Ok(permit) = Arc::clone(&self.writes).acquire_owned().await else { return };
-        let side = Arc::clone(self);
-        let embed = move || side.embed(&texts, &permit);
-        if let Err(error) = tokio::task::spawn_blocking(embed).await {
-            tracing::warn!(error = &error as &dyn Error, "edits are not embedded ahead of their writing");
-        }
-    }
-
-    fn embed(&self, texts: &[String], _held: &OwnedSemaphorePermit) {
-        for batch in texts.chunks(super::side::BATCH) {
-            let texts: Vec<&str> = batch.iter().map(String::as_str).collect();
-            if let Err(error) = self.encoder().passages(&texts) {
+        for batch in texts.chunks(AHEAD) {
+            let Ok(permit) = Arc::clone(&self.writes).acquire_owned().await else { return };
+            let (side, batch) = (Arc::clone(self), batch.to_vec());
+            let embed = move || {
+                let _held = permit;
+                let texts: Vec<&str> = batch.iter().map(String::as_str).collect();
+                side.encoder().passages(&texts).map(drop)
+            };
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(embed).await {
                 tracing::debug!(
                     error = &error as &dyn Error,
                     "edits are not embedded ahead of their writing"

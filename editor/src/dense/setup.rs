@@ -54,7 +54,7 @@ impl EncoderSetup {
         let cache = EmbeddingCache::open(options, id, dim).map_err(|error| refused(&error))?;
         let encoder = CachedEmbedder::new(Arc::clone(&self.embedder), Some(Arc::new(cache)));
         // Whether it works, and whether its embeddings are as wide as it says.
-        encoder.query(PROBE).map_err(|error| refused(&error))?;
+        encoder.query(PROBE).map_err(|error| refused(error.source().unwrap_or(&error)))?;
         Ok(encoder)
     }
 }

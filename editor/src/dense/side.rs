@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 /// The edits that a lookup gets from the dense side, at most, whether in force or not.
 const NEAREST: usize = 24;
 /// Texts that are embedded together.
-pub(super) const BATCH: usize = 256;
+const BATCH: usize = 256;
 /// Questions that are embedded at the same time. Each uses all cores for its matrices.
 const QUERIES: usize = 4;
 /// Requests whose edits are embedded at the same time.

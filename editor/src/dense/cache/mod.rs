@@ -161,7 +161,13 @@ impl EmbeddingCache {
         let key = key(role, text);
         let mut state = self.state();
         let Some(place) = state.places.get(&key).copied() else { return Ok(None) };
-        state.file.read(place, &key)
+        let found = state.file.read(place, &key)?;
+        if found.is_none() {
+            // Damaged since the opening: an empty place.
+            state.places.remove(&key);
+            state.keys[place as usize] = None;
+        }
+        Ok(found)
     }
 
     /// Keeps the embedding of a text, in place of the oldest if it is full. What is kept already stays as it is.

@@ -126,6 +126,17 @@ fn a_damaged_record_costs_itself_alone() {
 }
 
 #[test]
+fn a_record_that_is_damaged_while_the_file_is_open_is_made_anew() {
+    let folder = folder();
+    let cache = open(&folder, 3);
+    put(&cache, "iron");
+    change(&folder.path().join("embeddings"), |bytes| bytes[HEADER + 30] ^= 1);
+    assert_eq!(get(&cache, "iron"), None);
+    put(&cache, "iron");
+    assert_eq!((cache.len(), get(&cache, "iron")), (1, Some(embedding("iron"))));
+}
+
+#[test]
 fn a_damaged_header_begins_anew() {
     for at in [0, 9, 20, 200, HEADER - 1] {
         let folder = folder();
