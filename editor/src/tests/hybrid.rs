@@ -6,6 +6,17 @@ use amend_proto::Embedder;
 use std::{fs, path::PathBuf, time::Duration};
 
 const DIM: usize = 32;
+/// Of the cache's file.
+const HEADER: usize = 256;
+const RECORD: usize = DIM + 36;
+
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    TornRecord,
+    FlippedBit,
+    TornHeader,
+    Emptied,
+}
 
 fn setup(odd: &Arc<Odd>) -> EncoderSetup {
     EncoderSetup::new(Arc::clone(odd) as Arc<dyn Embedder>)
@@ -134,23 +145,23 @@ async fn a_restart_reads_embeddings_instead_of_making_them() {
     reopen(&mut bench).await;
     assert_eq!((odd.passages().len(), counts(&bench.editor)), (2, (2, 0)));
     let [file] = cache_files(&bench).try_into().expect("one encoder, one file");
-    // The second record torn, the first damaged, the header torn, nothing left.
-    let record = DIM + 36;
-    let damages: [(usize, &dyn Fn(&mut Vec<u8>)); 4] = [
-        (1, &|bytes| bytes.truncate(256 + 2 * record - 1)),
-        (1, &|bytes| bytes[256 + 30] ^= 1),
-        (2, &|bytes| bytes.truncate(255)),
-        (2, &|bytes| bytes.clear()),
-    ];
-    for (at, (lost, damage)) in damages.into_iter().enumerate() {
+    // How much has to be embedded again.
+    for (damage, lost) in
+        [(Damage::TornRecord, 1), (Damage::FlippedBit, 1), (Damage::TornHeader, 2), (Damage::Emptied, 2)]
+    {
         bench.editor.close().await.unwrap();
         let before = odd.passages().iter().sum::<usize>();
         let mut bytes = fs::read(&file).unwrap();
-        damage(&mut bytes);
+        match damage {
+            Damage::TornRecord => bytes.truncate(HEADER + 2 * RECORD - 1),
+            Damage::FlippedBit => bytes[HEADER + 30] ^= 1,
+            Damage::TornHeader => bytes.truncate(HEADER - 1),
+            Damage::Emptied => bytes.clear(),
+        }
         fs::write(&file, bytes).unwrap();
         let database = bench.folder.path().join("amend.db");
         bench.editor = open(&database, &bench.clock, bench.encoder.clone()).await;
-        assert_eq!(odd.passages().iter().sum::<usize>() - before, lost, "damage {at}");
+        assert_eq!(odd.passages().iter().sum::<usize>() - before, lost, "{damage:?}");
         assert_eq!((keys(&bench, "acme"), counts(&bench.editor)), (vec![1, 2], (2, 0)));
     }
 }
