@@ -1,6 +1,7 @@
 //! [`Editor`]: the service that HTTP, the command line and [`EditedModel`](crate::EditedModel) share.
 
 use crate::{
+    dense::{DenseSide, DenseStatus, EncoderSetup},
     edit::{
         AddEdits, Attribution, Edit, Limits, Listed, Page, RetireEdit, RollBack, RolledBack, Seq,
         attribution, page_limit,
@@ -36,10 +37,12 @@ pub struct EditorOptions {
     pub limits: Limits,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Finds edits by what they mean, too. Without one they are found by their words.
+    pub encoder: Option<EncoderSetup>,
 }
 
 impl EditorOptions {
-    /// The defaults, with the database at this path.
+    /// The defaults, without an encoder, with the database at this path.
     pub fn new(database: impl Into<PathBuf>) -> Self {
         Self {
             database: database.into(),
@@ -47,6 +50,7 @@ impl EditorOptions {
             policy: ScopePolicy::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
+            encoder: None,
         }
     }
 }
@@ -63,6 +67,7 @@ impl EditorOptions {
 #[derive(Debug, Clone)]
 pub struct Editor {
     pub(crate) live: Arc<Live>,
+    pub(crate) dense: Option<Arc<DenseSide>>,
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
     pub(crate) template: Arc<ArcSwap<EditTemplate>>,
@@ -71,24 +76,36 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// Opens the store and reads its log. Must be called on a tokio runtime.
+    /// Opens the store and reads its log. With an encoder, edits whose embeddings are not in the cache are embedded, which
+    /// may take long the first time; the progress is logged. Must be called on a tokio runtime.
     ///
     /// # Errors
     /// [`EditError::Locked`] when another process has it open, [`EditError::UnknownOperation`] when a newer version
-    /// wrote it, [`EditError::Storage`] when it cannot be read or written.
+    /// wrote it, [`EditError::Encoder`] when the encoder does not work or its cache cannot be used,
+    /// [`EditError::Storage`] when it cannot be read or written.
     pub async fn open(options: EditorOptions) -> Result<Self, EditError> {
-        let EditorOptions { database: path, template, policy, limits, clock } = options;
+        let EditorOptions { database: path, template, policy, limits, clock, encoder } = options;
         let begun = Instant::now();
         let database = Database::open(&path).await?;
         let reader = Reader::new(&path);
-        let live = load(&reader).await?;
+        let dense = match encoder {
+            Some(setup) => Some(open_dense(setup, path, limits).await?),
+            None => None,
+        };
+        let live = load(&reader, dense.as_ref()).await?;
         let edits = live.len();
         metrics::gauge!("amend_edits_live").set(edits as f64);
         let (seconds, through) = (begun.elapsed().as_secs_f64(), live.through().get());
         tracing::info!(through, edits, seconds, "the edit log is read");
-        let deps = WriterDeps { database, live: Arc::clone(&live), limits, clock: Arc::clone(&clock) };
+        let deps = WriterDeps {
+            database,
+            live: Arc::clone(&live),
+            dense: dense.clone(),
+            limits,
+            clock: Arc::clone(&clock),
+        };
         let (writer, template) = (Writer::start(deps)?, Arc::new(ArcSwap::from_pointee(template)));
-        Ok(Self { live, writer, reader, template, policy, clock })
+        Ok(Self { live, dense, writer, reader, template, policy, clock })
     }
 
     /// The edits of one tenant.
@@ -166,6 +183,12 @@ impl Editor {
     #[must_use]
     pub fn last_seq(&self) -> Seq {
         self.live.through()
+    }
+
+    /// How far the dense side is; `None` without an encoder.
+    #[must_use]
+    pub fn dense_status(&self) -> Option<DenseStatus> {
+        self.dense.as_ref().map(|dense| dense.status())
     }
 
     /// What time it is for edits.
@@ -250,16 +273,29 @@ impl Editor {
     }
 }
 
+async fn open_dense(setup: EncoderSetup, path: PathBuf, limits: Limits) -> Result<Arc<DenseSide>, EditError> {
+    let opened = tokio::task::spawn_blocking(move || DenseSide::open(&setup, &path, &limits).map(Arc::new));
+    opened.await.map_err(|error| EditError::storage("open its encoder", error))?
+}
+
 /// What stands, by what the log says.
-async fn load(reader: &Reader) -> Result<Arc<Live>, EditError> {
+async fn load(reader: &Reader, dense: Option<&Arc<DenseSide>>) -> Result<Arc<Live>, EditError> {
     reader.check().await?;
     let mut part = Part { after: Seq::START, through: reader.through().await?, limit: LOAD_PAGE };
     let live = Arc::new(Live::default());
     loop {
         let past = reader.standing(part, None).await?;
-        let filled = Arc::clone(&live);
+        let (filled, dense) = (Arc::clone(&live), dense.cloned());
         let through = if past.next.is_some() { Seq::START } else { part.through };
-        tokio::task::spawn_blocking(move || filled.fill(past.edits, through))
+        let fill = move || {
+            if let Some(dense) = &dense {
+                dense.fill(&past.edits);
+                let DenseStatus { embedded, missing, .. } = dense.status();
+                tracing::info!(embedded, missing, "edits that stand have embeddings");
+            }
+            filled.fill(past.edits, through);
+        };
+        tokio::task::spawn_blocking(fill)
             .await
             .map_err(|error| EditError::storage("build its index", error))?;
         match past.next {

@@ -67,6 +67,12 @@ pub enum EditError {
         #[source]
         source: Option<minijinja::Error>,
     },
+    /// The sentence encoder or its embedding cache is not usable; the editor is not opened.
+    #[error("the sentence encoder or its embedding cache is not usable: {reason}")]
+    Encoder {
+        /// What is wrong and what would be right.
+        reason: String,
+    },
     /// The disk or the database failed. Whether a write took effect is known after the next successful one, or by
     /// sending it again with the same idempotency key.
     #[error("the edit store failed to {action}; the request may be sent again")]

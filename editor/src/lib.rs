@@ -54,7 +54,7 @@ mod tests;
 pub use conflict::{Conflict, ConflictKind, Conflicting, Conflicts, MAX_CONFLICTS, Resolution};
 pub use dense::{
     CacheError, CacheOptions, CachedEmbedder, DenseError, DenseHit, DenseIndex, DenseKey, DenseOptions,
-    DenseQuery, EmbeddingCache, Fusion, Precision, Quantised, Ranked, fuse,
+    DenseQuery, DenseStatus, EmbeddingCache, EncoderSetup, Fusion, Precision, Quantised, Ranked, fuse,
 };
 pub use edit::{
     AddEdits, Added, Attribution, Content, Edit, Limits, Listed, MAX_ALIASES, MAX_BATCH, MAX_KEY_BYTES,
@@ -62,7 +62,7 @@ pub use edit::{
     RetireEdit, RollBack, RolledBack, Seq, Served, Status, SupersedeEdit, Target, Written,
 };
 pub use editor::{Editor, EditorOptions};
-pub use encoder::{EncoderError, EncoderOptions, Prompts, SentenceEncoder};
+pub use encoder::{EncoderError, EncoderOptions, Prompts, SentenceEncoder, locate_encoder};
 pub use error::EditError;
 pub use lookup::{Decision, Preview, ScoredEdit};
 pub use model::{EditedModel, describe_metrics};

@@ -1,8 +1,10 @@
 //! From a conversation to the prompt: the edits of one tenant that concern it, put in front of its last question.
 
 use crate::{
+    dense::Near,
     edit::Moment,
     error::EditError,
+    index::{Index, Slot},
     scope::{InScope, Searched, Turn},
     tenant::TenantEditor,
 };
@@ -72,7 +74,12 @@ impl TenantEditor {
     /// # Errors
     /// [`EditError::Template`] when the template fails on these texts.
     pub fn preview(&self, messages: &[Message]) -> Result<Preview, EditError> {
-        Ok(Preview::from(self.edit(messages.to_vec())?))
+        let question = question(messages).map(|at| messages[at].content.as_str());
+        let near = match (&self.editor().dense, question) {
+            (Some(dense), Some(question)) => dense.ask_blocking(self.id(), question),
+            _ => Vec::new(),
+        };
+        Ok(Preview::from(self.edit(messages.to_vec(), &near)?))
     }
 
     /// As [`preview`](Self::preview), but a long conversation does not hold up the caller's thread.
@@ -83,19 +90,25 @@ impl TenantEditor {
         Ok(Preview::from(self.edit_async(messages).await?))
     }
 
-    /// As [`edit`](Self::edit); a conversation that is longer than [`SHORT_BYTES`] goes to a thread for blocking work.
+    /// As [`edit`](Self::edit), with what the dense side finds within its budget; a conversation that is longer than
+    /// [`SHORT_BYTES`] goes to a thread for blocking work.
     pub(crate) async fn edit_async(&self, messages: Vec<Message>) -> Result<Edited, EditError> {
+        let near = match (&self.editor().dense, question(&messages)) {
+            (Some(dense), Some(at)) => dense.ask(self.id(), &messages[at].content).await,
+            _ => Vec::new(),
+        };
         if messages.iter().map(|message| message.content.len()).sum::<usize>() <= SHORT_BYTES {
-            return self.edit(messages);
+            return self.edit(messages, &near);
         }
         let editor = self.clone();
-        tokio::task::spawn_blocking(move || editor.edit(messages))
+        tokio::task::spawn_blocking(move || editor.edit(messages, &near))
             .await
             .map_err(|error| EditError::storage("look up its edits", error))?
     }
 
-    /// Neutralises a conversation and puts the edits in scope in front of its last user message.
-    pub(crate) fn edit(&self, mut messages: Vec<Message>) -> Result<Edited, EditError> {
+    /// Neutralises a conversation and puts the edits in scope in front of its last user message. `near` are the edits
+    /// that the dense side finds for that message, best first.
+    fn edit(&self, mut messages: Vec<Message>, near: &[Near]) -> Result<Edited, EditError> {
         let template = self.editor().template();
         let users: Vec<usize> =
             (0..messages.len()).rev().filter(|at| messages[*at].role == Role::User).take(2).collect();
@@ -103,7 +116,7 @@ impl TenantEditor {
         let in_scope = match last {
             Some(last) => {
                 let before = users.get(1).map(|at| messages[*at].content.as_str());
-                self.decide(Turn { question: &messages[last].content, before })
+                self.decide(Turn { question: &messages[last].content, before }, near)
             }
             None => Vec::new(),
         };
@@ -120,12 +133,19 @@ impl TenantEditor {
         Ok(Edited { messages, edits: in_scope.into_iter().map(scored).collect(), last })
     }
 
-    fn decide(&self, turn: Turn<'_>) -> Vec<InScope> {
+    fn decide(&self, turn: Turn<'_>, near: &[Near]) -> Vec<InScope> {
         let editor = self.editor();
         let moment = Moment { now: editor.now(), served: self.served() };
-        let decide = |index: &_| editor.policy.decide(Searched { index, moment }, turn);
-        editor.live.look_up(self.id(), decide).unwrap_or_default()
+        let decide = |index: &Index, dense: &[(Slot, f32)]| {
+            editor.policy.decide(Searched { index, moment, dense }, turn)
+        };
+        editor.live.look_up(self.id(), near, decide).unwrap_or_default()
     }
+}
+
+/// The place of the last user message.
+fn question(messages: &[Message]) -> Option<usize> {
+    messages.iter().rposition(|message| message.role == Role::User)
 }
 
 impl From<Edited> for Preview {

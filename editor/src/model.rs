@@ -99,6 +99,12 @@ pub fn describe_metrics() {
     describe_counter!("amend_edits_applied_total", "edits put in front of questions");
     describe_counter!("amend_edit_operations_total", "operations appended to the edit log");
     describe_gauge!("amend_edits_live", "edits that are live");
+    describe_gauge!("amend_edits_without_embedding", "live edits that are found by their words only");
+    describe_counter!("amend_encoder_failures_total", "texts for which the sentence encoder failed, by role");
+    describe_counter!(
+        "amend_dense_lookups_total",
+        "questions to the dense side by outcome; those that failed or were late were answered by words"
+    );
 }
 
 #[cfg(test)]

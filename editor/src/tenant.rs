@@ -57,7 +57,9 @@ impl TenantEditor {
         self.served.as_ref()
     }
 
-    /// Adds edits: all of them, or none. When this returns they are on disk, and the next lookup sees them.
+    /// Adds edits: all of them, or none. When this returns they are on disk, and the next lookup sees them, by their words
+    /// and, with an [encoder](crate::EditorOptions::encoder), by what they mean. Edits for which the encoder fails are
+    /// found by their words; that is logged and counted.
     ///
     /// An edit whose id stands with the same content (whoever wrote it, from whatever source) is not added again; its
     /// stored form is returned. An id that was retired may be used again. If the caller goes away while waiting, the
@@ -85,6 +87,10 @@ impl TenantEditor {
 
     pub(crate) async fn write(&self, write: Write) -> Result<Done, EditError> {
         let begun = Instant::now();
+        if let Some(dense) = &self.editor.dense {
+            // Here and not in the writer, so that what others write does not wait for it.
+            dense.embed_ahead(write.texts()).await;
+        }
         let done = self.editor.writer.write(self.tenant.clone(), write).await?;
         metrics::histogram!("amend_edit_write_seconds").record(begun.elapsed().as_secs_f64());
         Ok(done)

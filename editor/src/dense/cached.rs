@@ -2,21 +2,27 @@
 
 use super::{EmbeddingCache, Quantised};
 use amend_proto::{EmbedError, Embedder, Embedding, TextRole};
-use std::{collections::HashMap, error::Error, sync::Arc};
+use arc_swap::ArcSwapOption;
+use std::{
+    collections::HashMap,
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// Embeds passages, each once, and queries.
 ///
-/// When the cache fails, its failure is logged and the passage is embedded: the cache saves time and holds no truth.
-#[derive(Clone)]
+/// When the cache fails, its failure is logged and the passage is embedded: the cache saves time and holds no truth. An
+/// encoder that panics, or gives another number of embeddings or another width than it says, has failed.
 pub struct CachedEmbedder {
     embedder: Arc<dyn Embedder>,
-    cache: Option<Arc<EmbeddingCache>>,
+    cache: ArcSwapOption<EmbeddingCache>,
 }
 
 impl CachedEmbedder {
     /// An encoder with its cache, which was opened for its id and width, or without one.
     pub fn new(embedder: Arc<dyn Embedder>, cache: Option<Arc<EmbeddingCache>>) -> Self {
-        Self { embedder, cache }
+        Self { embedder, cache: ArcSwapOption::new(cache) }
     }
 
     /// The encoder.
@@ -42,7 +48,7 @@ impl CachedEmbedder {
                 found
             });
         }
-        let made = self.embedder.embed(&missing, TextRole::Passage)?;
+        let made = self.embed(&missing, TextRole::Passage)?;
         for (text, embedding) in missing.iter().zip(&made) {
             let quantised = Quantised::of(embedding);
             self.keep(text, &quantised);
@@ -53,17 +59,62 @@ impl CachedEmbedder {
         found.ok_or_else(|| EmbedError::new("the encoder gave fewer embeddings than it got texts"))
     }
 
+    /// As [`passages`](Self::passages), but a text for which the encoder fails does not keep out the others: it has
+    /// none, and the last failure is told. Failing texts are found by halving, so that k of n cost k·log n passes.
+    pub fn passages_each(&self, texts: &[&str]) -> (Vec<Option<Quantised>>, Option<EmbedError>) {
+        match self.passages(texts) {
+            Ok(found) => (found.into_iter().map(Some).collect(), None),
+            Err(error) if texts.len() <= 1 => (vec![None; texts.len()], Some(error)),
+            Err(_) => {
+                let (left, right) = texts.split_at(texts.len() / 2);
+                let ((mut found, failed), (rest, also)) =
+                    (self.passages_each(left), self.passages_each(right));
+                found.extend(rest);
+                (found, also.or(failed))
+            }
+        }
+    }
+
     /// The embedding of a question.
     ///
     /// # Errors
     /// When the encoder fails.
     pub fn query(&self, text: &str) -> Result<Embedding, EmbedError> {
-        let mut found = self.embedder.embed(&[text], TextRole::Query)?;
+        let mut found = self.embed(&[text], TextRole::Query)?;
         found.pop().ok_or_else(|| EmbedError::new("the encoder gave no embedding for a text"))
     }
 
+    /// Lets go of the cache's file, as soon as nobody reads it. Passages are embedded each time from then on.
+    pub fn close(&self) {
+        self.cache.store(None);
+    }
+
+    fn embed(&self, texts: &[&str], role: TextRole) -> Result<Vec<Embedding>, EmbedError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Nothing that the call may have left half changed is used afterwards but the encoder itself, which must hold
+        // for several threads at once anyway.
+        let embedded = catch_unwind(AssertUnwindSafe(|| self.embedder.embed(texts, role)));
+        let found = embedded.map_err(|_| EmbedError::new("the encoder panicked"))??;
+        if found.len() != texts.len() {
+            let (count, texts) = (found.len(), texts.len());
+            return Err(EmbedError::new(format!("the encoder gave {count} embeddings for {texts} texts")));
+        }
+        let wide = self.embedder.dim();
+        match found.iter().find(|embedding| embedding.dim() != wide) {
+            None => Ok(found),
+            Some(embedding) => Err(EmbedError::new(format!(
+                "the encoder {} says that its embeddings have {wide} numbers and gave one of {}; its folder does not \
+                 fit together",
+                self.embedder.id(),
+                embedding.dim()
+            ))),
+        }
+    }
+
     fn cached(&self, text: &str) -> Option<Quantised> {
-        self.cache.as_ref()?.get(TextRole::Passage, text).unwrap_or_else(|error| {
+        self.cache.load().as_ref()?.get(TextRole::Passage, text).unwrap_or_else(|error| {
             tracing::warn!(
                 error = &error as &dyn Error,
                 "an embedding is not read; the text is embedded again"
@@ -73,7 +124,8 @@ impl CachedEmbedder {
     }
 
     fn keep(&self, text: &str, embedding: &Quantised) {
-        let Some(cache) = &self.cache else { return };
+        let cache = self.cache.load();
+        let Some(cache) = cache.as_ref() else { return };
         if let Err(error) = cache.put(TextRole::Passage, text, embedding) {
             tracing::warn!(error = &error as &dyn Error, "an embedding is not kept");
         }
@@ -82,7 +134,8 @@ impl CachedEmbedder {
 
 impl std::fmt::Debug for CachedEmbedder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CachedEmbedder").field("id", self.embedder.id()).field("cache", &self.cache).finish()
+        let cache = self.cache.load();
+        f.debug_struct("CachedEmbedder").field("id", self.embedder.id()).field("cache", &*cache).finish()
     }
 }
 

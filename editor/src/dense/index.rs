@@ -92,7 +92,7 @@ type Shared = Arc<RwLock<Segment>>;
 /// Memory for embeddings of D numbers: D bytes of codes, D / 4 of sketches, and about 60 for keys and tables.
 pub struct DenseIndex {
     options: DenseOptions,
-    rotation: Rotation,
+    rotation: Arc<Rotation>,
     /// Grows only.
     segments: ArcSwap<Vec<Shared>>,
     /// Held by whoever changes anything.
@@ -110,12 +110,12 @@ impl DenseIndex {
     /// An empty index.
     #[must_use]
     pub fn new(options: DenseOptions) -> Self {
-        Self {
-            options,
-            rotation: Rotation::new(options.dim, options.seed),
-            segments: ArcSwap::default(),
-            places: Mutex::default(),
-        }
+        Self::rotated(options, Arc::new(Rotation::new(options.dim, options.seed)))
+    }
+
+    /// With the rotation of these options, which several indexes may share.
+    pub(super) fn rotated(options: DenseOptions, rotation: Arc<Rotation>) -> Self {
+        Self { options, rotation, segments: ArcSwap::default(), places: Mutex::default() }
     }
 
     /// How many embeddings are in.
@@ -198,6 +198,14 @@ impl DenseIndex {
         }
         let hit = |(cosine, key)| DenseHit { key, cosine };
         Ok(best.into_sorted().into_iter().map(hit).collect())
+    }
+
+    /// What is in, ascending.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> Vec<DenseKey> {
+        let mut keys: Vec<DenseKey> = self.places().by_key.keys().copied().collect();
+        keys.sort_unstable();
+        keys
     }
 
     fn check(&self, found: usize) -> Result<(), DenseError> {

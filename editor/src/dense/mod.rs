@@ -1,9 +1,12 @@
 //! The dense side of retrieval: embeddings kept on disk so that a text is embedded once, an index over those of the
 //! live edits, and the fusion of what it finds with what the lexical index finds.
 //!
-//! The editor's way through it: [`CachedEmbedder`] gives a text's [`Quantised`] embedding from the
-//! [cache](EmbeddingCache) or the encoder; [`DenseIndex::insert`] takes it under the edit's place in the log; a question
-//! is embedded as a query and [searched](DenseIndex::search); [`fuse`] joins the two rankings.
+//! The editor's way through it: `DenseSide` holds one [`DenseIndex`] a tenant and a [`CachedEmbedder`], which gives a
+//! text's [`Quantised`] embedding from the [cache](EmbeddingCache) or the encoder. What is written is embedded before it
+//! goes to the writer, and put in by the writer under the entry of its version, before `Live` shows it; what `Live` no
+//! longer holds is taken out before the acknowledgement. A question is embedded as a query on a thread for blocking work,
+//! within its budget; what it finds goes to the scope decision beside what the words find, as far as `Live` says that it
+//! stands. At the start everything is put in from the log, with the cache's embeddings as far as it has them.
 //!
 //! # Why sketches
 //!
@@ -21,8 +24,11 @@ mod cached;
 mod fusion;
 mod index;
 mod quantised;
+mod question;
 mod rotation;
 mod segment;
+mod setup;
+mod side;
 mod sketch;
 
 pub use cache::{CacheError, CacheOptions, EmbeddingCache};
@@ -30,3 +36,6 @@ pub use cached::CachedEmbedder;
 pub use fusion::{Fusion, Ranked, fuse};
 pub use index::{DenseError, DenseHit, DenseIndex, DenseKey, DenseOptions, DenseQuery, Precision};
 pub use quantised::Quantised;
+pub use setup::EncoderSetup;
+pub use side::DenseStatus;
+pub(crate) use side::{DenseSide, Near};

@@ -32,14 +32,9 @@ pub(super) struct Sought<'a> {
 
 impl Segment {
     pub(super) fn new(dim: usize) -> Self {
-        // All at once: growing would copy under the lock. What is not written yet takes no memory.
-        Self {
-            dim,
-            keys: Vec::with_capacity(ROWS),
-            scales: Vec::with_capacity(ROWS),
-            codes: Vec::with_capacity(ROWS * dim),
-            sketch: None,
-        }
+        // Grows as it fills: there may be thousands of tenants with a few edits each. Doubling a full one's memory moves
+        // at most a few megabytes.
+        Self { dim, keys: Vec::new(), scales: Vec::new(), codes: Vec::new(), sketch: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -77,6 +72,11 @@ impl Segment {
         self.scales.swap_remove(row);
         self.codes.copy_within(last * self.dim.., row * self.dim);
         self.codes.truncate(last * self.dim);
+        if self.keys.is_empty() {
+            // After a rollback of much, the memory is given back.
+            *self = Self::new(self.dim);
+            return None;
+        }
         if let Some(sketch) = &mut self.sketch {
             sketch.copy(last, row);
         }

@@ -6,6 +6,17 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncoderError {
+    /// There is no such folder, and no such model was downloaded.
+    #[error(
+        "{model:?} is neither a folder nor a model in {}; download it there first (hf download {model}), or name its folder",
+        .hub.display()
+    )]
+    Absent {
+        /// What was asked for.
+        model: String,
+        /// Where the hub's models lie.
+        hub: PathBuf,
+    },
     /// A file could not be read.
     #[error("reading {} failed", .path.display())]
     Io {

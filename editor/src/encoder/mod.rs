@@ -17,12 +17,14 @@ mod bert;
 mod config;
 mod error;
 mod folder;
+mod hub;
 mod pooling;
 mod settings;
 mod tokens;
 mod weights;
 
 pub use error::EncoderError;
+pub use hub::locate_encoder;
 
 use amend_proto::{EmbedError, Embedder, EmbedderId, Embedding, TextRole};
 use bert::Bert;

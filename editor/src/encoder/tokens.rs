@@ -8,7 +8,7 @@ use super::{
 };
 use amend_proto::TextRole;
 use tokenizers::{
-    Tokenizer, TruncationDirection, TruncationParams, models::wordpiece::WordPiece,
+    PostProcessor, Tokenizer, TruncationDirection, TruncationParams, models::wordpiece::WordPiece,
     normalizers::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer, processors::bert::BertProcessing,
 };
 
@@ -53,6 +53,13 @@ impl Tokens {
             return Err(folder.invalid(&settings.within, problem));
         };
         let limit = settings.max_tokens.map_or(config.max_tokens(), |most| most.min(config.max_tokens()));
+        let special = tokenizer.get_post_processor().map_or(0, |post| post.added_tokens(false));
+        if limit <= special {
+            let problem = format!(
+                "texts are cut at {limit} tokens, of which {special} are the tokenizer's own marks; set a larger limit"
+            );
+            return Err(folder.invalid(&name, problem));
+        }
         tokenizer
             .with_padding(None)
             .with_truncation(Some(TruncationParams {

@@ -4,8 +4,9 @@ mod tenant;
 
 use crate::{
     conflict::{Conflicting, Conflicts, Facts},
+    dense::Near,
     edit::{Content, Edit, Listed, Seq},
-    index::{Index, Prepared, Reading},
+    index::{Index, Prepared, Reading, Slot},
     operation::Operation,
     time::Timestamp,
 };
@@ -173,9 +174,24 @@ impl Live {
         Conflicts { conflicts, next: None }
     }
 
-    /// Runs a lookup on the index of a tenant; `None` when the tenant has no edits.
-    pub(crate) fn look_up<T>(&self, tenant: &TenantId, lookup: impl FnOnce(&Index) -> T) -> Option<T> {
-        self.read().tenants.get(tenant).map(|standing| lookup(&standing.index))
+    /// Whether this version of an edit of a tenant stands.
+    pub(crate) fn stands(&self, tenant: &TenantId, version: Seq) -> bool {
+        self.read().tenants.get(tenant).is_some_and(|standing| standing.slot(version).is_some())
+    }
+
+    /// Runs a lookup on the index of a tenant, with those of the near edits that stand, by slot, in their order; `None`
+    /// when the tenant has no edits.
+    pub(crate) fn look_up<T>(
+        &self,
+        tenant: &TenantId,
+        near: &[Near],
+        lookup: impl FnOnce(&Index, &[(Slot, f32)]) -> T,
+    ) -> Option<T> {
+        let state = self.read();
+        let standing = state.tenants.get(tenant)?;
+        let slot = |near: &Near| Some((standing.slot(near.seq)?, near.similarity));
+        let near: Vec<(Slot, f32)> = near.iter().filter_map(slot).collect();
+        Some(lookup(&standing.index, &near))
     }
 }
 

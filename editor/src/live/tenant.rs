@@ -45,6 +45,11 @@ impl Standing {
         self.by_seq.get(self.by_id.get(id)?).map(|(_, edit)| edit)
     }
 
+    /// Where a version is kept, if it stands.
+    pub(super) fn slot(&self, version: Seq) -> Option<Slot> {
+        self.by_seq.get(&version).map(|(slot, _)| *slot)
+    }
+
     pub(super) fn list(&self, limit: usize, after: Seq) -> Listed {
         let mut rest = self.by_seq.range((Bound::Excluded(after), Bound::Unbounded));
         let edits = rest.by_ref().take(limit).map(|(_, (_, edit))| edit.as_ref().clone()).collect();

@@ -21,6 +21,9 @@
 //! shared, cover × 0.7 when nothing tells, and a tenth less for weak evidence. The best
 //! [`top_k`](ScopePolicy::top_k) are applied.
 //!
+//! If no name of any edit is in the question, edits that an encoder finds almost the same as the question, and that share
+//! its relation or a telling word, are in scope.
+//!
 //! If the question has no subject of its own and points back ("And its currency?"), the user's message before it is
 //! read for the subject, the question for the relation. If it has a subject and no relation ("And Spain?"), the
 //! relation is read from the message before.
@@ -34,11 +37,14 @@ use crate::{
     edit::{Edit, Moment},
     index::{AnchorKind, AnchorRef, Index, Slot, TermId},
 };
-use matching::{Evidence, Match, Sought};
+use matching::{Evidence, Match, Positions, Sought};
 use query::{Query, Spelling, SubjectFrom};
 use relation::{Relation, relation};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+
+/// The least cosine between a question that names no edit's subject and an edit that concerns it all the same.
+const MIN_SIMILARITY: f32 = 0.85;
 
 /// What decides whether an edit is in scope. The rule is in the description of this module.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,6 +77,8 @@ pub(crate) struct Searched<'a> {
     pub(crate) index: &'a Index,
     /// Decides which of them are in force.
     pub(crate) moment: Moment<'a>,
+    /// What the dense side finds nearest, best first, with the cosine of the angle to the question; -1 to 1.
+    pub(crate) dense: &'a [(Slot, f32)],
 }
 
 /// An edit in scope.
@@ -129,6 +137,9 @@ impl ScopePolicy {
                 chosen = self.attempt(searched, &query, SubjectFrom::TurnBefore, Spelling::Exact).0;
             }
         }
+        if chosen.is_empty() && !named {
+            chosen = near(searched, &query, self.top_k);
+        }
         chosen.reverse();
         chosen.into_iter().map(|c| InScope { score: c.score, edit: c.edit }).collect()
     }
@@ -141,7 +152,7 @@ impl ScopePolicy {
         from: SubjectFrom,
         spelling: Spelling,
     ) -> (Vec<Candidate>, bool) {
-        let Searched { index, moment } = searched;
+        let Searched { index, moment, .. } = searched;
         let terms = query.terms(index, from, spelling);
         let sought = Sought { index, query, from, terms: &terms };
         let mut candidates: Vec<Candidate> = Vec::new();
@@ -164,6 +175,22 @@ impl ScopePolicy {
         let named = candidates.iter().any(|c| c.found.evidence == Evidence::Strong);
         (select(index, candidates, self.top_k), named)
     }
+}
+
+/// The edits that mean almost what the question does, best first. A similarity alone decides badly, so it must be high,
+/// and the relation must be the same as far as words tell.
+fn near(searched: Searched<'_>, query: &Query, most: usize) -> Vec<Candidate> {
+    let Searched { index, moment, dense } = searched;
+    let nothing = Positions::default();
+    let candidate = |(slot, similarity): &(Slot, f32)| {
+        let document = index.document(*slot).filter(|document| document.edit.content.in_force(moment))?;
+        let relation = relation(query, document, &nothing);
+        let found = Match { cover: *similarity, evidence: Evidence::Weak, positions: nothing };
+        let edit = Arc::clone(&document.edit);
+        Some(Candidate { at: 0, slot: *slot, edit, found, relation, score: *similarity })
+    };
+    let close = dense.iter().take_while(|(_, similarity)| *similarity >= MIN_SIMILARITY);
+    close.filter_map(candidate).filter(Candidate::applies).take(most).collect()
 }
 
 /// Applies rule 4 and leaves the best match of each of the `most` best edits, best first.

@@ -30,6 +30,17 @@ pub(crate) enum Write {
     Restore(RestoreEdit),
 }
 
+impl Write {
+    /// The texts that it may make stand, as far as it brings them along.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Add(batch) => batch.request.edits.iter().map(|edit| edit.content.text.clone()).collect(),
+            Self::Supersede(new) => vec![new.0.content.text.clone()],
+            Self::Retire(_) | Self::Restore(_) => Vec::new(),
+        }
+    }
+}
+
 /// What became of one edit of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum How {

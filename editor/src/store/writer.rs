@@ -11,6 +11,7 @@ use super::{
     write::{Done, Outcome, Write},
 };
 use crate::{
+    dense::DenseSide,
     edit::{Limits, RolledBack, Seq},
     error::EditError,
     live::Live,
@@ -51,6 +52,8 @@ enum Job {
 pub(crate) struct WriterDeps {
     pub(crate) database: Database,
     pub(crate) live: Arc<Live>,
+    /// Kept in step with `live`.
+    pub(crate) dense: Option<Arc<DenseSide>>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -140,6 +143,7 @@ impl Task {
                 jobs.push_back(job);
             }
             if let ControlFlow::Break(closing) = self.serve(jobs).await {
+                self.close_dense();
                 let closed = self.deps.database.close().await;
                 answer(closing, closed.map_err(|error| EditError::storage("close its database", error)));
                 return;
@@ -148,8 +152,16 @@ impl Task {
                 self.tidy().await;
             }
         }
+        self.close_dense();
         if let Err(error) = self.deps.database.close().await {
             tracing::error!(error = &error as &dyn Error, "the edit store did not close cleanly");
+        }
+    }
+
+    /// Before the database's lock is released: whoever takes it opens the embedding cache next.
+    fn close_dense(&self) {
+        if let Some(dense) = &self.deps.dense {
+            dense.close();
         }
     }
 
@@ -177,7 +189,7 @@ impl Task {
     }
 
     async fn write(&mut self, writes: &[(TenantId, Write)]) -> Vec<Outcome> {
-        let WriterDeps { database, live, limits, clock } = &mut self.deps;
+        let WriterDeps { database, live, limits, clock, .. } = &mut self.deps;
         match Transaction::new(database, live, limits, clock.now()).run(writes).await {
             Ok((steps, outcomes)) => {
                 self.show(steps);
@@ -192,7 +204,7 @@ impl Task {
     }
 
     async fn roll_back(&mut self, rollback: Rollback) -> Result<RolledBack, EditError> {
-        let WriterDeps { database, live, limits, clock } = &mut self.deps;
+        let WriterDeps { database, live, limits, clock, .. } = &mut self.deps;
         match rollback.run(database, live, limits, clock.now()).await {
             Ok(outcome) => {
                 self.catch_up().await?;
@@ -234,7 +246,12 @@ impl Task {
             metrics::counter!("amend_edit_operations_total", "op" => step.operation.change.as_str())
                 .increment(1);
         }
-        self.deps.live.apply(steps.into_iter().map(|step| (step.operation, step.reading)).collect());
+        let WriterDeps { live, dense, .. } = &self.deps;
+        let entered = dense.as_ref().map(|dense| dense.enter(live, steps.iter().map(|step| &step.operation)));
+        live.apply(steps.into_iter().map(|step| (step.operation, step.reading)).collect());
+        if let Some((dense, touched)) = dense.as_ref().zip(entered) {
+            dense.settle(live, touched);
+        }
         metrics::gauge!("amend_edits_live").set(self.deps.live.len() as f64);
         self.told.send_replace(self.deps.live.through());
     }

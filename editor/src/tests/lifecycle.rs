@@ -51,7 +51,7 @@ async fn an_edit_is_superseded_retired_and_restored_and_remembers_who_did_it() {
 
     let database = bench.folder.path().join("amend.db");
     bench.editor.close().await.unwrap();
-    let editor = open(&database, &bench.clock).await;
+    let editor = open(&database, &bench.clock, None).await;
     let tenant = editor.tenant(tenant.id().clone());
     assert_eq!(tenant.get(&id("a")), Some(first.edits[0].clone()), "also after a restart");
     assert_eq!(applied(&tenant, "What is the capital of France?"), ["a"]);

@@ -1,12 +1,15 @@
 //! The log through its whole interface. Every test opens an editor of its own in a temporary folder.
 
 mod bulk;
+mod encoders;
+mod hybrid;
 mod lifecycle;
 mod past;
 mod random;
 mod standing;
 
 use crate::{
+    dense::EncoderSetup,
     edit::{AddEdits, Added, Attribution, Edit, NewEdit, RestoreEdit, RetireEdit, RollBack, Seq},
     editor::{Editor, EditorOptions},
     operation::Operation,
@@ -22,17 +25,23 @@ struct Bench {
     editor: Editor,
     clock: Arc<ManualClock>,
     folder: TempDir,
+    encoder: Option<EncoderSetup>,
 }
 
 async fn bench() -> Bench {
-    let (folder, clock) = (tempfile::tempdir().expect("a temporary folder"), ManualClock::at(1_000));
-    let editor = open(&folder.path().join("amend.db"), &clock).await;
-    Bench { editor, clock, folder }
+    bench_with(None).await
 }
 
-async fn open(database: &Path, clock: &Arc<ManualClock>) -> Editor {
+async fn bench_with(encoder: Option<EncoderSetup>) -> Bench {
+    let (folder, clock) = (tempfile::tempdir().expect("a temporary folder"), ManualClock::at(1_000));
+    let editor = open(&folder.path().join("amend.db"), &clock, encoder.clone()).await;
+    Bench { editor, clock, folder, encoder }
+}
+
+async fn open(database: &Path, clock: &Arc<ManualClock>, encoder: Option<EncoderSetup>) -> Editor {
     let clock = Arc::clone(clock) as Arc<dyn crate::time::Clock>;
-    Editor::open(EditorOptions { clock, ..EditorOptions::new(database) }).await.expect("opens")
+    let options = EditorOptions { clock, encoder, ..EditorOptions::new(database) };
+    Editor::open(options).await.expect("opens")
 }
 
 impl Bench {

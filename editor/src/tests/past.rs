@@ -96,7 +96,7 @@ async fn a_rollback_appends_what_it_takes() {
 
     let database = bench.folder.path().join("amend.db");
     bench.editor.close().await.unwrap();
-    let editor = open(&database, &bench.clock).await;
+    let editor = open(&database, &bench.clock, None).await;
     let tenant = editor.tenant(tenant.id().clone());
     assert_eq!((tenant.count(), tenant.get(&id("a")).unwrap().seq), (3, seq(5)));
 }

@@ -1,13 +1,16 @@
 //! Any history, also over crashes, is what a simple model of the log says.
 
-use super::*;
+use super::{encoders::Odd, *};
 use crate::{
+    dense::EncoderSetup,
     edit::{Content, SupersedeEdit},
     operation::Change,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// The text that the encoder fails for.
+const FAILS: u8 = 2;
 const TENANTS: [&str; 2] = ["acme", "rival"];
 
 #[derive(Debug, Clone)]
@@ -35,8 +38,11 @@ enum Step {
         tenant: Option<usize>,
         to: i64,
     },
-    /// The process ends without notice, and the files are opened as they are.
-    Crash,
+    /// The process ends without notice, and the files are opened as they are, but for the embedding cache, of which this
+    /// share is left, in percent.
+    Crash {
+        cache: u64,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -47,7 +53,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (of.clone(), name.clone()).prop_map(|(tenant, name)| Step::Retire { tenant, name }),
         2 => (of.clone(), name).prop_map(|(tenant, name)| Step::Restore { tenant, name }),
         2 => (proptest::option::of(of), 0i64..=100).prop_map(|(tenant, to)| Step::RollBack { tenant, to }),
-        1 => Just(Step::Crash),
+        1 => (0u64..=100).prop_map(|cache| Step::Crash { cache }),
     ];
     proptest::collection::vec(step, 1..24)
 }
@@ -88,7 +94,7 @@ impl Model {
     fn step(&mut self, step: &Step) -> bool {
         let next = self.end() + 1;
         match *step {
-            Step::Crash => true,
+            Step::Crash { .. } => true,
             Step::Add { tenant, name, text } => match self.now().get(&(tenant, name)) {
                 Some((known, _)) => *known == text,
                 None => {
@@ -164,20 +170,31 @@ async fn take(bench: &mut Bench, step: &Step, end: i64) -> bool {
             Some(tenant) => of(tenant).roll_back(back_to(end * to / 100)).await.is_ok(),
             None => bench.editor.roll_back_all(back_to(end * to / 100)).await.is_ok(),
         },
-        Step::Crash => {
-            crash(bench).await;
+        Step::Crash { cache } => {
+            crash(bench, cache).await;
             true
         }
     }
 }
 
 /// Copies the files while they are open, as `kill -9` would leave them, and goes on with the copy.
-async fn crash(bench: &mut Bench) {
+async fn crash(bench: &mut Bench, cache: u64) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for file in ["amend.db", "amend.db-wal"] {
         std::fs::copy(bench.folder.path().join(file), folder.path().join(file)).expect("copies");
     }
-    let editor = open(&folder.path().join("amend.db"), &bench.clock).await;
+    let caches =
+        ["amend.db.embeddings"].map(|name| (bench.folder.path().join(name), folder.path().join(name)));
+    for (from, to) in caches.iter().filter(|(from, _)| from.exists()) {
+        std::fs::create_dir(to).expect("is made");
+        for file in std::fs::read_dir(from).expect("is read") {
+            let file = file.expect("is read");
+            let bytes = std::fs::read(file.path()).expect("is read");
+            let left = bytes.len() * cache as usize / 100;
+            std::fs::write(to.join(file.file_name()), &bytes[..left]).expect("is written");
+        }
+    }
+    let editor = open(&folder.path().join("amend.db"), &bench.clock, bench.encoder.clone()).await;
     let left = std::mem::replace(&mut bench.editor, editor);
     left.close().await.expect("closes");
     bench.folder = folder;
@@ -206,8 +223,27 @@ async fn check(bench: &Bench, model: &Model) {
         // The newest of those that say something of Verdania's capital stands next to the question.
         let last = applied(&tenant, "What is the capital of Verdania?").pop();
         assert_eq!(last, listed.last().map(|edit| edit.id.to_string()), "the prompt");
+        check_dense(bench, &tenant, &listed);
         let replayed = replay(&tenant).await;
         assert_eq!(replayed, listed, "the operations add up to what stands");
+    }
+}
+
+/// The dense side holds what stands, but for what the encoder fails for, and finds it.
+fn check_dense(bench: &Bench, tenant: &TenantEditor, listed: &[Edit]) {
+    let Some(dense) = &bench.editor.dense else { return };
+    let fails = |edit: &&Edit| edit.content == content(FAILS);
+    let (failed, embedded): (Vec<&Edit>, Vec<&Edit>) = listed.iter().partition(fails);
+    let wanted: Vec<Seq> = embedded.iter().map(|edit| edit.seq).collect();
+    assert_eq!(dense.keys(tenant.id()), wanted, "the dense index");
+    assert!(dense.status().missing >= failed.len(), "what has no embedding is counted");
+    for edit in embedded {
+        let near = dense.ask_blocking(tenant.id(), &edit.content.text);
+        let same: Vec<Seq> =
+            listed.iter().filter(|other| other.content == edit.content).map(|other| other.seq).collect();
+        let best: Vec<Seq> = near.iter().take(same.len()).map(|near| near.seq).collect();
+        assert_eq!(best, same, "the nearest to an edit's own text");
+        assert!(near.len() == wanted.len() && near[0].similarity > 0.99);
     }
 }
 
@@ -226,13 +262,12 @@ async fn replay(tenant: &TenantEditor) -> Vec<Edit> {
     edits
 }
 
-#[test]
-fn any_history_is_what_the_model_says() {
+fn check_histories(encoder: impl Fn() -> Option<EncoderSetup>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let config = ProptestConfig { cases: 24, ..ProptestConfig::default() };
     proptest!(config, |(steps in steps())| {
         runtime.block_on(async {
-            let mut bench = bench().await;
+            let mut bench = bench_with(encoder()).await;
             let mut model = Model { states: vec![State::new()], last: State::new() };
             for step in &steps {
                 let end = model.end();
@@ -240,8 +275,23 @@ fn any_history_is_what_the_model_says() {
                 assert_eq!(take(&mut bench, step, end).await, wanted, "{step:?}");
             }
             check(&bench, &model).await;
-            crash(&mut bench).await;
+            crash(&mut bench, 100).await;
             check(&bench, &model).await;
+            if let Some(status) = bench.editor.dense_status() {
+                assert_eq!(status.embedded + status.missing, bench.editor.count());
+            }
         });
     });
+}
+
+#[test]
+fn any_history_is_what_the_model_says() {
+    check_histories(|| None);
+}
+
+#[test]
+fn any_history_is_in_the_dense_index_as_well() {
+    let fails = content(FAILS).text;
+    let encoder = || Arc::new(Odd::new(32).failing_for(fails.clone()));
+    check_histories(|| Some(EncoderSetup::new(encoder())));
 }

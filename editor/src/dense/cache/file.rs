@@ -56,7 +56,18 @@ impl RecordFile {
             Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
         }
         let mut this = Self { file, path, dim, places: 0 };
-        let records = this.load(embedder, capacity).map_err(failed("read", &this.path))?;
+        match this.header(embedder).map_err(failed("read", &this.path))? {
+            Header::Wanted => {}
+            Header::Foreign { found, found_dim } => {
+                let (path, expected, expected_dim) = (this.path, embedder.clone(), dim);
+                return Err(CacheError::Foreign { path, expected, expected_dim, found, found_dim });
+            }
+            Header::Damaged => {
+                this.begin(embedder).map_err(failed("write", &this.path))?;
+                return Ok(Opened { file: this, records: Vec::new() });
+            }
+        }
+        let records = this.load(capacity).map_err(failed("read", &this.path))?;
         Ok(Opened { file: this, records })
     }
 
@@ -109,25 +120,28 @@ impl RecordFile {
         HEADER as u64 + u64::from(place) * self.record() as u64
     }
 
-    /// Checks the header, cuts off what is no whole record or beyond the capacity, and reads the rest.
-    fn load(&mut self, embedder: &EmbedderId, capacity: u32) -> io::Result<Vec<Found>> {
-        let wanted = header(embedder, self.dim);
+    fn header(&mut self, embedder: &EmbedderId) -> io::Result<Header> {
         let mut found = [0; HEADER];
-        let whole = match self.file.read_exact(&mut found) {
-            Ok(()) => true,
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => false,
-            Err(error) => return Err(error),
-        };
-        let length = self.file.metadata()?.len();
-        if !whole || found != wanted {
-            if length > 0 {
-                tracing::warn!(path = %self.path.display(), %embedder, "the embedding cache is of another encoder, or damaged, and is begun anew");
-            }
-            self.file.set_len(0)?;
-            self.file.rewind()?;
-            self.file.write_all(&wanted)?;
-            return Ok(Vec::new());
+        match self.file.read_exact(&mut found) {
+            Ok(()) => Ok(Header::of(&found, &header(embedder, self.dim))),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Header::Damaged),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Empties the file and writes the header.
+    fn begin(&mut self, embedder: &EmbedderId) -> io::Result<()> {
+        if self.file.metadata()?.len() > 0 {
+            tracing::warn!(path = %self.path.display(), %embedder, "the embedding cache is damaged and is begun anew");
+        }
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(&header(embedder, self.dim))
+    }
+
+    /// Cuts off what is no whole record or beyond the capacity, and reads the rest. The header is sound.
+    fn load(&mut self, capacity: u32) -> io::Result<Vec<Found>> {
+        let length = self.file.metadata()?.len();
         let record = self.record();
         let stored = (length - HEADER as u64) / record as u64;
         self.places = stored.min(u64::from(capacity)) as u32;
@@ -146,6 +160,33 @@ impl RecordFile {
             }
         }
         Ok(records)
+    }
+}
+
+/// What a file begins with.
+enum Header {
+    Wanted,
+    Foreign {
+        found: String,
+        found_dim: usize,
+    },
+    /// Nothing, or what no version of this code wrote whole.
+    Damaged,
+}
+
+impl Header {
+    fn of(found: &[u8; HEADER], wanted: &[u8; HEADER]) -> Self {
+        if found == wanted {
+            return Self::Wanted;
+        }
+        let number = |at: usize| u32::from_le_bytes(std::array::from_fn(|byte| found[at + byte])) as usize;
+        let id = found.get(16..16 + number(12).min(HEADER)).map(String::from_utf8_lossy);
+        match id {
+            Some(id) if found[..8] == *MAGIC && is_sound(found) => {
+                Self::Foreign { found: id.into_owned(), found_dim: number(8) }
+            }
+            _ => Self::Damaged,
+        }
     }
 }
 

@@ -5,8 +5,9 @@
 //! the end or in the middle, is an empty place at the next start and nothing else. Nothing waits for the disk: what a
 //! power failure takes is embedded again.
 //!
-//! A file belongs to one encoder. One that was written for another, by its id or its width, is begun anew: its
-//! embeddings could not be compared with those of this one.
+//! A file belongs to one encoder, by its id and its width: embeddings of others could not be compared with those of this
+//! one. A sound file of another encoder is refused and left as it is ([`EmbeddingCache::file_name`] gives each encoder
+//! its own); one whose header is damaged is begun anew.
 
 mod file;
 
@@ -52,6 +53,24 @@ pub enum CacheError {
         /// The file.
         path: PathBuf,
     },
+    /// The file holds the embeddings of another encoder.
+    #[error(
+        "{} holds the embeddings of the encoder {found:?}, {found_dim} numbers each, and not of {expected}, {expected_dim} \
+         numbers; name another file, or remove this one",
+        .path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The encoder that is to be used.
+        expected: EmbedderId,
+        /// Its width.
+        expected_dim: usize,
+        /// The encoder that the file is of.
+        found: String,
+        /// The width of what is in it.
+        found_dim: usize,
+    },
     /// The embedding is not of the width that the cache was opened for.
     #[error(
         "the embedding has {found} numbers, the cache holds those of {expected}; use one encoder for all"
@@ -88,10 +107,10 @@ struct State {
 impl EmbeddingCache {
     /// Opens the cache of an encoder and reads all of it: a million embeddings take about a second.
     ///
-    /// A file of another encoder is begun anew; of a file with more than `capacity` places, those beyond are cut off.
+    /// A damaged file is begun anew; of a file with more than `capacity` places, those beyond are cut off.
     ///
     /// # Errors
-    /// [`CacheError::Locked`] and [`CacheError::Io`].
+    /// [`CacheError::Locked`], [`CacheError::Foreign`] and [`CacheError::Io`].
     pub fn open(options: CacheOptions, embedder: &EmbedderId, dim: usize) -> Result<Self, CacheError> {
         let CacheOptions { path, capacity } = options;
         let Opened { file, mut records } = RecordFile::open(path, embedder, dim, capacity)?;
@@ -115,6 +134,13 @@ impl EmbeddingCache {
         Ok(Self { dim, capacity, state: Mutex::new(State { file, places, keys, order, last }) })
     }
 
+    /// A name for the file of an encoder: no other encoder has the same, and no other width.
+    #[must_use]
+    pub fn file_name(embedder: &EmbedderId, dim: usize) -> String {
+        // An id holds letters, digits and `-_.:/`. Two of them cannot be in a file's name everywhere.
+        format!("{}.{dim}.embeddings", embedder.as_str().replace('/', "+").replace(':', "="))
+    }
+
     /// How many embeddings it holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -135,7 +161,13 @@ impl EmbeddingCache {
         let key = key(role, text);
         let mut state = self.state();
         let Some(place) = state.places.get(&key).copied() else { return Ok(None) };
-        state.file.read(place, &key)
+        let found = state.file.read(place, &key)?;
+        if found.is_none() {
+            // Damaged since the opening: an empty place.
+            state.places.remove(&key);
+            state.keys[place as usize] = None;
+        }
+        Ok(found)
     }
 
     /// Keeps the embedding of a text, in place of the oldest if it is full. What is kept already stays as it is.

@@ -64,17 +64,27 @@ fn one_process_at_a_time() {
 }
 
 #[test]
-fn another_encoder_or_width_begins_anew() {
+fn the_file_of_another_encoder_or_width_is_refused_and_stays() {
     let folder = folder();
     put(&open(&folder, 10), "iron");
-    let other = EmbeddingCache::open(options(&folder, 10), &id(1), DIM).expect("opens");
-    assert!(other.is_empty());
-    drop(other);
-    put(&open(&folder, 10), "iron");
-    let other = EmbeddingCache::open(options(&folder, 10), &id(0), DIM + 1).expect("opens");
-    assert!(other.is_empty());
-    let wrong = other.put(TextRole::Passage, "iron", &embedding("iron"));
-    assert!(matches!(wrong, Err(CacheError::Width { expected: 25, found: DIM })));
+    let refusal = |seed: u64, dim: usize| {
+        let error = EmbeddingCache::open(options(&folder, 10), &id(seed), dim).expect_err("must be refused");
+        error.to_string().replace(&*folder.path().to_string_lossy(), "DIR")
+    };
+    insta::assert_snapshot!(refusal(1, DIM), @r#"DIR/embeddings holds the embeddings of the encoder "words-24-0", 24 numbers each, and not of words-24-1, 24 numbers; name another file, or remove this one"#);
+    insta::assert_snapshot!(refusal(0, DIM + 1), @r#"DIR/embeddings holds the embeddings of the encoder "words-24-0", 24 numbers each, and not of words-24-0, 25 numbers; name another file, or remove this one"#);
+    assert_eq!(get(&open(&folder, 10), "iron"), Some(embedding("iron")));
+    let wide = Quantised::from_parts(1.0, vec![1; DIM + 1].into()).expect("sound");
+    let wrong = open(&folder, 10).put(TextRole::Passage, "iron", &wide);
+    assert!(matches!(wrong, Err(CacheError::Width { expected: DIM, found: 25 })));
+}
+
+#[test]
+fn every_encoder_and_width_has_its_own_file() {
+    let named = |id: &str, dim| EmbeddingCache::file_name(&EmbedderId::new(id).expect("an id"), dim);
+    assert_eq!(named("bert:a/b", 384), "bert=a+b.384.embeddings");
+    let names = [named("a/b", 8), named("a:b", 8), named("a-b", 8), named("a/b", 9)];
+    assert!((0..4).all(|at| !names[at + 1..].contains(&names[at])));
 }
 
 #[test]
@@ -113,6 +123,17 @@ fn a_damaged_record_costs_itself_alone() {
         let kept = ["iron", "lead", "zinc"].map(|text| get(&cache, text));
         assert_eq!(kept, ["iron", "lead", "zinc"].map(|text| Some(embedding(text))));
     }
+}
+
+#[test]
+fn a_record_that_is_damaged_while_the_file_is_open_is_made_anew() {
+    let folder = folder();
+    let cache = open(&folder, 3);
+    put(&cache, "iron");
+    change(&folder.path().join("embeddings"), |bytes| bytes[HEADER + 30] ^= 1);
+    assert_eq!(get(&cache, "iron"), None);
+    put(&cache, "iron");
+    assert_eq!((cache.len(), get(&cache, "iron")), (1, Some(embedding("iron"))));
 }
 
 #[test]

@@ -120,6 +120,11 @@ fn long_texts_are_cut_where_the_folder_says() {
     let cut = open(&folder).expect("it is sound");
     assert_eq!(cut.max_tokens(), 5);
     assert_ne!(cut.id(), &id);
+    let marks = EncoderOptions { max_tokens: Some(2), ..EncoderOptions::default() };
+    let error = SentenceEncoder::open(folder.path(), marks).expect_err("no text would be left").to_string();
+    assert!(error.ends_with(
+        "texts are cut at 2 tokens, of which 2 are the tokenizer's own marks; set a larger limit"
+    ));
     let alone = |text: &str| embed(&cut, &[text]);
     assert_eq!(alone(LONG), alone("the capital of"));
     assert_ne!(alone(LONG), alone("the capital"));
