@@ -13,7 +13,10 @@ use crate::{
     registry::Registry,
     telemetry::{MetricsError, MetricsHandle},
 };
-use amend_editor::{EditError, EditTemplate, EditedModel, Editor, EditorOptions};
+use amend_editor::{
+    EditError, EditTemplate, EditedModel, Editor, EditorOptions, EncoderError, EncoderOptions, EncoderSetup,
+    SentenceEncoder, locate_encoder,
+};
 use amend_proto::{ChatModel, InvalidId, ModelId, ModelInfo};
 use amend_trainer::atlas::builtin;
 use std::{
@@ -38,6 +41,8 @@ pub struct AppConfig {
     pub queue: usize,
     /// Goes before the template of the model's folder.
     pub edit_template: Option<PathBuf>,
+    /// A sentence encoder that finds edits by what they mean: a folder or a hub id; without one only words find them.
+    pub encoder: Option<String>,
     /// Whose edits are served.
     pub tenants: Tenants,
     /// Bounds on each request.
@@ -61,6 +66,9 @@ pub enum AppError {
     /// The built-in model cannot be laid out.
     #[error("failed to unpack the built-in model")]
     Unpack(#[from] amend_trainer::Error),
+    /// The sentence encoder cannot be read.
+    #[error("failed to load the sentence encoder")]
+    Encoder(#[from] EncoderError),
     /// The edits cannot be read.
     #[error("failed to open the edits")]
     Edits(#[from] EditError),
@@ -95,6 +103,7 @@ impl AppConfig {
             engine: EngineConfig::new(source),
             queue: crate::admission::DEFAULT_CAPACITY,
             edit_template: None,
+            encoder: None,
             tenants: Tenants::default(),
             http: HttpLimits::default(),
             serve: ServeLimits::default(),
@@ -133,7 +142,7 @@ impl App {
     /// # Errors
     /// [`AppError`] says what could not be opened.
     pub async fn start(config: AppConfig) -> Result<Self, AppError> {
-        let AppConfig { data_dir, mut engine, queue, edit_template, tenants, http, serve } = config;
+        let AppConfig { data_dir, mut engine, queue, edit_template, encoder, tenants, http, serve } = config;
         // Before anything measures: a gauge that is set earlier is lost.
         let metrics = MetricsHandle::install()?;
         let mut options = EditorOptions::new(data_dir.join("amend.db"));
@@ -142,6 +151,9 @@ impl App {
             engine = unpacked(engine).await?;
             if let Some(template) = template(edit_template.as_deref(), &engine.source)? {
                 options.template = template;
+            }
+            if let Some(encoder) = encoder {
+                options.encoder = Some(open_encoder(encoder).await?);
             }
             Editor::open(options).await?
         };
@@ -227,6 +239,23 @@ impl App {
         self.state.edits.editor().close().await?;
         Ok(drained)
     }
+}
+
+/// Where Hugging Face's tools keep what they download.
+fn hub_folder() -> PathBuf {
+    let home = std::env::var_os("HF_HOME").map(PathBuf::from);
+    let home = home.or_else(|| dirs::home_dir().map(|home| home.join(".cache/huggingface")));
+    home.unwrap_or_default().join("hub")
+}
+
+async fn open_encoder(name: String) -> Result<EncoderSetup, AppError> {
+    let open = move || {
+        let folder = locate_encoder(&name, &hub_folder())?;
+        SentenceEncoder::open(folder, EncoderOptions::default())
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    let encoder = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    Ok(EncoderSetup::new(Arc::new(encoder)))
 }
 
 /// Lays out the built-in model, if that is the one.

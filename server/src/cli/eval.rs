@@ -52,6 +52,9 @@ pub struct EditsArgs {
     /// The model: `atlas` (built in), a folder, a .gguf file, or a hub id such as org/name
     #[arg(long, env = "AMEND_MODEL", default_value = "atlas", value_name = "MODEL")]
     model: String,
+    /// A sentence encoder (BERT family) that finds edits by what they mean: a folder or a hub id
+    #[arg(long, env = "AMEND_ENCODER", value_name = "MODEL")]
+    encoder: Option<String>,
     /// How edits come into the store
     #[arg(long, value_enum, default_value_t = ProtocolArg::Batch)]
     protocol: ProtocolArg,
@@ -119,7 +122,8 @@ pub async fn run(args: EvalArgs) -> anyhow::Result<()> {
         return Err(Failure::new(exit::FAILURE, "the data hold no record that can be measured").into());
     }
     let folder = tempfile::tempdir().context("failed to make a temporary data folder")?;
-    let config = AppConfig::new(folder.path().to_owned(), &args.model)?;
+    let mut config = AppConfig::new(folder.path().to_owned(), &args.model)?;
+    config.encoder.clone_from(&args.encoder);
     if let Some(out) = &args.out {
         fs::create_dir_all(out).with_context(|| format!("failed to make {}", out.display()))?;
     }

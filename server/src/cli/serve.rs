@@ -66,6 +66,10 @@ pub struct ServeArgs {
     /// Serve these tenants and no other; without it, every tenant that a request names
     #[arg(long = "tenant", env = "AMEND_TENANTS", value_delimiter = ',', value_name = "NAME")]
     pub tenants: Vec<TenantId>,
+    /// A sentence encoder (BERT family) that finds edits by what they mean: a folder or a hub id [default: none, words find
+    /// them]
+    #[arg(long, env = "AMEND_ENCODER", value_name = "MODEL")]
+    pub encoder: Option<String>,
     /// Seconds that requests in flight may take to finish when the daemon is told to stop
     #[arg(long, env = "AMEND_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -141,6 +145,7 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
     config.engine.slots = args.slots;
     config.queue = args.queue;
     config.edit_template = args.edit_template;
+    config.encoder = args.encoder;
     config.tenants = args.tenants.into();
     config.serve.drain_deadline = Duration::from_secs(args.drain_seconds);
     Ok(config)
