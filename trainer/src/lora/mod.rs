@@ -117,7 +117,7 @@ impl Lora {
         let (dtype, device) = (decoder.dtype(), decoder.device().clone());
         Self::build(decoder, config, seed, |_, shape, matrix| match matrix {
             Matrix::A => uniform(&mut rng, shape, dtype, &device),
-            Matrix::B => Ok(Tensor::zeros(shape, dtype, &device)?),
+            Matrix::B => Ok(Tensor::zeros(&shape[..], dtype, &device)?),
         })
     }
 

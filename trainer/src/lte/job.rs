@@ -12,7 +12,7 @@ use super::teacher::Teacher;
 use crate::atlas::build::{LogLine, TrainingLog};
 use crate::atlas::phrasing::{EDIT_TEMPLATE, EditTemplate};
 use crate::checkpoint::Checkpoints;
-use crate::decoder::{Decoder, LinearAdapter};
+use crate::decoder::Decoder;
 use crate::files::{read_if_there, sync, write_atomically};
 use crate::lora::Lora;
 use crate::sft::{Flow, Observer, Outcome, Run, StepMetrics, train};

@@ -119,7 +119,7 @@ impl Nearness for EmbeddedNearness<'_> {
             return Ok(Vec::new());
         }
         let subjects: Vec<String> = facts.iter().map(subject_key).collect();
-        let mut values = Vec::with_capacity(facts.len() * self.embedder.dim());
+        let mut values: Vec<f32> = Vec::with_capacity(facts.len() * self.embedder.dim());
         for block in facts.chunks(BLOCK) {
             let texts: Vec<&str> = block.iter().map(|fact| fact.statement.as_str()).collect();
             let embedded = self.embedder.embed(&texts, TextRole::Passage).map_err(Error::Encoder)?;

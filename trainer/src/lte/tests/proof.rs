@@ -76,9 +76,9 @@ fn example(tokenizer: &ChatTokenizer, asked: String, answer: &str) -> Example {
 fn measure(decoder: &Decoder, tokenizer: &ChatTokenizer) -> (f64, f64) {
     let template = EditTemplate::parse(EDIT_TEMPLATE.into()).expect("compiles");
     let share = |asked: &dyn Fn(&AlignmentFact) -> (String, String)| {
-        let examples = facts(true).iter().map(|fact| {
-            let (question, answer) = asked(fact);
-            let edits = [fact.statement.clone()];
+        let examples = facts(true).into_iter().map(|fact| {
+            let (question, answer) = asked(&fact);
+            let edits = [fact.statement];
             example(tokenizer, template.render(&edits, &question).expect("renders"), &answer)
         });
         let right = exact_match(decoder, &examples.collect::<Vec<_>>()).expect("evaluates");
