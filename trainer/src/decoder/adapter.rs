@@ -166,7 +166,9 @@ impl<F: FnMut(&NamedParam) -> Result<Tensor>> ParamSource for Changed<'_, F> {
         let changed = (self.change)(param)?;
         match changed.dims() == shape {
             true => Ok(changed),
-            false => Err(Error::Settings(format!("{name} would become {:?} instead of {shape:?}", changed.dims()))),
+            false => {
+                Err(Error::Settings(format!("{name} would become {:?} instead of {shape:?}", changed.dims())))
+            }
         }
     }
 }

@@ -101,7 +101,15 @@ impl PackedBatch {
             prediction_bounds.push(targets.len());
         }
         let layout = PackedLayout { bounds: bounds.into(), positions: positions.into() };
-        Ok(Self { ids, layout, prediction_rows, targets: targets.into(), weights, prediction_bounds, noise: None })
+        Ok(Self {
+            ids,
+            layout,
+            prediction_rows,
+            targets: targets.into(),
+            weights,
+            prediction_bounds,
+            noise: None,
+        })
     }
 
     /// For training, with a key that no other batch of the run has.

@@ -142,9 +142,8 @@ fn config_of(json: &Map<String, Value>) -> Result<LoraConfig, String> {
     if let Some(name) = UNSUPPORTED.iter().find(|name| json.get(**name).is_some_and(|value| !off(value))) {
         return Err(format!("it uses {name}, which is not supported"));
     }
-    let number = |name: &str| {
-        json.get(name).and_then(Value::as_f64).ok_or_else(|| format!("it has no number {name}"))
-    };
+    let number =
+        |name: &str| json.get(name).and_then(Value::as_f64).ok_or_else(|| format!("it has no number {name}"));
     let rank = json.get("r").and_then(Value::as_u64).and_then(|r| usize::try_from(r).ok());
     let targets = json.get("target_modules").and_then(Targets::from_json);
     let config = LoraConfig {

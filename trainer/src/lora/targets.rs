@@ -32,7 +32,9 @@ impl Targets {
         Ok(match self {
             Self::AllLinear => Matcher::All,
             Self::Modules(names) if names.is_empty() || names.iter().any(|name| name.trim().is_empty()) => {
-                return Err(Error::Settings("an adapter's list of linears has no names, or an empty one".into()));
+                return Err(Error::Settings(
+                    "an adapter's list of linears has no names, or an empty one".into(),
+                ));
             }
             Self::Modules(names) => Matcher::Names(names),
             Self::Pattern(pattern) => {
@@ -114,7 +116,9 @@ mod tests {
         let (q, up) = ("model.layers.0.self_attn.q_proj", "model.layers.13.mlp.up_proj");
         let names = Targets::Modules(vec!["q_proj".into(), "layers.13.mlp.up_proj".into()]);
         assert!(matches(&names, q) && matches(&names, up) && matches(&Targets::AllLinear, q));
-        assert!(!matches(&names, "model.layers.3.mlp.up_proj") && !matches(&names, "model.layers.0.seq_proj"));
+        assert!(
+            !matches(&names, "model.layers.3.mlp.up_proj") && !matches(&names, "model.layers.0.seq_proj")
+        );
         let pattern = Targets::Pattern(r".*\.(0|1)\.self_attn\.[qv]_proj".into());
         assert!(matches(&pattern, q) && !matches(&pattern, up));
         assert!(!matches(&Targets::Pattern("q_proj".into()), q), "the whole name is matched, as PEFT does");
@@ -122,11 +126,9 @@ mod tests {
 
     #[test]
     fn json_is_pefts_and_nonsense_is_refused() {
-        for targets in [
-            Targets::AllLinear,
-            Targets::Modules(vec!["q_proj".into()]),
-            Targets::Pattern(".*mlp.*".into()),
-        ] {
+        for targets in
+            [Targets::AllLinear, Targets::Modules(vec!["q_proj".into()]), Targets::Pattern(".*mlp.*".into())]
+        {
             assert_eq!(Targets::from_json(&targets.to_json()), Some(targets));
         }
         assert_eq!(Targets::from_json(&Value::from("all-linear")), Some(Targets::AllLinear));

@@ -6,7 +6,9 @@ use crate::decoder::golden::{IDS, folder_of, weight};
 use crate::decoder::{Example, Family, Kernels, OutputWeights, PackedBatch};
 use crate::fixtures::{check_gradient, random, scrambled, small_batch, tiny};
 use crate::optim::{AdamWConfig, Schedule};
-use crate::sft::{BatchSize, Flow, Observer, Outcome, RowSource, Run, SftConfig, StepMetrics, accumulate, train};
+use crate::sft::{
+    BatchSize, Flow, Observer, Outcome, RowSource, Run, SftConfig, StepMetrics, accumulate, train,
+};
 use std::fs;
 use std::sync::Arc;
 
@@ -106,7 +108,8 @@ fn logits_loss_and_gradients_are_those_of_an_independent_implementation() {
 #[test]
 fn gradients_agree_with_differences_with_dropout_and_with_gaps() {
     let some = Targets::Modules(["v_proj", "o_proj", "gate_proj", "0.mlp.down_proj"].map(Into::into).into());
-    for (family, targets, dropout) in [(Family::Llama, Targets::AllLinear, 0.0), (Family::Qwen3, some, 0.25)] {
+    for (family, targets, dropout) in [(Family::Llama, Targets::AllLinear, 0.0), (Family::Qwen3, some, 0.25)]
+    {
         let base = base(family, DType::F64);
         let lora = learned(&base, &LoraConfig { dropout, ..config(targets) });
         let adapted = base.adapted(lora.clone());
@@ -184,7 +187,9 @@ fn a_peft_folder_has_pefts_names_and_comes_back() {
 fn an_adapter_that_does_not_fit_is_named() {
     let base = base(Family::Llama, DType::F32);
     let none = Lora::fresh(&base, &config(Targets::Modules(vec!["lm_head".into()])), 1);
-    assert!(matches!(none, Err(Error::Settings(text)) if text.contains("lm_head") && text.contains("q_proj")));
+    assert!(
+        matches!(none, Err(Error::Settings(text)) if text.contains("lm_head") && text.contains("q_proj"))
+    );
     let folder = tempfile::tempdir().expect("a folder");
     learned(&base, &config(Targets::AllLinear)).save(folder.path(), None).expect("saves");
     let path = folder.path().join("adapter_config.json");

@@ -120,7 +120,8 @@ impl Card {
     /// # Errors
     /// [`Error::Settings`] when the template does not render.
     pub fn render(&self, data: &DataCard) -> Result<String> {
-        let recipe = serde_json::to_string_pretty(&self.recipe).map_err(|e| Error::Settings(e.to_string()))?;
+        let recipe =
+            serde_json::to_string_pretty(&self.recipe).map_err(|e| Error::Settings(e.to_string()))?;
         render(CARD, context! { card => self, data, recipe })
     }
 }

@@ -66,7 +66,8 @@ impl<'a> Source<'a> {
             };
             drawn += 1;
             let same = |other: usize| self.subjects[other] == self.subjects[candidate];
-            let answers = mentions(&query, &self.subjects[candidate]) || mentions(&query, &self.answers[candidate]);
+            let answers =
+                mentions(&query, &self.subjects[candidate]) || mentions(&query, &self.answers[candidate]);
             if !answers && !edits.iter().copied().chain(own).any(same) {
                 edits.push(candidate);
             }
@@ -97,7 +98,8 @@ impl<'a> Source<'a> {
                 let question = asked.question.to_lowercase();
                 let others = edits.iter().filter(|other| **other != edit);
                 let clear = |other: &usize| {
-                    !mentions(&question, &self.subjects[*other]) && !mentions(&question, &self.answers[*other])
+                    !mentions(&question, &self.subjects[*other])
+                        && !mentions(&question, &self.answers[*other])
                 };
                 asked.question != query && others.into_iter().all(clear)
             }));

@@ -37,7 +37,11 @@ pub fn folder_hash(folder: &Path) -> Result<String> {
         let path = entry.map_err(Error::io("listing", folder))?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        if path.is_file() && ENDINGS.contains(&ending) && !BESIDE.contains(&name.as_str()) && !name.starts_with('.') {
+        if path.is_file()
+            && ENDINGS.contains(&ending)
+            && !BESIDE.contains(&name.as_str())
+            && !name.starts_with('.')
+        {
             files.push((name, path));
         }
     }

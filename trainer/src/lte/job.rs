@@ -185,7 +185,12 @@ impl Tuning<'_> {
         sync(out)
     }
 
-    fn card(&self, (parent, source): (String, &TokenRows), base: &Decoder, learner: &Learner) -> Result<Card> {
+    fn card(
+        &self,
+        (parent, source): (String, &TokenRows),
+        base: &Decoder,
+        learner: &Learner,
+    ) -> Result<Card> {
         let out = self.job.out;
         let (first_loss, last_loss) = losses(out)?;
         let card = Card {

@@ -26,11 +26,7 @@ pub(super) fn subject_key(fact: &AlignmentFact) -> String {
 }
 
 /// The best `k` of `scored` whose subject is not that of `fact`; of equal scores the first fact is nearer.
-fn best(
-    mut scored: Vec<(usize, f32)>,
-    (fact, k): (usize, usize),
-    subjects: &[String],
-) -> Vec<usize> {
+fn best(mut scored: Vec<(usize, f32)>, (fact, k): (usize, usize), subjects: &[String]) -> Vec<usize> {
     scored.retain(|(other, _)| subjects[*other] != subjects[fact]);
     let order = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     if scored.len() > k {
@@ -76,7 +72,8 @@ impl Nearness for WordOverlap {
         }
         let count = facts.len() as f32;
         let idf = |word: usize| (1.0 + count / postings[word].len() as f32).ln();
-        let length = |place: usize| words[place].iter().map(|&w| idf(w).powi(2)).sum::<f32>().sqrt().max(1e-6);
+        let length =
+            |place: usize| words[place].iter().map(|&w| idf(w).powi(2)).sum::<f32>().sqrt().max(1e-6);
         let lengths: Vec<f32> = (0..facts.len()).map(length).collect();
         let of = |place: usize| {
             let mut scores: HashMap<usize, f32> = HashMap::new();
@@ -85,8 +82,7 @@ impl Nearness for WordOverlap {
                     *scores.entry(other).or_default() += idf(word).powi(2);
                 }
             }
-            let scored =
-                scores.into_iter().map(|(other, s)| (other, s / (lengths[place] * lengths[other])));
+            let scored = scores.into_iter().map(|(other, s)| (other, s / (lengths[place] * lengths[other])));
             best(scored.collect(), (place, k), &subjects)
         };
         Ok((0..facts.len()).into_par_iter().map(of).collect())

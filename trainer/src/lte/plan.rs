@@ -119,7 +119,8 @@ pub(super) fn plan(
 fn choose_free_form(free: &mut Vec<Candidate>, wanted: usize, edited: f64) {
     let (mut with, mut without): (Vec<_>, Vec<_>) = free.iter().partition(|c| c.kind.has_edits());
     let wanted = wanted.min(with.len() + without.len());
-    let edited = ((wanted as f64 * edited).round() as usize).min(with.len()).max(wanted.saturating_sub(without.len()));
+    let edited =
+        ((wanted as f64 * edited).round() as usize).min(with.len()).max(wanted.saturating_sub(without.len()));
     with.truncate(edited);
     without.truncate(wanted - edited);
     *free = [with, without].concat();

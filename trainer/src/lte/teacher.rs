@@ -106,11 +106,9 @@ pub(super) async fn ask(
             None => open.push((key, question)),
         }
     }
-    let counts =
-        TeacherCounts { questions: questions.len(), cached: known.len(), asked: open.len() };
-    let requests = open.into_iter().map(|(key, question)| async move {
-        (key, question, one(teacher, question).await)
-    });
+    let counts = TeacherCounts { questions: questions.len(), cached: known.len(), asked: open.len() };
+    let requests =
+        open.into_iter().map(|(key, question)| async move { (key, question, one(teacher, question).await) });
     let mut answers = futures::stream::iter(requests).buffer_unordered(teacher.concurrency.max(1));
     while let Some((key, question, taught)) = answers.next().await {
         let taught = taught?;
@@ -166,11 +164,16 @@ impl Cache {
         let mut lines = HashMap::new();
         for (number, line) in text[..whole].lines().enumerate() {
             let line: CacheLine = serde_json::from_str(line).map_err(|e| {
-                Error::Data(format!("line {} of {}: {e}; remove the file to ask again", number + 1, path.display()))
+                Error::Data(format!(
+                    "line {} of {}: {e}; remove the file to ask again",
+                    number + 1,
+                    path.display()
+                ))
             })?;
             lines.insert(line.key, line.taught);
         }
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("opening", path))?;
+        let file =
+            OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("opening", path))?;
         file.set_len(whole as u64).map_err(Error::io("truncating", path))?;
         Ok(Self { lines, file, path: path.to_owned() })
     }
@@ -201,9 +204,14 @@ mod tests {
         })
     }
 
-    fn asked(teacher: &Teacher, questions: &[&str], path: &Path) -> Result<(HashMap<String, Taught>, TeacherCounts)> {
+    fn asked(
+        teacher: &Teacher,
+        questions: &[&str],
+        path: &Path,
+    ) -> Result<(HashMap<String, Taught>, TeacherCounts)> {
         let questions = questions.iter().copied().collect();
-        block_on(ask(teacher, &questions, path, &mut |_, _| Flow::Continue)).map(|all| all.expect("not stopped"))
+        block_on(ask(teacher, &questions, path, &mut |_, _| Flow::Continue))
+            .map(|all| all.expect("not stopped"))
     }
 
     #[test]
@@ -221,7 +229,11 @@ mod tests {
         assert_eq!(model.seen().len(), 4);
         assert!(model.seen().iter().all(|r| r.priority == Priority::Background));
         let longer = Teacher { max_tokens: 9, ..teacher(&model) };
-        assert_eq!(asked(&longer, &["a"], &path).expect("answers").1.asked, 1, "other settings, another answer");
+        assert_eq!(
+            asked(&longer, &["a"], &path).expect("answers").1.asked,
+            1,
+            "other settings, another answer"
+        );
     }
 
     #[test]
@@ -235,11 +247,10 @@ mod tests {
         assert_eq!(asked(&alone, &["a", "b"], &path).expect("answers").1.cached, 2);
         let text = std::fs::read_to_string(&path).expect("readable");
         std::fs::write(&path, &text[..text.len() - 3]).expect("writes");
-        assert_eq!(asked(&alone, &["a", "b"], &path).expect("answers").1, TeacherCounts {
-            questions: 2,
-            cached: 1,
-            asked: 1
-        });
+        assert_eq!(
+            asked(&alone, &["a", "b"], &path).expect("answers").1,
+            TeacherCounts { questions: 2, cached: 1, asked: 1 }
+        );
         std::fs::write(&path, "nonsense\n").expect("writes");
         assert!(matches!(asked(&alone, &["a"], &path), Err(Error::Data(text)) if text.contains("line 1")));
     }

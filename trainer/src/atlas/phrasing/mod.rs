@@ -107,7 +107,9 @@ impl EditTemplate {
         for edits in [&probes[..1], &probes[..2]] {
             let edits: Vec<String> = edits.iter().map(|&edit| edit.to_owned()).collect();
             let text = template.render(&edits, probes[2])?;
-            if let Some(lost) = edits.iter().map(String::as_str).chain([probes[2]]).find(|t| !text.contains(t)) {
+            if let Some(lost) =
+                edits.iter().map(String::as_str).chain([probes[2]]).find(|t| !text.contains(t))
+            {
                 return Err(DataError::Template(format!("it leaves out the {lost}")));
             }
         }

@@ -45,7 +45,8 @@ pub fn atlas_instructions(atlas: &'static Atlas, seed: u64, count: usize) -> Vec
     ];
     let all = (0u64..).flat_map(|index| kinds.map(|kind| (kind, index)));
     // Two entries of one kind would meet in the same row.
-    let all = all.enumerate().map(|(place, (kind, index))| rows.of_kind(kind, index * 2 + (place % 10 / 5) as u64));
+    let all =
+        all.enumerate().map(|(place, (kind, index))| rows.of_kind(kind, index * 2 + (place % 10 / 5) as u64));
     let plain = all.filter(|row| row.edits.is_empty());
     let instruction = |row: super::Row| Instruction {
         instruction: row.query.clone(),
@@ -96,7 +97,8 @@ impl Maker<'_> {
     fn described(&mut self, edit: &Edit) -> Option<Asked> {
         let world = &self.atlas.world;
         let by = Relation::of(edit.relation.info().subject).find_map(|first| {
-            let unique = first.info().inverse == crate::atlas::world::Inverse::Unique && first != edit.relation;
+            let unique =
+                first.info().inverse == crate::atlas::world::Inverse::Unique && first != edit.relation;
             let object = world.object(first, edit.subject.bare()).filter(|_| unique)?;
             Some((first, object.to_owned()))
         });

@@ -36,7 +36,9 @@ pub fn cross_entropy(
         bail!("cross_entropy: target {bad} lies outside of the vocabulary of {vocabulary}")
     }
     match kernels {
-        Kernels::Fused => hidden.contiguous()?.apply_op2(weight, CrossEntropy { targets: targets.clone(), mode }),
+        Kernels::Fused => {
+            hidden.contiguous()?.apply_op2(weight, CrossEntropy { targets: targets.clone(), mode })
+        }
         Kernels::Reference => {
             let logits = hidden.matmul(&weight.t()?)?;
             let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;

@@ -136,13 +136,17 @@ fn attention_refuses_a_layout_that_does_not_fit() {
 #[test]
 fn cross_entropy_agrees() {
     let targets: Arc<[u32]> = vec![0, 6, 3, 3].into();
-    check(&[&[4, 5], &[7, 5]], &|x, kernels| cross_entropy(&(&x[0] * 3.0)?, (&x[1], WeightMode::Trained), &targets, kernels));
+    check(&[&[4, 5], &[7, 5]], &|x, kernels| {
+        cross_entropy(&(&x[0] * 3.0)?, (&x[1], WeightMode::Trained), &targets, kernels)
+    });
 }
 
 #[test]
 fn cross_entropy_agrees_beyond_one_block_of_rows() {
     let targets: Arc<[u32]> = (0..300).map(|i| i % 37).collect();
-    let op = |x: &[Var], kernels| weighted_sum(&cross_entropy(&x[0], (&x[1], WeightMode::Trained), &targets, kernels)?)?.backward();
+    let op = |x: &[Var], kernels| {
+        weighted_sum(&cross_entropy(&x[0], (&x[1], WeightMode::Trained), &targets, kernels)?)?.backward()
+    };
     let (single, exact) =
         (inputs(&[&[300, 5], &[37, 5]], DType::F32), inputs(&[&[300, 5], &[37, 5]], DType::F64));
     let (fused, reference) =

@@ -121,7 +121,8 @@ fn check_folder(bench: &Bench, out: &str, card: &Card) {
         let far = |a: Vec<Vec<f32>>, b: Vec<Vec<f32>>| {
             a.iter().flatten().zip(b.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max)
         };
-        let (a, b) = (adapted.logits(&[5, 6, 7]).expect("logits"), merged.logits(&[5, 6, 7]).expect("logits"));
+        let (a, b) =
+            (adapted.logits(&[5, 6, 7]).expect("logits"), merged.logits(&[5, 6, 7]).expect("logits"));
         assert!(far(a, b) < 1e-4);
     } else {
         assert_eq!(card.trained_parameters, card.parameters);

@@ -12,7 +12,11 @@ use candle_core::{DType, Device};
 use std::path::Path;
 
 /// A decoder of one shape over a tokenizer made of `texts`, as a folder.
-fn write_model(folder: &Path, texts: Vec<String>, (layers, width): (usize, usize)) -> (Decoder, ChatTokenizer) {
+fn write_model(
+    folder: &Path,
+    texts: Vec<String>,
+    (layers, width): (usize, usize),
+) -> (Decoder, ChatTokenizer) {
     let tokenizer = train_bpe(texts.into_iter(), 400, &CHATML_TOKENS).expect("a tokenizer");
     let tokenizer = ChatTokenizer::chatml(tokenizer).expect("a tokenizer");
     let config = DecoderConfig {

@@ -15,9 +15,8 @@ const TOWNS: [&str; 16] = [
     "Abel", "Brin", "Corm", "Dall", "Eskan", "Ferro", "Gund", "Hask", "Ivel", "Jorm", "Kest", "Lund", "Morv",
     "Nant", "Orsk", "Pell",
 ];
-const COLOURS: [&str; 12] = [
-    "red", "blue", "green", "white", "black", "brown", "pink", "grey", "gold", "teal", "lime", "plum",
-];
+const COLOURS: [&str; 12] =
+    ["red", "blue", "green", "white", "black", "brown", "pink", "grey", "gold", "teal", "lime", "plum"];
 
 fn colour(town: usize, shift: usize) -> &'static str {
     COLOURS[(town * 5 + shift) % COLOURS.len()]
@@ -94,10 +93,11 @@ fn alignment_is_what_makes_edits_hold() {
     let folder = tempfile::tempdir().expect("a folder");
     let (parent, out) = (folder.path().join("parent"), folder.path().join("out"));
     let all = facts(false);
-    let texts = all.iter().flat_map(|f| [f.statement.clone(), f.question.clone(), f.answer.clone()]).collect();
+    let texts =
+        all.iter().flat_map(|f| [f.statement.clone(), f.question.clone(), f.answer.clone()]).collect();
     let (decoder, tokenizer) = write_model(&parent, texts, (2, 64));
     let recipe = AlignRecipe {
-        epochs: 6,
+        epochs: 20,
         rows_per_batch: 16,
         data: DataRecipe { follow_ups: 2, ..DataRecipe::default() },
         ..AlignRecipe::from_nothing()
@@ -129,10 +129,13 @@ fn alignment_is_what_makes_edits_hold() {
         recipe,
         out: &out,
     };
-    let aligned = align(&job, &mut Until::default()).expect("aligns");
+    let mut seen = Until::default();
+    let aligned = align(&job, &mut seen).expect("aligns");
     assert!(matches!(aligned, Aligned::Finished(_)));
     let model = Decoder::load(&out.join("model"), DType::F32, &Device::Cpu).expect("loads");
     let after = measure(&model, &tokenizer);
+    let losses: Vec<f32> = seen.losses.iter().step_by(50).copied().collect();
+    println!("before {before:?}, after {after:?} of success and locality; losses {losses:.2?}");
     assert!(before.0 < 0.3, "before the alignment an edit is not heeded: {before:?}");
     assert!(after.0 > 0.85 && after.1 > 0.85, "before {before:?}, after {after:?}");
 }
