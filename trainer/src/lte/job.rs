@@ -232,7 +232,7 @@ fn losses(folder: &Path) -> Result<(f32, f32)> {
         LogLine::Scores { .. } => None,
     });
     let first = losses.next().unwrap_or(f32::NAN);
-    Ok((first, losses.last().unwrap_or(first)))
+    Ok((first, losses.next_back().unwrap_or(first)))
 }
 
 /// Writes the log and passes on what happens.

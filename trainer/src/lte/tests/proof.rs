@@ -24,7 +24,7 @@ fn colour(town: usize, shift: usize) -> &'static str {
 
 /// Which colours a town is edited to in training; the others are held out.
 fn is_held_out(town: usize, shift: usize) -> bool {
-    (town * 7 + shift * 3) % 4 == 0
+    (town * 7 + shift * 3).is_multiple_of(4)
 }
 
 fn fact(town: usize, shift: usize) -> AlignmentFact {
