@@ -125,7 +125,7 @@ impl Checkpoints {
         };
         // Everything is looked at before anything is changed.
         let (mut moments, mut weights) = (Vec::new(), Vec::new());
-        for p in decoder.parameters() {
+        for p in decoder.trained() {
             weights.push(take(format!("weight.{}", p.name), &p.var)?);
             let mut values = |kind: &str| -> Result<Vec<f32>> {
                 Ok(take(format!("{kind}.{}", p.name), &p.var)?.flatten_all()?.to_vec1()?)
@@ -133,7 +133,7 @@ impl Checkpoints {
             moments.push((values("first")?, values("second")?));
         }
         optimiser.restore(state.step, moments)?;
-        for (p, weight) in decoder.parameters().iter().zip(&weights) {
+        for (p, weight) in decoder.trained().iter().zip(&weights) {
             p.var.set(weight)?;
         }
         Ok(state)
@@ -167,7 +167,7 @@ impl Checkpoints {
 
 fn tensors_of(decoder: &Decoder, optimiser: &AdamW) -> Result<HashMap<String, Tensor>> {
     let mut tensors = HashMap::new();
-    for p in decoder.parameters() {
+    for p in decoder.trained() {
         tensors.insert(format!("weight.{}", p.name), p.var.as_detached_tensor());
     }
     for (p, first, second) in optimiser.moments() {

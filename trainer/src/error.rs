@@ -55,6 +55,12 @@ pub enum Error {
         /// The loss.
         loss: f32,
     },
+    /// The sentence encoder failed.
+    #[error("the sentence encoder failed")]
+    Encoder(#[source] amend_proto::EmbedError),
+    /// The teacher model failed. What it has answered is kept; the same call asks only for the rest.
+    #[error("the teacher model failed; run the same again to go on with the answers it has given")]
+    Teacher(#[source] amend_proto::ModelError),
     /// A tensor operation failed.
     #[error("tensor operation failed")]
     Tensor(#[from] candle_core::Error),

@@ -10,6 +10,8 @@ mod error;
 mod files;
 #[cfg(test)]
 mod fixtures;
+pub mod lora;
+pub mod lte;
 pub mod memory;
 pub mod optim;
 pub mod sft;

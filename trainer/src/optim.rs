@@ -30,7 +30,8 @@ pub struct AdamWConfig {
     pub decay: DecayScope,
     /// Gradients whose joint norm is larger are scaled down to it.
     pub max_grad_norm: f64,
-    /// How the weight matrices of the blocks are updated; embedding, output matrix, norms and biases always by AdamW.
+    /// How the weight matrices of the blocks are updated; embedding, output matrix, norms,
+    /// biases and adapters always by AdamW.
     pub matrices: MatrixRule,
 }
 
@@ -62,7 +63,7 @@ impl Default for AdamWConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecayScope {
-    /// Weight matrices, but not the embedding, norms and biases.
+    /// Weight matrices, those of adapters too, but not the embedding, norms and biases.
     Matrices,
     /// Weight matrices and the embedding.
     MatricesAndEmbedding,
@@ -73,7 +74,7 @@ pub enum DecayScope {
 impl DecayScope {
     fn covers(self, kind: ParamKind) -> bool {
         match kind {
-            ParamKind::Matrix | ParamKind::Residual | ParamKind::Output => true,
+            ParamKind::Matrix | ParamKind::Residual | ParamKind::Output | ParamKind::Adapter => true,
             ParamKind::Embedding => self != DecayScope::Matrices,
             ParamKind::Norm | ParamKind::Bias => self == DecayScope::All,
         }

@@ -128,7 +128,7 @@ pub struct Run<'a> {
     pub wall_clock: Option<Duration>,
 }
 
-/// Trains `decoder` in place.
+/// Trains `decoder` in place: its adapter when it has one, else all of it.
 ///
 /// # Errors
 /// What the rows, the tensors, the checkpoints or the observer report, and [`Error::Diverged`].
@@ -145,7 +145,7 @@ pub fn train(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> R
 
 fn train_here(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Outcome> {
     let config = run.config;
-    let mut optimiser = AdamW::new(decoder.parameters(), config.optimiser)?;
+    let mut optimiser = AdamW::new(decoder.trained(), config.optimiser)?;
     let (first_step, first_row) = resume(decoder, run, &mut optimiser)?;
     let started = Instant::now();
 
@@ -200,7 +200,8 @@ fn resume(decoder: &Decoder, run: &Run<'_>, optimiser: &mut AdamW) -> Result<(u6
     Ok((state.step, state.next_row))
 }
 
-/// The mean loss of the targets of all batches, each counted by its weight, and its gradients, one per parameter.
+/// The mean loss of the targets of all batches, each counted by its weight, and its gradients, one per parameter of
+/// [`Decoder::trained`].
 ///
 /// # Errors
 /// When no batch has a target, or a tensor operation fails.
@@ -212,7 +213,7 @@ pub fn accumulate(decoder: &Decoder, batches: &[PackedBatch]) -> Result<(f32, Ve
         let nll = decoder.target_nll(batch)?;
         let weights = Tensor::new(batch.weights.as_slice(), nll.device())?.to_dtype(nll.dtype())?;
         let part = ((nll * weights)?.sum_all()? / targets)?;
-        let gradients = collect_gradients(decoder.parameters(), part.backward()?)?;
+        let gradients = collect_gradients(decoder.trained(), part.backward()?)?;
         loss += part.to_scalar::<f32>()?;
         total = Some(match total {
             None => gradients,
@@ -245,8 +246,10 @@ fn prepare(
     loop {
         let step = (0..config.accumulation)
             .map(|_| {
+                // The number of a batch's first row is a key that a resumed run finds again.
+                let first_row = next_row;
                 let examples = take_rows(source, config.batch, &mut next_row)?;
-                PackedBatch::new(&examples)
+                Ok(PackedBatch::new(&examples)?.with_noise(first_row))
             })
             .collect::<Result<Vec<_>>>();
         let failed = step.is_err();

@@ -80,7 +80,9 @@ fn randomise(decoder: &Decoder, seed: u64) -> Result<()> {
             ParamKind::Norm => (1.0, 0.3),
             ParamKind::Bias | ParamKind::Embedding => (0.0, 0.3),
             // A uniform number in (−r, r) has the variance r²/3.
-            ParamKind::Matrix | ParamKind::Residual | ParamKind::Output => (0.0, (3.0 / columns).sqrt()),
+            ParamKind::Matrix | ParamKind::Residual | ParamKind::Output | ParamKind::Adapter => {
+                (0.0, (3.0 / columns).sqrt())
+            }
         };
         let values: Vec<f32> =
             (0..p.var.elem_count()).map(|_| middle + reach * rng.random_range(-1f32..1f32)).collect();

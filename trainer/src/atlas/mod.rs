@@ -21,7 +21,7 @@ pub mod names;
 pub mod oracle;
 pub mod phrasing;
 pub mod rows;
-mod split;
+pub(crate) mod split;
 pub mod world;
 
 pub use heldout::{HeldOutItem, corpus, held_out};
@@ -57,7 +57,7 @@ pub enum DataError {
         split: &'static str,
     },
     /// The edit template does not compile.
-    #[error("edit_template.jinja does not compile: {0}")]
+    #[error("the edit template cannot be used: {0}")]
     Template(String),
 }
 

@@ -71,6 +71,8 @@ pub struct PackedBatch {
     pub weights: Vec<f32>,
     /// The bounds of every segment in `prediction_rows`: segment `s` owns `[prediction_bounds[s], prediction_bounds[s + 1])`.
     pub prediction_bounds: Vec<usize>,
+    /// The key of what is drawn at random while the batch is trained (an adapter's dropout); none in evaluation.
+    pub noise: Option<u64>,
 }
 
 impl PackedBatch {
@@ -99,7 +101,21 @@ impl PackedBatch {
             prediction_bounds.push(targets.len());
         }
         let layout = PackedLayout { bounds: bounds.into(), positions: positions.into() };
-        Ok(Self { ids, layout, prediction_rows, targets: targets.into(), weights, prediction_bounds })
+        Ok(Self {
+            ids,
+            layout,
+            prediction_rows,
+            targets: targets.into(),
+            weights,
+            prediction_bounds,
+            noise: None,
+        })
+    }
+
+    /// For training, with a key that no other batch of the run has.
+    #[must_use]
+    pub fn with_noise(self, key: u64) -> Self {
+        Self { noise: Some(key), ..self }
     }
 
     /// Tokens of all examples.

@@ -62,7 +62,7 @@ use crate::files::write_atomically;
 use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 
-const IDS: [u32; 8] = [3, 1, 4, 1, 5, 9, 2, 6];
+pub(crate) const IDS: [u32; 8] = [3, 1, 4, 1, 5, 9, 2, 6];
 
 /// What the snippet prints.
 struct Golden {
@@ -106,7 +106,7 @@ const GOLDEN: [Golden; 4] = [
     },
 ];
 
-fn weight(name: &str, shape: &[usize]) -> Tensor {
+pub(crate) fn weight(name: &str, shape: &[usize]) -> Tensor {
     let salt: u32 = name.bytes().map(u32::from).sum();
     let step = 0.37 * f64::from(1 + salt % 7);
     let wave = (0..shape.iter().product()).map(|i: usize| (step * i as f64 + f64::from(salt)).sin());
@@ -116,7 +116,7 @@ fn weight(name: &str, shape: &[usize]) -> Tensor {
 }
 
 /// A folder with the weights of the formula, whose names and shapes are those of a decoder of that shape.
-fn folder_of(config: &str) -> tempfile::TempDir {
+pub(crate) fn folder_of(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let shape = DecoderConfig::from_json(config).expect("a valid config");
     let model = Decoder::fresh(shape.clone(), 1, DType::F32, &Device::Cpu).expect("a decoder");

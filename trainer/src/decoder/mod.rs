@@ -9,12 +9,13 @@
 //! … ─ norm ─ rows to predict ─ output matrix and negative log-likelihood
 //! ```
 
+mod adapter;
 pub mod batch;
 pub mod config;
 mod config_json;
 mod folder;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 mod hf_names;
 mod infer;
 pub mod ops;
@@ -24,6 +25,7 @@ pub mod rope;
 mod tests;
 mod weights;
 
+pub use adapter::{BlockLinear, LinearAdapter, LinearPart, LinearPlace};
 pub use batch::{Example, PackedBatch};
 pub use config::{AttentionBias, DecoderConfig, Family, OutputWeights};
 pub use ops::Kernels;
@@ -32,7 +34,7 @@ pub use params::{NamedParam, ParamKind};
 pub use rope::RopeScaling;
 
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use ops::attention::attention;
 use ops::cross_entropy::cross_entropy;
 use ops::linear::{WeightMode, linear};
@@ -51,6 +53,19 @@ pub struct Decoder {
     rotary: Rotary,
     kernels: Kernels,
     device: Device,
+    adapter: Option<Arc<dyn LinearAdapter>>,
+}
+
+/// The rotary tables of a decoder of that shape.
+fn rotary_of(config: &DecoderConfig) -> Rotary {
+    Rotary::new(config.rope_scaling.inverse_frequencies(config.rope_theta, config.heads.head_dim))
+}
+
+/// What the blocks need to know of a pass.
+struct Pass<'a> {
+    packed: &'a PackedLayout,
+    table: Arc<RotaryTable>,
+    noise: Option<u64>,
 }
 
 impl Decoder {
@@ -65,9 +80,8 @@ impl Decoder {
     }
 
     fn assemble(config: DecoderConfig, params: DecoderParams, dtype: DType, device: &Device) -> Self {
-        let frequencies = config.rope_scaling.inverse_frequencies(config.rope_theta, config.heads.head_dim);
-        let kernels = Kernels::for_device(device, dtype);
-        Self { config, params, rotary: Rotary::new(frequencies), kernels, device: device.clone() }
+        let (rotary, kernels) = (rotary_of(&config), Kernels::for_device(device, dtype));
+        Self { config, params, rotary, kernels, device: device.clone(), adapter: None }
     }
 
     /// The same parameters (shared, not copied) run by other kernels.
@@ -80,7 +94,7 @@ impl Decoder {
         &self.config
     }
 
-    /// Every parameter once, always in the same order.
+    /// Every parameter once, always in the same order, those of an adapter not among them.
     pub fn parameters(&self) -> &[NamedParam] {
         &self.params.named
     }
@@ -98,11 +112,12 @@ impl Decoder {
         self.check(batch)?;
         let ids = Tensor::new(batch.ids.as_slice(), &self.device)?;
         let table = self.rotary.table(batch.longest());
-        let mut x = self.params.embedding.as_tensor().index_select(&ids, 0)?;
-        for block in &self.params.blocks {
-            x = self.block(block, &x, &batch.layout, &table)?;
+        let pass = Pass { packed: &batch.layout, table, noise: batch.noise };
+        let mut x = self.values(&self.params.embedding).index_select(&ids, 0)?;
+        for (layer, block) in self.params.blocks.iter().enumerate() {
+            x = self.block((layer, block), &x, &pass)?;
         }
-        Ok(self.norm(&x, self.params.norm.as_tensor())?)
+        Ok(self.norm(&x, &self.params.norm)?)
     }
 
     /// The negative log-likelihood of every target of the batch in nats, `[targets]`.
@@ -115,7 +130,8 @@ impl Decoder {
         }
         let rows = Tensor::new(batch.prediction_rows.as_slice(), &self.device)?;
         let hidden = self.hidden(batch)?.index_select(&rows, 0)?;
-        Ok(cross_entropy(&hidden, self.output_matrix(), &batch.targets, self.kernels)?)
+        let output = self.output_matrix();
+        Ok(cross_entropy(&hidden, (&output, self.mode()), &batch.targets, self.kernels)?)
     }
 
     /// The logits of the rows that have a target, `[targets, vocab_size]`.
@@ -128,41 +144,75 @@ impl Decoder {
         }
         let rows = Tensor::new(batch.prediction_rows.as_slice(), &self.device)?;
         let hidden = self.hidden(batch)?.index_select(&rows, 0)?;
-        Ok(linear(&hidden, self.output_matrix(), WeightMode::Trained)?)
+        Ok(linear(&hidden, &self.output_matrix(), self.mode())?)
     }
 
-    fn output_matrix(&self) -> &Tensor {
-        self.params.output.as_ref().unwrap_or(&self.params.embedding).as_tensor()
+    fn output_matrix(&self) -> Tensor {
+        self.values(self.params.output.as_ref().unwrap_or(&self.params.embedding))
     }
 
-    fn norm(&self, x: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
-        rms_norm(x, weight, self.config.rms_norm_eps, self.kernels)
+    /// Whether the decoder's own weights learn.
+    fn mode(&self) -> WeightMode {
+        match self.adapter {
+            None => WeightMode::Trained,
+            Some(_) => WeightMode::Frozen,
+        }
+    }
+
+    /// A parameter; a constant when the decoder is frozen, so that nothing below the first adapter is remembered.
+    fn values(&self, var: &Var) -> Tensor {
+        match self.mode() {
+            WeightMode::Trained => var.as_tensor().clone(),
+            WeightMode::Frozen => var.as_detached_tensor(),
+        }
+    }
+
+    fn norm(&self, x: &Tensor, weight: &Var) -> candle_core::Result<Tensor> {
+        rms_norm(x, &self.values(weight), self.config.rms_norm_eps, self.kernels)
+    }
+
+    /// A linear with its bias and with what the adapter adds.
+    fn project(
+        &self,
+        place: LinearPlace,
+        x: &Tensor,
+        (weight, bias): (&Var, Option<&Var>),
+        noise: Option<u64>,
+    ) -> candle_core::Result<Tensor> {
+        let mut y = linear(x, &self.values(weight), self.mode())?;
+        if let Some(bias) = bias {
+            y = y.broadcast_add(&self.values(bias))?;
+        }
+        match &self.adapter {
+            Some(adapter) => match adapter.delta(place, x, noise)? {
+                Some(delta) => y + delta,
+                None => Ok(y),
+            },
+            None => Ok(y),
+        }
     }
 
     fn block(
         &self,
-        p: &BlockParams,
+        (layer, p): (usize, &BlockParams),
         x: &Tensor,
-        packed: &PackedLayout,
-        table: &Arc<RotaryTable>,
+        pass: &Pass<'_>,
     ) -> candle_core::Result<Tensor> {
         let heads = self.config.heads;
-        let mut qkv = linear(&self.norm(x, &p.attention_norm)?, &p.qkv, WeightMode::Trained)?;
-        if let Some(bias) = &p.qkv_bias {
-            qkv = qkv.broadcast_add(bias)?;
-        }
+        let project = |linear, x: &Tensor, weights: (&Var, Option<&Var>)| {
+            self.project(LinearPlace { layer, linear }, x, weights, pass.noise)
+        };
+        let normed = self.norm(x, &p.attention_norm)?;
+        let mut qkv = project(BlockLinear::Qkv, &normed, (&p.qkv, p.qkv_bias.as_ref()))?;
         if let Some((q, k)) = &p.qk_norm {
             let norm = QkNorm { heads, eps: self.config.rms_norm_eps };
-            qkv = qk_norm(&qkv, (q, k), norm, self.kernels)?;
+            qkv = qk_norm(&qkv, (&self.values(q), &self.values(k)), norm, self.kernels)?;
         }
-        let attended = attention(&qkv, heads, packed, table, self.kernels)?;
-        let mut written = linear(&attended, &p.output, WeightMode::Trained)?;
-        if let Some(bias) = &p.output_bias {
-            written = written.broadcast_add(bias)?;
-        }
-        let x = (x + written)?;
-        let gate_up = linear(&self.norm(&x, &p.mlp_norm)?, &p.gate_up, WeightMode::Trained)?;
-        x + linear(&swiglu(&gate_up, self.kernels)?, &p.down, WeightMode::Trained)?
+        let attended = attention(&qkv, heads, pass.packed, &pass.table, self.kernels)?;
+        let x = (x + project(BlockLinear::Output, &attended, (&p.output, p.output_bias.as_ref()))?)?;
+        let normed = self.norm(&x, &p.mlp_norm)?;
+        let gate_up = project(BlockLinear::GateUp, &normed, (&p.gate_up, None))?;
+        x + project(BlockLinear::Down, &swiglu(&gate_up, self.kernels)?, (&p.down, None))?
     }
 
     fn check(&self, batch: &PackedBatch) -> Result<()> {

@@ -21,6 +21,8 @@ pub enum ParamKind {
     Norm,
     /// A bias.
     Bias,
+    /// A matrix of an adapter.
+    Adapter,
 }
 
 /// A parameter with its name inside this crate. Queries, keys and values are one matrix here, and so are gate and up.
@@ -65,7 +67,9 @@ impl ParamSource for FreshParams {
         let values = match kind {
             ParamKind::Norm => vec![1.0; count],
             ParamKind::Bias => vec![0.0; count],
-            ParamKind::Embedding | ParamKind::Matrix | ParamKind::Output => normal(&mut self.rng, count, STD),
+            ParamKind::Embedding | ParamKind::Matrix | ParamKind::Output | ParamKind::Adapter => {
+                normal(&mut self.rng, count, STD)
+            }
             ParamKind::Residual => normal(&mut self.rng, count, STD * self.residual_scale),
         };
         Ok(Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?)

@@ -37,26 +37,40 @@ pub enum LogLine {
 
 /// The log of one run. A resumed run may log the steps since its checkpoint twice.
 #[derive(Debug)]
-pub(super) struct TrainingLog {
+pub(crate) struct TrainingLog {
     path: PathBuf,
     file: File,
 }
 
 impl TrainingLog {
-    pub(super) fn open(folder: &Path) -> Result<Self> {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("training_log.jsonl");
         let file =
             OpenOptions::new().create(true).append(true).open(&path).map_err(Error::io("opening", &path))?;
         Ok(Self { path, file })
     }
 
-    pub(super) fn step(&mut self, metrics: &StepMetrics) -> Result<()> {
+    /// The lines of a folder's log.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be read, [`Error::Data`] when a line is damaged.
+    pub(crate) fn read(folder: &Path) -> Result<Vec<LogLine>> {
+        let path = folder.join("training_log.jsonl");
+        let text = std::fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
+        let line = |(number, line): (usize, &str)| {
+            serde_json::from_str(line)
+                .map_err(|e| Error::Data(format!("line {} of {}: {e}", number + 1, path.display())))
+        };
+        text.lines().enumerate().map(line).collect()
+    }
+
+    pub(crate) fn step(&mut self, metrics: &StepMetrics) -> Result<()> {
         let StepMetrics { step, loss, learning_rate, grad_norm, tokens: _, targets: _, tokens_per_second } =
             *metrics;
         self.write(&LogLine::Step { step, loss, learning_rate, grad_norm, tokens_per_second })
     }
 
-    pub(super) fn scores(&mut self, step: u64, scores: &[KindScore]) -> Result<()> {
+    pub(crate) fn scores(&mut self, step: u64, scores: &[KindScore]) -> Result<()> {
         let rates = scores.iter().map(|score| (score.kind.clone(), score.rate())).collect();
         self.write(&LogLine::Scores { step, rates })
     }

@@ -11,6 +11,7 @@ mod measure;
 
 pub use card::Card;
 pub use log::LogLine;
+pub(crate) use log::TrainingLog;
 pub use measure::{KindScore, measure};
 
 use super::{Atlas, heldout::corpus, rows::Rows, split::Split};
@@ -23,7 +24,6 @@ use crate::{
     tokenizer::{CHATML_TOKENS, ChatTokenizer, END_OF_TEXT, Supervision, TURN_END, train_bpe},
 };
 use candle_core::{DType, Device};
-use log::TrainingLog;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -133,6 +133,16 @@ impl Recipe {
     }
 }
 
+/// Which rows a model is trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// The whole mix, with its curriculum.
+    Everything,
+    /// The mix without any row that has an edit: the model that the alignment of [`crate::lte`] starts from.
+    WithoutEdits,
+}
+
 /// Told how the build goes.
 pub trait BuildObserver: Send {
     /// A step of `total` is done.
@@ -180,14 +190,31 @@ impl RowSource for TokenRows<'_> {
 /// # Errors
 /// What the files, the tensors or the tokenizer report; [`Error::Checkpoint`] when the folder belongs to another recipe.
 pub fn build(folder: &Path, recipe: Recipe, observer: &mut dyn BuildObserver) -> Result<Built> {
+    build_with(folder, recipe, Content::Everything, observer)
+}
+
+/// As [`build`], on the rows of `content`.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with(
+    folder: &Path,
+    recipe: Recipe,
+    content: Content,
+    observer: &mut dyn BuildObserver,
+) -> Result<Built> {
     let atlas = Atlas::built_in();
     std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
-    claim(folder, recipe)?;
+    claim(folder, recipe, content)?;
     let texts = corpus(atlas, recipe.seed, CORPUS_ROWS);
     let tokenizer = ChatTokenizer::chatml(train_bpe(texts, recipe.vocab_size, &CHATML_TOKENS)?)?;
     let decoder = Decoder::fresh(recipe.decoder(&tokenizer)?, recipe.seed, DType::F32, &Device::Cpu)?;
     let planned = recipe.steps.saturating_mul(recipe.rows_per_step as u64);
-    let rows = Rows::new(atlas, recipe.seed, Split::Train).with_curriculum(planned);
+    let rows = Rows::new(atlas, recipe.seed, Split::Train);
+    let rows = match content {
+        Content::Everything => rows.with_curriculum(planned),
+        Content::WithoutEdits => rows.without_edits(),
+    };
     let run = Run {
         config: recipe.sft(),
         source: &TokenRows { rows, tokenizer: &tokenizer, context_weight: recipe.context_weight },
@@ -200,16 +227,22 @@ pub fn build(folder: &Path, recipe: Recipe, observer: &mut dyn BuildObserver) ->
     }
     let scores = measure(&decoder, &tokenizer, recipe.seed, measure::FINAL_ITEMS)?;
     watch.observer.on_scores(recipe.steps, &scores);
-    write_folder(folder, &decoder, &tokenizer, recipe, &scores)?;
+    let card = Card { recipe, content, parameters: decoder.parameter_count(), scores: &scores };
+    write_folder(folder, &decoder, &tokenizer, &card)?;
     Ok(Built::Finished(scores))
 }
 
 /// Writes the recipe into the folder, or checks that the one there is the same.
-fn claim(folder: &Path, recipe: Recipe) -> Result<()> {
+fn claim(folder: &Path, recipe: Recipe, content: Content) -> Result<()> {
     let path: PathBuf = folder.join("recipe.json");
-    let ours = serde_json::to_string_pretty(&recipe).map_err(|e| Error::Settings(e.to_string()))? + "\n";
+    let ours = match content {
+        Content::Everything => serde_json::to_string_pretty(&recipe),
+        Content::WithoutEdits => serde_json::to_string_pretty(&Marked { content, recipe }),
+    };
+    let ours = ours.map_err(|e| Error::Settings(e.to_string()))? + "\n";
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     match std::fs::read_to_string(&path) {
-        Ok(theirs) if serde_json::from_str::<Recipe>(&theirs).ok() == Some(recipe) => Ok(()),
+        Ok(theirs) if value(&theirs).is_some_and(|theirs| Some(theirs) == value(&ours)) => Ok(()),
         Ok(_) => {
             let problem = "it was begun with another recipe; use that one, or another folder";
             Err(Error::checkpoint(path, problem))
@@ -221,13 +254,15 @@ fn claim(folder: &Path, recipe: Recipe) -> Result<()> {
     }
 }
 
-fn write_folder(
-    folder: &Path,
-    decoder: &Decoder,
-    tokenizer: &ChatTokenizer,
+/// The recipe of a model that is not trained on everything.
+#[derive(Serialize)]
+struct Marked {
+    content: Content,
+    #[serde(flatten)]
     recipe: Recipe,
-    scores: &[KindScore],
-) -> Result<()> {
+}
+
+fn write_folder(folder: &Path, decoder: &Decoder, tokenizer: &ChatTokenizer, card: &Card<'_>) -> Result<()> {
     decoder.save(folder)?;
     tokenizer.save(folder)?;
     let write = |name: &str, text: String| {
@@ -235,7 +270,7 @@ fn write_folder(
         std::fs::write(&path, text).map_err(Error::io("writing", &path))
     };
     write("edit_template.jinja", super::phrasing::EDIT_TEMPLATE.to_owned())?;
-    write("README.md", Card { recipe, parameters: decoder.parameter_count(), scores }.render()?)
+    write("README.md", card.render()?)
 }
 
 /// Writes the log and measures while training goes on.

@@ -83,6 +83,21 @@ fn a_folder_belongs_to_one_recipe() {
     build(folder.path(), tiny(3), &mut Until::new(1)).unwrap();
     let error = build(folder.path(), tiny(4), &mut Until::new(1)).unwrap_err();
     assert!(error.to_string().contains("another recipe"), "{error}");
+    let without = build_with(folder.path(), tiny(3), Content::WithoutEdits, &mut Until::new(1));
+    assert!(without.unwrap_err().to_string().contains("another recipe"));
+}
+
+#[test]
+fn a_model_without_edits_goes_on_and_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let build =
+        |stop_at| build_with(folder.path(), tiny(3), Content::WithoutEdits, &mut Until::new(stop_at));
+    assert_eq!(build(2).unwrap(), Built::Stopped { step: 2 });
+    assert!(matches!(build(u64::MAX).unwrap(), Built::Finished(_)));
+    let card = std::fs::read_to_string(folder.path().join("README.md")).unwrap();
+    assert!(card.contains("Not the built-in model") && !card.contains("follows corrections"), "{card}");
+    let recipe = std::fs::read_to_string(folder.path().join("recipe.json")).unwrap();
+    assert!(recipe.contains("\"content\": \"without_edits\""), "{recipe}");
 }
 
 #[test]

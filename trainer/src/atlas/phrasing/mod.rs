@@ -82,6 +82,7 @@ pub const EDIT_TEMPLATE: &str = include_str!("../edit_template.jinja");
 #[derive(Debug)]
 pub struct EditTemplate {
     environment: Environment<'static>,
+    source: String,
 }
 
 impl EditTemplate {
@@ -90,9 +91,35 @@ impl EditTemplate {
     /// # Errors
     /// The template's own error.
     pub fn load() -> Result<Self, DataError> {
+        Self::parse(EDIT_TEMPLATE.to_owned())
+    }
+
+    /// Compiles another template. It is given `edits`, a list of texts, and `query`.
+    ///
+    /// # Errors
+    /// The template's own error, or that it leaves out an edit or the question.
+    pub fn parse(source: String) -> Result<Self, DataError> {
         let mut environment = Environment::new();
-        environment.add_template("edit", EDIT_TEMPLATE).map_err(|e| DataError::Template(e.to_string()))?;
-        Ok(Self { environment })
+        let added = environment.add_template_owned("edit", source.clone());
+        added.map_err(|e| DataError::Template(e.to_string()))?;
+        let template = Self { environment, source };
+        let probes = ["first probe", "second probe", "asked probe"];
+        for edits in [&probes[..1], &probes[..2]] {
+            let edits: Vec<String> = edits.iter().map(|&edit| edit.to_owned()).collect();
+            let text = template.render(&edits, probes[2])?;
+            if let Some(lost) =
+                edits.iter().map(String::as_str).chain([probes[2]]).find(|t| !text.contains(t))
+            {
+                return Err(DataError::Template(format!("it leaves out the {lost}")));
+            }
+        }
+        Ok(template)
+    }
+
+    /// The text of the template.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The message of a user who asks `query` with `edits` in force; the query alone when there are none.

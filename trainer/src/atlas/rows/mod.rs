@@ -1,5 +1,6 @@
 //! Training dialogues: row `i` is a pure function of seed, split and `i`.
 
+mod align;
 mod draft;
 mod edits;
 mod facts;
@@ -11,6 +12,7 @@ mod mix;
 mod talk;
 mod turns;
 
+pub use align::{atlas_edit_set, atlas_facts, atlas_instructions};
 pub use kind::{Kind, Setting};
 pub use mix::{MIX, Share};
 
@@ -61,19 +63,35 @@ pub struct Rows {
     seed: u64,
     split: Split,
     planned: Option<u64>,
+    choice: Choice,
+}
+
+/// Which rows a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// All of the mix.
+    All,
+    /// Those of the mix that have no edit in front of a question.
+    WithoutEdits,
 }
 
 impl Rows {
     /// Rows of the full mix, from the first on.
     #[must_use]
     pub fn new(atlas: &'static Atlas, seed: u64, split: Split) -> Self {
-        Self { atlas, seed, split, planned: None }
+        Self { atlas, seed, split, planned: None, choice: Choice::All }
     }
 
     /// With the mix changing over `planned` rows: copying first, the full mix later ([`MIX`]).
     #[must_use]
     pub fn with_curriculum(self, planned: u64) -> Self {
         Self { planned: Some(planned.max(1)), ..self }
+    }
+
+    /// Only the rows of the mix that have no edit: what a model is trained on that has not been aligned yet.
+    #[must_use]
+    pub fn without_edits(self) -> Self {
+        Self { choice: Choice::WithoutEdits, ..self }
     }
 
     /// Row `index`. Where edits are in force it is an interview: further questions about the same edits follow, so that
@@ -83,8 +101,13 @@ impl Rows {
         let mut rng = self.rng(&format!("row {index}"));
         #[expect(clippy::cast_precision_loss, reason = "a share of progress needs no exact integer")]
         let progress = self.planned.map_or(1.0, |planned| index as f64 / planned as f64);
-        let kind = mix::sample(progress, &mut rng);
-        self.make(kind, Turns::Interview, &mut rng)
+        loop {
+            let kind = mix::sample(progress, &mut rng);
+            let row = self.make(kind, Turns::Interview, &mut rng);
+            if self.choice == Choice::All || row.edits.is_empty() {
+                return row;
+            }
+        }
     }
 
     /// Dialogue `index` of one kind, with one question about its edits.

@@ -17,6 +17,24 @@ fn a_row_is_a_function_of_seed_split_and_index() {
 }
 
 #[test]
+fn rows_without_edits_are_the_others_of_the_mix() {
+    let plain = rows(Split::Train).without_edits();
+    let mut kinds = HashSet::new();
+    for index in 0..3000 {
+        let row = plain.row(index);
+        assert!(row.edits.is_empty(), "{:?}", row.messages);
+        assert!(
+            row.messages.iter().all(|m| !m.content.contains("[Updated Information]")),
+            "{:?}",
+            row.messages
+        );
+        kinds.insert(row.kind);
+    }
+    assert!(kinds.contains(&Kind::Fact) && kinds.contains(&Kind::TwoHop(Setting::Plain)), "{kinds:?}");
+    assert_eq!(plain.row(5), rows(Split::Train).without_edits().row(5));
+}
+
+#[test]
 fn dialogues_alternate_and_end_with_the_answer() {
     for row in (0..3000).map(|i| rows(Split::Train).row(i)) {
         let spoken: Vec<Role> = row.messages.iter().map(|m| m.role).filter(|r| *r != Role::System).collect();

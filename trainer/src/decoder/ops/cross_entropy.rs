@@ -4,6 +4,7 @@
 //! never exists as a whole.
 
 use super::Kernels;
+use super::linear::WeightMode;
 use super::matrix::{View, Write, multiply_parallel};
 use super::simd::{exp_and_sum, max};
 use super::slices::{values, with_values};
@@ -16,12 +17,14 @@ const BLOCK: usize = 256;
 
 /// `hidden [rows, width]`, `weight [vocabulary, width]`, one target per row → `nll [rows]` in nats.
 ///
+/// A frozen weight gets no gradient.
+///
 /// # Errors
 /// When the shapes do not fit, a target lies outside of the vocabulary, or the fused version is asked for on another
 /// device or dtype than CPU `f32`.
 pub fn cross_entropy(
     hidden: &Tensor,
-    weight: &Tensor,
+    (weight, mode): (&Tensor, WeightMode),
     targets: &Arc<[u32]>,
     kernels: Kernels,
 ) -> Result<Tensor> {
@@ -33,7 +36,9 @@ pub fn cross_entropy(
         bail!("cross_entropy: target {bad} lies outside of the vocabulary of {vocabulary}")
     }
     match kernels {
-        Kernels::Fused => hidden.contiguous()?.apply_op2(weight, CrossEntropy { targets: targets.clone() }),
+        Kernels::Fused => {
+            hidden.contiguous()?.apply_op2(weight, CrossEntropy { targets: targets.clone(), mode })
+        }
         Kernels::Reference => {
             let logits = hidden.matmul(&weight.t()?)?;
             let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
@@ -46,6 +51,7 @@ pub fn cross_entropy(
 
 struct CrossEntropy {
     targets: Arc<[u32]>,
+    mode: WeightMode,
 }
 
 impl CustomOp2 for CrossEntropy {
@@ -103,17 +109,23 @@ impl CustomOp2 for CrossEntropy {
         })?;
         Ok((
             Some(Tensor::from_vec(dh, hidden.shape(), hidden.device())?),
-            Some(Tensor::from_vec(dw, weight.shape(), weight.device())?),
+            dw.map(|dw| Tensor::from_vec(dw, weight.shape(), weight.device())).transpose()?,
         ))
     }
 }
 
 impl CrossEntropy {
     /// `d logits = g·(softmax − one-hot)`.
-    fn backward(&self, hidden: &[f32], weight: &[f32], grad: &[f32], width: usize) -> (Vec<f32>, Vec<f32>) {
+    fn backward(
+        &self,
+        hidden: &[f32],
+        weight: &[f32],
+        grad: &[f32],
+        width: usize,
+    ) -> (Vec<f32>, Option<Vec<f32>>) {
         let vocabulary = weight.len() / width;
         let mut dh = vec![0f32; hidden.len()];
-        let mut dw = vec![0f32; weight.len()];
+        let mut dw = (self.mode == WeightMode::Trained).then(|| vec![0f32; weight.len()]);
         let mut logits = vec![0f32; grad.len().min(BLOCK) * vocabulary];
         let weight = View::new(weight, vocabulary, width, width);
         let blocks = grad.chunks(BLOCK).zip(self.targets.chunks(BLOCK));
@@ -133,7 +145,9 @@ impl CrossEntropy {
             );
             let d_logits = View::new(logits, rows, vocabulary, vocabulary);
             multiply_parallel(dh, width, Write::Replace, d_logits, weight);
-            multiply_parallel(&mut dw, width, Write::Add, d_logits.transposed(), hidden);
+            if let Some(dw) = &mut dw {
+                multiply_parallel(dw, width, Write::Add, d_logits.transposed(), hidden);
+            }
         }
         (dh, dw)
     }

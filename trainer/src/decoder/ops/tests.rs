@@ -136,13 +136,17 @@ fn attention_refuses_a_layout_that_does_not_fit() {
 #[test]
 fn cross_entropy_agrees() {
     let targets: Arc<[u32]> = vec![0, 6, 3, 3].into();
-    check(&[&[4, 5], &[7, 5]], &|x, kernels| cross_entropy(&(&x[0] * 3.0)?, &x[1], &targets, kernels));
+    check(&[&[4, 5], &[7, 5]], &|x, kernels| {
+        cross_entropy(&(&x[0] * 3.0)?, (&x[1], WeightMode::Trained), &targets, kernels)
+    });
 }
 
 #[test]
 fn cross_entropy_agrees_beyond_one_block_of_rows() {
     let targets: Arc<[u32]> = (0..300).map(|i| i % 37).collect();
-    let op = |x: &[Var], kernels| weighted_sum(&cross_entropy(&x[0], &x[1], &targets, kernels)?)?.backward();
+    let op = |x: &[Var], kernels| {
+        weighted_sum(&cross_entropy(&x[0], (&x[1], WeightMode::Trained), &targets, kernels)?)?.backward()
+    };
     let (single, exact) =
         (inputs(&[&[300, 5], &[37, 5]], DType::F32), inputs(&[&[300, 5], &[37, 5]], DType::F64));
     let (fused, reference) =
@@ -154,9 +158,23 @@ fn cross_entropy_agrees_beyond_one_block_of_rows() {
 }
 
 #[test]
+fn a_frozen_output_matrix_gets_no_gradient_and_the_input_the_same() {
+    let targets: Arc<[u32]> = vec![0, 6, 3, 3].into();
+    let x = inputs(&[&[4, 5], &[7, 5]], DType::F32);
+    let of = |mode| {
+        let nll = cross_entropy(&x[0], (&x[1], mode), &targets, Kernels::Fused).expect("a loss");
+        weighted_sum(&nll).and_then(|loss| loss.backward()).expect("gradients")
+    };
+    let (trained, frozen) = (of(WeightMode::Trained), of(WeightMode::Frozen));
+    assert!(trained.get(&x[1]).is_some() && frozen.get(&x[1]).is_none());
+    let gradients = (trained.get(&x[0]).expect("reached"), frozen.get(&x[0]).expect("reached"));
+    assert_eq!(largest_difference(gradients.0, gradients.1), 0.0);
+}
+
+#[test]
 fn cross_entropy_refuses_bad_targets() {
     let x = inputs(&[&[2, 5], &[7, 5]], DType::F32);
     for targets in [vec![0u32, 7], vec![0]] {
-        assert!(cross_entropy(&x[0], &x[1], &targets.into(), Kernels::Fused).is_err());
+        assert!(cross_entropy(&x[0], (&x[1], WeightMode::Trained), &targets.into(), Kernels::Fused).is_err());
     }
 }
