@@ -1,0 +1,244 @@
+//! `amend train lte`.
+
+use super::watch::{Watch, stop_on_interrupt};
+use crate::{
+    app::{App, AppConfig},
+    cli::{Failure, exit, output},
+    engine::ModelSource,
+    evaluation,
+};
+use amend_eval::data::{EditRecord, Fact, LocalityKind, PortabilityKind, Probe};
+use amend_proto::ChatModel;
+use amend_trainer::{
+    atlas::{Atlas, AtlasOracle, builtin},
+    lte::{
+        AlignJob, AlignObserver, AlignRecipe, Aligned, AlignmentFact, Asked, DataCard, Instruction, Teacher,
+        WordOverlap, align, atlas_facts, atlas_instructions, read_lines,
+    },
+    memory::keep_freed_memory,
+    sft::StepMetrics,
+};
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Arguments of `amend train lte`.
+#[derive(Debug, Args)]
+pub struct LteArgs {
+    /// The model to align: `atlas` (built in), or a Hugging Face folder
+    #[arg(long, default_value = "atlas", value_name = "MODEL")]
+    model: String,
+    /// Edits with questions about them: a published set (ZsRE, KnowEdit, CounterFact, MQuAKE), facts as JSON lines
+    /// (`.jsonl` with subject, statement, question, answer), or `atlas`; may be given several times
+    #[arg(long, required = true, value_name = "FILE")]
+    data: Vec<String>,
+    /// Facts that are taken of each source
+    #[arg(long, default_value = "20000", value_name = "N")]
+    facts: NonZeroUsize,
+    /// Free-form requests as JSON lines (instruction, answer), or `atlas`; none, unless given or the data are `atlas`
+    #[arg(long, value_name = "FILE")]
+    instructions: Option<String>,
+    /// What learns
+    #[arg(long, value_enum, default_value_t = MethodArg::Lora)]
+    method: MethodArg,
+    /// Who fills in answers that the data do not have
+    #[arg(long, value_enum, default_value_t = TeacherArg::SelfModel)]
+    teacher: TeacherArg,
+    /// Decides every draw
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How often every row is trained [default: the method's]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u32>,
+    /// The highest learning rate [default: the method's]
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// The folder that becomes the candidate
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print the candidate's card as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What learns, with the settings that go with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MethodArg {
+    /// An adapter (rank 8, alpha 16, dropout 0.05, rate 3e-4), merged into the model at the end
+    Lora,
+    /// Every weight, at rate 2e-5
+    Full,
+    /// Every weight of a small model that was made from nothing, at its own high rate
+    Scratch,
+}
+
+/// Who fills in missing answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TeacherArg {
+    /// The model itself, before it is aligned
+    #[value(name = "self")]
+    SelfModel,
+    /// The oracle of atlas, which knows the small world
+    Atlas,
+    /// Nobody: rows without an answer are left out, and counted
+    None,
+}
+
+/// What is trained on.
+#[derive(Default)]
+struct Material {
+    facts: Vec<AlignmentFact>,
+    instructions: Vec<Instruction>,
+    sources: Vec<String>,
+}
+
+pub(super) fn run(args: LteArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let _inside = runtime.enter();
+    let unpacked = tempfile::tempdir().context("failed to make a temporary folder")?;
+    let source = ModelSource::parse(&args.model, unpacked.path())?;
+    let folder = match &source {
+        ModelSource::Builtin { folder } => builtin::unpack(folder)?,
+        other => {
+            let folder = other.local_files().filter(|files| files.is_dir());
+            folder.context("only a model in a Hugging Face folder can be aligned; give its path")?.to_owned()
+        }
+    };
+    let material = material(&args)?;
+    let teacher = runtime.block_on(teacher(&args, &folder, unpacked.path()))?.map(Teacher::new);
+    let mut recipe = match args.method {
+        MethodArg::Lora => AlignRecipe::lora(),
+        MethodArg::Full => AlignRecipe::full(),
+        MethodArg::Scratch => AlignRecipe::from_nothing(),
+    };
+    (recipe.seed, recipe.data.seed) = (args.seed, args.seed);
+    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+    recipe.learning_rate = args.learning_rate.unwrap_or(recipe.learning_rate);
+    keep_freed_memory();
+    let job = AlignJob {
+        model: &folder,
+        facts: &material.facts,
+        instructions: &material.instructions,
+        sources: &material.sources,
+        teacher: teacher.as_ref(),
+        nearness: &WordOverlap,
+        template: None,
+        recipe,
+        out: &args.out,
+    };
+    let mut progress = Progress(Watch::new(0, stop_on_interrupt()?));
+    match align(&job, &mut progress).context("failed to align the model")? {
+        Aligned::Finished(card) => {
+            progress.0.bar.finish_and_clear();
+            match args.json {
+                true => output::line(serde_json::to_string_pretty(&card)?),
+                false => output::line(format!(
+                    "{} is aligned; serve it with `amend serve --model {}`",
+                    args.model,
+                    args.out.join("model").display()
+                )),
+            }
+        }
+        Aligned::Stopped { step } => {
+            let message = format!("stopped after step {step}; the same command goes on from there");
+            Err(Failure::new(exit::FAILURE, message).into())
+        }
+    }
+}
+
+fn material(args: &LteArgs) -> anyhow::Result<Material> {
+    let mut all = Material { sources: args.data.clone(), ..Material::default() };
+    for source in &args.data {
+        all.facts.extend(facts(source, args)?);
+    }
+    // The published proportion: a third of all rows. What is left over is not used.
+    let wanted = all.facts.len();
+    let from_atlas = args.data.iter().any(|source| source == "atlas");
+    all.instructions = match args.instructions.as_deref() {
+        Some("atlas") => atlas_instructions(Atlas::built_in(), args.seed, wanted),
+        Some(file) => read_lines(Path::new(file))?,
+        None if from_atlas => atlas_instructions(Atlas::built_in(), args.seed, wanted),
+        None => Vec::new(),
+    };
+    all.sources.extend(args.instructions.clone());
+    Ok(all)
+}
+
+fn facts(source: &str, args: &LteArgs) -> anyhow::Result<Vec<AlignmentFact>> {
+    if source == "atlas" {
+        return Ok(atlas_facts(Atlas::built_in(), args.seed, args.facts.get()));
+    }
+    let path = PathBuf::from(source);
+    if let Ok(facts) = read_lines::<AlignmentFact>(&path) {
+        return Ok(facts.into_iter().take(args.facts.get()).collect());
+    }
+    let read = evaluation::read(&[path], args.facts)?;
+    for issue in &read.issues {
+        eprintln!("{issue}");
+    }
+    Ok(read.records.iter().flat_map(of_record).collect())
+}
+
+/// One fact for each edit of a record; the record's questions go with the first.
+fn of_record(record: &EditRecord) -> Vec<AlignmentFact> {
+    let asked = |probe: &Probe| Asked::new(&probe.prompt, probe.gold.first());
+    let fact = |fact: &Fact| AlignmentFact {
+        subject: fact.subject.clone(),
+        statement: fact.statement.clone(),
+        question: fact.prompt.clone(),
+        rephrasings: fact.rephrasings.clone(),
+        answer: fact.target.first().to_owned(),
+        before: fact.before.as_ref().map(|gold| gold.first().to_owned()),
+        portability: Vec::new(),
+        locality: Vec::new(),
+    };
+    let mut facts: Vec<AlignmentFact> = record.facts().map(fact).collect();
+    if let Some(first) = facts.first_mut() {
+        let kinds = [PortabilityKind::Reasoning, PortabilityKind::Aliasing, PortabilityKind::Logical];
+        first.portability =
+            kinds.into_iter().flat_map(|kind| record.portability.of(kind)).map(asked).collect();
+        let kinds =
+            [LocalityKind::RelationSpecificity, LocalityKind::Forgetfulness, LocalityKind::OtherSubjects];
+        first.locality = kinds.into_iter().flat_map(|kind| record.locality.of(kind)).map(asked).collect();
+    }
+    facts
+}
+
+async fn teacher(args: &LteArgs, folder: &Path, data: &Path) -> anyhow::Result<Option<Arc<dyn ChatModel>>> {
+    match args.teacher {
+        TeacherArg::None => Ok(None),
+        TeacherArg::Atlas => Ok(Some(Arc::new(AtlasOracle::new(Atlas::built_in())))),
+        TeacherArg::SelfModel => {
+            let model = folder.to_str().context("the model's path is not UTF-8")?;
+            let app = App::start(AppConfig::new(data.join("teacher"), model)?).await?;
+            app.load().await?;
+            Ok(Some(app.unedited()))
+        }
+    }
+}
+
+struct Progress(Watch);
+
+impl AlignObserver for Progress {
+    fn on_answers(&mut self, known: usize, of: usize) {
+        self.0.bar.set_length(of as u64);
+        self.0.bar.set_position(known as u64);
+        self.0.bar.set_message("answers of the teacher".to_owned());
+    }
+
+    fn on_data(&mut self, card: &DataCard) {
+        self.0.say(&format!("the data set is made: {} rows", card.rows));
+    }
+
+    fn on_step(&mut self, metrics: &StepMetrics, total: u64) {
+        self.0.step(metrics, total);
+    }
+
+    fn stop(&self) -> bool {
+        self.0.stopped()
+    }
+}

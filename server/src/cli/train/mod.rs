@@ -1,0 +1,49 @@
+//! `amend train`: from rows to a model folder.
+
+mod atlas;
+mod lte;
+mod watch;
+
+use clap::{Args, Subcommand};
+
+/// Arguments of `amend train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(subcommand)]
+    command: TrainCommand,
+}
+
+/// What to train.
+#[derive(Debug, Subcommand)]
+pub enum TrainCommand {
+    /// Train the built-in model from nothing; started again with the same folder, it goes on where it stopped
+    #[command(after_help = "\
+Examples:
+  amend train atlas --out atlas                     the model that Amend ships (about an hour and a half on one core)
+  amend train atlas --out small --steps 200 --width 64
+  amend serve --model atlas                         (the built-in one)
+  amend serve --model ./atlas                       (the one just trained)")]
+    Atlas(atlas::AtlasArgs),
+    /// Align a model with edits (LTE): teach it to answer from what stands in front of a question, and only from that
+    #[command(after_help = "\
+Examples:
+  amend train lte --model ./my-model --data zsre.json --out aligned
+  amend train lte --model ./my-model --data counterfact.json --method full --teacher self --out aligned
+  amend train lte --model ./small --data atlas --method scratch --out aligned
+  amend serve --model ./aligned/model
+
+The folder holds the model, with `--method lora` also the adapter for PEFT, the data set with its card, and the log. Started
+again with the same folder, it goes on where it stopped.")]
+    Lte(lte::LteArgs),
+}
+
+/// Runs `amend train`. Ctrl-C writes a checkpoint and stops; the same command goes on from it.
+///
+/// # Errors
+/// When the folder cannot be written or belongs to another recipe, or the training fails.
+pub fn run(args: TrainArgs) -> anyhow::Result<()> {
+    match args.command {
+        TrainCommand::Atlas(args) => atlas::run(args),
+        TrainCommand::Lte(args) => lte::run(args),
+    }
+}

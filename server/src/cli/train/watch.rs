@@ -1,0 +1,73 @@
+//! How a training is watched and stopped.
+
+use crate::cli::exit;
+use amend_trainer::sft::StepMetrics;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    io::{IsTerminal, stderr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// A flag that Ctrl-C raises. A second Ctrl-C ends the process at once.
+pub(super) fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    std::thread::Builder::new().name("interrupt".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if raised.swap(true, Ordering::SeqCst) {
+                    std::process::exit(i32::from(exit::FAILURE));
+                }
+            }
+        });
+    })?;
+    Ok(stop)
+}
+
+/// Steps between two plain lines where there is no terminal.
+const LINE_EVERY: u64 = 100;
+
+/// A bar at a terminal, a line now and then elsewhere; and the flag that Ctrl-C raises.
+pub(super) struct Watch {
+    pub(super) bar: ProgressBar,
+    stop: Arc<AtomicBool>,
+}
+
+impl Watch {
+    pub(super) fn new(steps: u64, stop: Arc<AtomicBool>) -> Self {
+        let bar = match stderr().is_terminal() {
+            true => ProgressBar::new(steps),
+            false => ProgressBar::hidden(),
+        };
+        let style = "{bar:30} {pos}/{len} steps, {msg}, {eta} left";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar, stop }
+    }
+
+    pub(super) fn say(&self, line: &str) {
+        match self.bar.is_hidden() {
+            true => eprintln!("{line}"),
+            false => self.bar.println(line),
+        }
+    }
+
+    /// A step of `total` is done.
+    pub(super) fn step(&self, metrics: &StepMetrics, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(metrics.step);
+        let state = format!("loss {:.3}, {:.0} tokens/s", metrics.loss, metrics.tokens_per_second);
+        if self.bar.is_hidden() && metrics.step.is_multiple_of(LINE_EVERY) {
+            eprintln!("step {} of {total}: {state}", metrics.step);
+        }
+        self.bar.set_message(state);
+    }
+
+    /// Whether Ctrl-C was pressed.
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
