@@ -1,0 +1,236 @@
+//! The edit store with many live edits: what a lookup, a write, an import and a start take, and how much memory an edit.
+//!
+//! `cargo run --release -p amend-editor --example scale -- FOLDER [EDITS]...` (10,000, 100,000 and 1,000,000 when nothing
+//! is said; some minutes and 2 GB of memory). `FOLDER` gets a database for each size and should be on the disk that is
+//! to be measured. Each phase runs in a process of its own, so that the memory of one is not counted for another:
+//!
+//! 1. *generate* writes the edits as lines, and the questions; from a seed, see `workload.rs`;
+//! 2. *import* takes them in, then a twentieth more while another tenant writes one edit each 20 ms;
+//! 3. *serve* opens the database, looks up alone, then from 8 clients at once while 50 edits a second are added, adds
+//!    edits one by one, and goes back over all that import beside the other tenant.
+//!
+//! `scale FOLDER PHASE EDITS` runs one phase. What else the machine does is in the figures: *load* tells of it.
+
+mod latency;
+mod measure;
+mod report;
+mod wording;
+mod workload;
+
+use amend_editor::{NewEdit, Seq};
+use measure::{Failure, Import};
+use report::{Generated, Imported, Report, Served};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    sync::Arc,
+    time::Duration,
+};
+use workload::{Question, Workload};
+
+const SEED: u64 = 20_260_611;
+const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
+/// Questions of each kind.
+const QUESTIONS: usize = 2_000;
+/// Edits that are added one by one, by each measurement.
+const SINGLE: usize = 500;
+const CLIENTS: usize = 8;
+const WRITES_A_SECOND: u32 = 50;
+const CONCURRENT: Duration = Duration::from_secs(8);
+/// What is taken in while another tenant writes: one part in so many.
+const BESIDE: usize = 20;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((folder, rest)) = arguments.split_first() else {
+        return Err("wanted: scale FOLDER [EDITS]...".into());
+    };
+    if let [phase, edits] = rest
+        && phase.parse::<usize>().is_err()
+    {
+        return one_phase(phase, &Files::of(Path::new(folder), edits.parse()?), edits.parse()?);
+    }
+    let sizes = rest.iter().map(|size| size.parse()).collect::<Result<Vec<usize>, _>>()?;
+    let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
+    for size in sizes {
+        let report = Report {
+            edits: size,
+            seed: SEED,
+            generated: child(folder, "generate", size)?,
+            imported: child(folder, "import", size)?,
+            served: child(folder, "serve", size)?,
+        };
+        println!("{}", serde_json::to_string(&report)?);
+        eprintln!("{report}");
+    }
+    Ok(())
+}
+
+fn child<T: DeserializeOwned>(folder: &str, phase: &str, size: usize) -> Result<T, Failure> {
+    let size = size.to_string();
+    let output = Command::new(std::env::current_exe()?)
+        .args([folder, phase, &size])
+        .stderr(std::process::Stdio::inherit())
+        .output()?;
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout)?),
+        false => Err(format!("the phase {phase} failed").into()),
+    }
+}
+
+struct Files {
+    folder: PathBuf,
+}
+
+impl Files {
+    fn of(folder: &Path, edits: usize) -> Self {
+        Self { folder: folder.join(format!("scale-{edits}")) }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+fn one_phase(phase: &str, files: &Files, edits: usize) -> Result<(), Failure> {
+    let runtime = || tokio::runtime::Runtime::new();
+    match phase {
+        "generate" => tell(&generate(files, edits)?),
+        "import" => tell(&runtime()?.block_on(import(files))?),
+        "serve" => tell(&runtime()?.block_on(serve(files))?),
+        _ => Err(format!("{phase:?} is no phase").into()),
+    }
+}
+
+fn tell(result: &impl Serialize) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(result)?);
+    Ok(())
+}
+
+fn generate(files: &Files, edits: usize) -> Result<Generated, Failure> {
+    std::fs::create_dir_all(&files.folder)?;
+    for old in ["amend.db", "amend.db-wal", "amend.db-shm"] {
+        match std::fs::remove_file(files.at(old)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let mut workload = Workload::new(edits, SEED)?;
+    let mut questions: Vec<Question> = Vec::new();
+    let (mut text_bytes, mut all_bytes) = (0, 0);
+    for (name, count) in
+        [("edits.jsonl", edits), ("beside.jsonl", edits / BESIDE), ("single.jsonl", 3 * SINGLE)]
+    {
+        let mut out = BufWriter::new(File::create(files.at(name))?);
+        for at in 0..count {
+            let (line, question) = workload.edit();
+            serde_json::to_writer(&mut out, &line)?;
+            out.write_all(b"\n")?;
+            let fields = [&line.subject, &line.object].into_iter().flatten().map(String::len).sum::<usize>();
+            if name == "edits.jsonl" {
+                text_bytes += line.text.len() as u64;
+                all_bytes += (line.text.len() + line.source.len() + fields) as u64;
+                all_bytes += line.relation.map_or(0, str::len) as u64;
+            }
+            let every = (count / QUESTIONS).max(1);
+            if name == "edits.jsonl" && at % every == 0 && questions.len() < QUESTIONS {
+                questions.push(question);
+            }
+        }
+        out.flush()?;
+    }
+    let mut asked = Vec::with_capacity(5 * QUESTIONS);
+    for question in &questions {
+        asked.extend(workload.misspelt(question));
+        asked.extend([
+            workload.long(question),
+            workload.other_subject(),
+            workload.generic(),
+            question.clone(),
+        ]);
+    }
+    let mut out = BufWriter::new(File::create(files.at("questions.jsonl"))?);
+    for question in &asked {
+        serde_json::to_writer(&mut out, question)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()?;
+    Ok(Generated { text_bytes, all_bytes, questions: asked.len() })
+}
+
+async fn import(files: &Files) -> Result<Imported, Failure> {
+    let (editor, ..) = measure::open(&files.at("amend.db")).await?;
+    let before = measure::resident()?;
+    let (tenant, other) = (measure::tenant(&editor, "main")?, measure::tenant(&editor, "other")?);
+    let alone: Import = measure::import(&tenant, &files.at("edits.jsonl"), None).await?;
+    let memory_bytes = measure::resident()?.saturating_sub(before);
+    std::fs::write(files.at("through"), editor.last_seq().to_string())?;
+    let single = single(files)?.split_off(2 * SINGLE);
+    let beside = measure::import(&tenant, &files.at("beside.jsonl"), Some((other, single))).await?;
+    editor.close().await?;
+    let load = report::load()?;
+    Ok(Imported { alone, beside, memory_bytes, load })
+}
+
+async fn serve(files: &Files) -> Result<Served, Failure> {
+    let questions = Arc::new(lines::<Question>(&files.at("questions.jsonl"))?);
+    let mut adding = single(files)?;
+    adding.truncate(2 * SINGLE);
+    let (editor, open_seconds, memory_bytes) = measure::open(&files.at("amend.db")).await?;
+    let edits = editor.count();
+    let tenant = measure::tenant(&editor, "main")?;
+    // Once for the caches of the processor and the system.
+    measure::lookups(&tenant, &questions[..questions.len() / 10])?;
+    let lookups = measure::lookups(&tenant, &questions)?;
+    let added = adding.split_off(SINGLE);
+    let load = (CLIENTS, CONCURRENT);
+    let concurrent = measure::concurrent(&tenant, &questions, load, (adding, WRITES_A_SECOND)).await?;
+    let adds = measure::adds(&tenant, added, &files.folder).await?;
+    let back = Seq::new(std::fs::read_to_string(files.at("through"))?.parse()?);
+    let before = tenant.count();
+    let roll_back_seconds = measure::roll_back(&tenant, back).await?;
+    let rolled_back = before - tenant.count();
+    editor.close().await?;
+    let load = report::load()?;
+    Ok(Served {
+        edits,
+        open_seconds,
+        memory_bytes,
+        lookups,
+        concurrent,
+        adds,
+        rolled_back,
+        roll_back_seconds,
+        load,
+    })
+}
+
+fn single(files: &Files) -> Result<Vec<NewEdit>, Failure> {
+    let lines = lines::<serde_json::Value>(&files.at("single.jsonl"))?;
+    let edit = |line: &serde_json::Value| -> Option<NewEdit> {
+        let text = |name: &str| line[name].as_str();
+        let edit = NewEdit::new(text("text")?).from_source(text("source")?);
+        Some(match (text("subject"), text("relation"), text("object")) {
+            (Some(subject), Some(relation), Some(object)) => edit.about(subject).stating(relation, object),
+            _ => edit,
+        })
+    };
+    Ok(lines.iter().filter_map(edit).collect())
+}
+
+fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
+    BufReader::new(File::open(path)?).lines().map(|line| Ok(serde_json::from_str(&line?)?)).collect()
+}

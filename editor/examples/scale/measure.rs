@@ -1,0 +1,242 @@
+//! The measurements: each takes an open editor, or opens one, and gives numbers.
+
+use super::{
+    latency::Latency,
+    workload::{Asks, Question},
+};
+use amend_editor::{
+    AddEdits, Attribution, Editor, EditorOptions, ImportOptions, NewEdit, RollBack, Seq, TenantEditor,
+};
+use amend_proto::{Message, TenantId};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Write,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::io::BufReader;
+
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Bytes that a commit of one edit writes, about: what the disk's own sync is timed with.
+const COMMIT_BYTES: usize = 16 * 1024;
+
+/// Lookups of one kind of question.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Lookups {
+    pub(crate) latency: Latency,
+    /// The share of them that found what they should: the subject's edit, or none.
+    pub(crate) as_wanted: f64,
+}
+
+/// Lookups beside each other and beside writes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Concurrent {
+    pub(crate) clients: usize,
+    /// From the arrival of a question at the runtime to its edits, waiting for a thread included.
+    pub(crate) lookups: Latency,
+    pub(crate) lookups_a_second: f64,
+    /// From `add` to a lookup that sees the edit.
+    pub(crate) writes: Latency,
+}
+
+/// Adding edits one by one.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Adds {
+    /// From `add` to a lookup that sees the edit.
+    pub(crate) visible: Latency,
+    /// An append of the same size and its sync, in the same folder, just before.
+    pub(crate) disk_sync: Latency,
+    /// Each `visible` less its `disk_sync`.
+    pub(crate) besides_sync: Latency,
+}
+
+/// Taking in a file.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Import {
+    pub(crate) edits: u64,
+    pub(crate) seconds: f64,
+    pub(crate) edits_a_second: f64,
+    /// Writes of another tenant meanwhile, one each 20 ms.
+    pub(crate) writes_beside: Latency,
+}
+
+/// Resident memory of this process, in bytes.
+pub(crate) fn resident() -> Result<u64, Failure> {
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = statm.split(' ').nth(1).ok_or("statm has no second field")?.parse()?;
+    // 4 KiB wherever this project is measured.
+    Ok(pages * 4096)
+}
+
+/// Asks each question once, one after the other.
+pub(crate) fn lookups(
+    tenant: &TenantEditor,
+    questions: &[Question],
+) -> Result<BTreeMap<Asks, Lookups>, Failure> {
+    let mut kinds: BTreeMap<Asks, (Vec<Duration>, usize)> = BTreeMap::new();
+    for question in questions {
+        let messages = [Message::user(question.text.as_str())];
+        let begun = Instant::now();
+        let preview = tenant.preview(&messages)?;
+        let took = begun.elapsed();
+        let (timings, wanted) = kinds.entry(question.asks).or_default();
+        timings.push(took);
+        *wanted += usize::from(match &question.subject {
+            Some(subject) => preview.edits.iter().any(|edit| edit.text.contains(subject.as_str())),
+            None => preview.edits.is_empty(),
+        });
+    }
+    let summed = kinds.into_iter().map(|(asks, (timings, wanted))| {
+        let as_wanted = wanted as f64 / timings.len() as f64;
+        (asks, Lookups { latency: Latency::of(timings), as_wanted })
+    });
+    Ok(summed.collect())
+}
+
+/// `clients` ask without pause for `time`, each its own part of the questions, while edits are added at a steady rate.
+pub(crate) async fn concurrent(
+    tenant: &TenantEditor,
+    questions: &Arc<Vec<Question>>,
+    (clients, time): (usize, Duration),
+    (edits, a_second): (Vec<NewEdit>, u32),
+) -> Result<Concurrent, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asking: Vec<_> = (0..clients)
+        .map(|client| {
+            let (tenant, questions, stop) = (tenant.clone(), Arc::clone(questions), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut timings = Vec::new();
+                let mut mine = questions.iter().skip(client).step_by(clients).cycle();
+                while !stop.load(Ordering::Relaxed) {
+                    let Some(question) = mine.next() else { break };
+                    let (tenant, message) = (tenant.clone(), Message::user(question.text.as_str()));
+                    let begun = Instant::now();
+                    // A task of its own, as a request is: its wait for a thread counts.
+                    tokio::spawn(async move { tenant.preview_async(vec![message]).await }).await??;
+                    timings.push(begun.elapsed());
+                }
+                Ok::<_, Failure>(timings)
+            })
+        })
+        .collect();
+    let begun = Instant::now();
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / a_second);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut writes = Vec::new();
+    for edit in edits {
+        pace.tick().await;
+        if begun.elapsed() >= time {
+            break;
+        }
+        writes.push(add_and_see(tenant, edit).await?);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut timings = Vec::new();
+    for client in asking {
+        timings.extend(client.await??);
+    }
+    let lookups_a_second = timings.len() as f64 / begun.elapsed().as_secs_f64();
+    Ok(Concurrent { clients, lookups: Latency::of(timings), lookups_a_second, writes: Latency::of(writes) })
+}
+
+/// Adds an edit and looks it up until it is found, which must be at once.
+async fn add_and_see(tenant: &TenantEditor, edit: NewEdit) -> Result<Duration, Failure> {
+    let text = edit.content.text.clone();
+    let question = [Message::user(text.as_str())];
+    let begun = Instant::now();
+    tenant.add(AddEdits::from(edit)).await?;
+    let seen = tenant.preview(&question)?;
+    let took = begun.elapsed();
+    match seen.edits.iter().any(|edit| edit.text == text) {
+        true => Ok(took),
+        false => Err(format!("{text:?} was added and is not found by its own words").into()),
+    }
+}
+
+/// Adds edits one by one, each after an append and sync of the same size in `folder`.
+pub(crate) async fn adds(tenant: &TenantEditor, edits: Vec<NewEdit>, folder: &Path) -> Result<Adds, Failure> {
+    let path = folder.join("sync.tmp");
+    let mut file = File::create(&path)?;
+    let (mut visible, mut disk, mut besides) = (Vec::new(), Vec::new(), Vec::new());
+    for edit in edits {
+        let begun = Instant::now();
+        file.write_all(&[7; COMMIT_BYTES])?;
+        file.sync_data()?;
+        let sync = begun.elapsed();
+        let took = add_and_see(tenant, edit).await?;
+        visible.push(took);
+        disk.push(sync);
+        besides.push(took.saturating_sub(sync));
+    }
+    std::fs::remove_file(path)?;
+    Ok(Adds {
+        visible: Latency::of(visible),
+        disk_sync: Latency::of(disk),
+        besides_sync: Latency::of(besides),
+    })
+}
+
+/// Takes in a file of lines; meanwhile another tenant writes, if `beside` has edits for it.
+pub(crate) async fn import(
+    tenant: &TenantEditor,
+    lines: &Path,
+    beside: Option<(TenantEditor, Vec<NewEdit>)>,
+) -> Result<Import, Failure> {
+    let file = BufReader::with_capacity(1 << 20, tokio::fs::File::open(lines).await?);
+    let stop = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&stop);
+    let writing = tokio::spawn(async move {
+        let mut timings = Vec::new();
+        let Some((tenant, edits)) = beside else { return Ok(timings) };
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        for edit in edits {
+            pace.tick().await;
+            if ended.load(Ordering::Relaxed) {
+                break;
+            }
+            let begun = Instant::now();
+            tenant.add(AddEdits::from(edit)).await?;
+            timings.push(begun.elapsed());
+        }
+        Ok::<_, Failure>(timings)
+    });
+    let begun = Instant::now();
+    let report = tenant.import(file, ImportOptions::default()).await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    stop.store(true, Ordering::Relaxed);
+    let writes_beside = Latency::of(writing.await??);
+    if report.refused > 0 {
+        return Err(format!("{} lines were refused: {:?}", report.refused, report.problems.first()).into());
+    }
+    Ok(Import { edits: report.added, seconds, edits_a_second: report.added as f64 / seconds, writes_beside })
+}
+
+/// Opens the store; gives the seconds until it is ready, and the bytes of memory that it took.
+pub(crate) async fn open(database: &Path) -> Result<(Editor, f64, u64), Failure> {
+    let before = resident()?;
+    let begun = Instant::now();
+    let mut options = EditorOptions::new(database);
+    options.limits.max_live = options.limits.max_live.max(4_000_000);
+    let editor = Editor::open(options).await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok((editor, seconds, resident()?.saturating_sub(before)))
+}
+
+/// Goes back to an entry; gives the seconds.
+pub(crate) async fn roll_back(tenant: &TenantEditor, to: Seq) -> Result<f64, Failure> {
+    let begun = Instant::now();
+    tenant.roll_back(RollBack { to, by: Attribution::default() }).await?;
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+/// A tenant by name.
+pub(crate) fn tenant(editor: &Editor, name: &str) -> Result<TenantEditor, Failure> {
+    Ok(editor.tenant(TenantId::new(name)?))
+}
