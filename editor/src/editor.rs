@@ -6,6 +6,7 @@ use crate::{
         attribution, page_limit,
     },
     error::EditError,
+    index::Prepared,
     live::Live,
     lookup::Preview,
     operation::Operations,
@@ -259,7 +260,8 @@ async fn load(reader: &Reader) -> Result<Arc<Live>, EditError> {
         let past = reader.standing(part, None).await?;
         let filled = Arc::clone(&live);
         let through = if past.next.is_some() { Seq::START } else { part.through };
-        tokio::task::spawn_blocking(move || filled.fill(past.edits, through))
+        let prepare = |edit: &Edit| (edit.tenant.clone(), Prepared::new(edit));
+        tokio::task::spawn_blocking(move || filled.fill(past.edits.iter().map(prepare).collect(), through))
             .await
             .map_err(|error| EditError::storage("build its index", error))?;
         match past.next {

@@ -42,6 +42,7 @@ mod operation;
 pub mod published;
 mod scope;
 mod store;
+mod table;
 mod template;
 mod tenant;
 mod text;

@@ -18,7 +18,7 @@ mod wording;
 mod workload;
 
 use amend_editor::{NewEdit, Seq};
-use measure::{Failure, Import};
+use measure::{Failure, Import, Opened};
 use report::{Generated, Imported, Report, Served};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -120,6 +120,24 @@ fn tell(result: &impl Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A file of JSON lines.
+struct Out(BufWriter<File>);
+
+impl Out {
+    fn new(files: &Files, name: &str) -> Result<Self, Failure> {
+        Ok(Self(BufWriter::new(File::create(files.at(name))?)))
+    }
+
+    fn line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        serde_json::to_writer(&mut self.0, value)?;
+        Ok(self.0.write_all(b"\n")?)
+    }
+
+    fn end(mut self) -> Result<(), Failure> {
+        Ok(self.0.flush()?)
+    }
+}
+
 fn generate(files: &Files, edits: usize) -> Result<Generated, Failure> {
     std::fs::create_dir_all(&files.folder)?;
     for old in ["amend.db", "amend.db-wal", "amend.db-shm"] {
@@ -131,27 +149,25 @@ fn generate(files: &Files, edits: usize) -> Result<Generated, Failure> {
     let mut workload = Workload::new(edits, SEED)?;
     let mut questions: Vec<Question> = Vec::new();
     let (mut text_bytes, mut all_bytes) = (0, 0);
-    for (name, count) in
-        [("edits.jsonl", edits), ("beside.jsonl", edits / BESIDE), ("single.jsonl", 3 * SINGLE)]
-    {
-        let mut out = BufWriter::new(File::create(files.at(name))?);
-        for at in 0..count {
-            let (line, question) = workload.edit();
-            serde_json::to_writer(&mut out, &line)?;
-            out.write_all(b"\n")?;
-            let fields = [&line.subject, &line.object].into_iter().flatten().map(String::len).sum::<usize>();
-            if name == "edits.jsonl" {
-                text_bytes += line.text.len() as u64;
-                all_bytes += (line.text.len() + line.source.len() + fields) as u64;
-                all_bytes += line.relation.map_or(0, str::len) as u64;
-            }
-            let every = (count / QUESTIONS).max(1);
-            if name == "edits.jsonl" && at % every == 0 && questions.len() < QUESTIONS {
-                questions.push(question);
-            }
+    let mut out = Out::new(files, "edits.jsonl")?;
+    for at in 0..edits {
+        let (line, question) = workload.edit();
+        out.line(&line)?;
+        let fields = [&line.subject, &line.object].into_iter().flatten().map(String::len).sum::<usize>();
+        text_bytes += line.text.len() as u64;
+        all_bytes += (line.text.len() + line.source.len() + fields) as u64;
+        all_bytes += line.relation.map_or(0, str::len) as u64;
+        if at % (edits / QUESTIONS).max(1) == 0 && questions.len() < QUESTIONS {
+            questions.push(question);
         }
-        out.flush()?;
     }
+    out.end()?;
+    let mut out = Out::new(files, "beside.jsonl")?;
+    (0..edits / BESIDE).try_for_each(|_| out.line(&workload.edit().0))?;
+    out.end()?;
+    let mut out = Out::new(files, "single.jsonl")?;
+    (0..3 * SINGLE).try_for_each(|_| out.line(&workload.edit_about_another()))?;
+    out.end()?;
     let mut asked = Vec::with_capacity(5 * QUESTIONS);
     for question in &questions {
         asked.extend(workload.misspelt(question));
@@ -162,17 +178,14 @@ fn generate(files: &Files, edits: usize) -> Result<Generated, Failure> {
             question.clone(),
         ]);
     }
-    let mut out = BufWriter::new(File::create(files.at("questions.jsonl"))?);
-    for question in &asked {
-        serde_json::to_writer(&mut out, question)?;
-        out.write_all(b"\n")?;
-    }
-    out.flush()?;
+    let mut out = Out::new(files, "questions.jsonl")?;
+    asked.iter().try_for_each(|question| out.line(question))?;
+    out.end()?;
     Ok(Generated { text_bytes, all_bytes, questions: asked.len() })
 }
 
 async fn import(files: &Files) -> Result<Imported, Failure> {
-    let (editor, ..) = measure::open(&files.at("amend.db")).await?;
+    let Opened { editor, .. } = measure::open(&files.at("amend.db")).await?;
     let before = measure::resident()?;
     let (tenant, other) = (measure::tenant(&editor, "main")?, measure::tenant(&editor, "other")?);
     let alone: Import = measure::import(&tenant, &files.at("edits.jsonl"), None).await?;
@@ -189,7 +202,8 @@ async fn serve(files: &Files) -> Result<Served, Failure> {
     let questions = Arc::new(lines::<Question>(&files.at("questions.jsonl"))?);
     let mut adding = single(files)?;
     adding.truncate(2 * SINGLE);
-    let (editor, open_seconds, memory_bytes) = measure::open(&files.at("amend.db")).await?;
+    let opened = measure::open(&files.at("amend.db")).await?;
+    let editor = opened.editor;
     let edits = editor.count();
     let tenant = measure::tenant(&editor, "main")?;
     // Once for the caches of the processor and the system.
@@ -207,8 +221,9 @@ async fn serve(files: &Files) -> Result<Served, Failure> {
     let load = report::load()?;
     Ok(Served {
         edits,
-        open_seconds,
-        memory_bytes,
+        open_seconds: opened.seconds,
+        open_cpu_seconds: opened.cpu_seconds,
+        memory_bytes: opened.memory_bytes,
         lookups,
         concurrent,
         adds,

@@ -31,6 +31,8 @@ const COMMIT_BYTES: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Lookups {
     pub(crate) latency: Latency,
+    /// What a lookup computed on average: on a machine that does other things as well, it was stopped in between.
+    pub(crate) cpu_ms: f64,
     /// The share of them that found what they should: the subject's edit, or none.
     pub(crate) as_wanted: f64,
 }
@@ -62,6 +64,8 @@ pub(crate) struct Adds {
 pub(crate) struct Import {
     pub(crate) edits: u64,
     pub(crate) seconds: f64,
+    /// What the process computed meanwhile.
+    pub(crate) cpu_seconds: f64,
     pub(crate) edits_a_second: f64,
     /// Writes of another tenant meanwhile, one each 20 ms.
     pub(crate) writes_beside: Latency,
@@ -75,29 +79,49 @@ pub(crate) fn resident() -> Result<u64, Failure> {
     Ok(pages * 4096)
 }
 
+/// What this process has computed so far, in seconds, of all processors together.
+pub(crate) fn computed() -> Result<f64, Failure> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // Behind the command's name, which is in brackets and may hold anything.
+    let fields = stat.rsplit_once(')').ok_or("stat has no command")?.1;
+    let ticks = |field: usize| fields.split_whitespace().nth(field).and_then(|text| text.parse::<f64>().ok());
+    // Ticks are hundredths of a second on every Linux that this runs on.
+    Ok((ticks(11).ok_or("stat has no time")? + ticks(12).ok_or("stat has no time")?) / 100.0)
+}
+
+/// What this thread has computed so far.
+fn computed_here() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = stat.split(' ').next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
+}
+
 /// Asks each question once, one after the other.
 pub(crate) fn lookups(
     tenant: &TenantEditor,
     questions: &[Question],
 ) -> Result<BTreeMap<Asks, Lookups>, Failure> {
-    let mut kinds: BTreeMap<Asks, (Vec<Duration>, usize)> = BTreeMap::new();
+    let mut kinds: BTreeMap<Asks, Vec<&Question>> = BTreeMap::new();
+    questions.iter().for_each(|question| kinds.entry(question.asks).or_default().push(question));
+    kinds.into_iter().map(|(asks, questions)| Ok((asks, lookups_of(tenant, &questions)?))).collect()
+}
+
+fn lookups_of(tenant: &TenantEditor, questions: &[&Question]) -> Result<Lookups, Failure> {
+    let (mut timings, mut wanted) = (Vec::with_capacity(questions.len()), 0);
+    let before = computed_here();
     for question in questions {
         let messages = [Message::user(question.text.as_str())];
         let begun = Instant::now();
         let preview = tenant.preview(&messages)?;
-        let took = begun.elapsed();
-        let (timings, wanted) = kinds.entry(question.asks).or_default();
-        timings.push(took);
-        *wanted += usize::from(match &question.subject {
+        timings.push(begun.elapsed());
+        wanted += usize::from(match &question.subject {
             Some(subject) => preview.edits.iter().any(|edit| edit.text.contains(subject.as_str())),
             None => preview.edits.is_empty(),
         });
     }
-    let summed = kinds.into_iter().map(|(asks, (timings, wanted))| {
-        let as_wanted = wanted as f64 / timings.len() as f64;
-        (asks, Lookups { latency: Latency::of(timings), as_wanted })
-    });
-    Ok(summed.collect())
+    let all = questions.len() as f64;
+    let cpu_ms = (computed_here() - before).as_secs_f64() * 1e3 / all;
+    Ok(Lookups { latency: Latency::of(timings), cpu_ms, as_wanted: wanted as f64 / all })
 }
 
 /// `clients` ask without pause for `time`, each its own part of the questions, while edits are added at a steady rate.
@@ -207,26 +231,36 @@ pub(crate) async fn import(
         }
         Ok::<_, Failure>(timings)
     });
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), computed()?);
     let report = tenant.import(file, ImportOptions::default()).await?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let (seconds, cpu_seconds) = (begun.elapsed().as_secs_f64(), computed()? - before);
     stop.store(true, Ordering::Relaxed);
     let writes_beside = Latency::of(writing.await??);
     if report.refused > 0 {
         return Err(format!("{} lines were refused: {:?}", report.refused, report.problems.first()).into());
     }
-    Ok(Import { edits: report.added, seconds, edits_a_second: report.added as f64 / seconds, writes_beside })
+    let (edits, edits_a_second) = (report.added, report.added as f64 / seconds);
+    Ok(Import { edits, seconds, cpu_seconds, edits_a_second, writes_beside })
 }
 
-/// Opens the store; gives the seconds until it is ready, and the bytes of memory that it took.
-pub(crate) async fn open(database: &Path) -> Result<(Editor, f64, u64), Failure> {
-    let before = resident()?;
-    let begun = Instant::now();
+/// A store that was opened.
+pub(crate) struct Opened {
+    pub(crate) editor: Editor,
+    /// Until it was ready.
+    pub(crate) seconds: f64,
+    pub(crate) cpu_seconds: f64,
+    /// What the process grew by.
+    pub(crate) memory_bytes: u64,
+}
+
+/// Opens the store.
+pub(crate) async fn open(database: &Path) -> Result<Opened, Failure> {
+    let (begun, computed_before, before) = (Instant::now(), computed()?, resident()?);
     let mut options = EditorOptions::new(database);
     options.limits.max_live = options.limits.max_live.max(4_000_000);
     let editor = Editor::open(options).await?;
-    let seconds = begun.elapsed().as_secs_f64();
-    Ok((editor, seconds, resident()?.saturating_sub(before)))
+    let (seconds, cpu_seconds) = (begun.elapsed().as_secs_f64(), computed()? - computed_before);
+    Ok(Opened { editor, seconds, cpu_seconds, memory_bytes: resident()?.saturating_sub(before) })
 }
 
 /// Goes back to an entry; gives the seconds.

@@ -29,6 +29,7 @@ pub(crate) struct Imported {
 pub(crate) struct Served {
     pub(crate) edits: usize,
     pub(crate) open_seconds: f64,
+    pub(crate) open_cpu_seconds: f64,
     /// What the process grew by while it opened the database.
     pub(crate) memory_bytes: u64,
     pub(crate) lookups: BTreeMap<Asks, Lookups>,
@@ -64,13 +65,20 @@ impl fmt::Display for Report {
         };
         writeln!(f, "{edits} edits, seed {seed}")?;
         for (name, import) in [("import", &imported.alone), ("import beside writes", &imported.beside)] {
-            let Import { edits, seconds, edits_a_second, writes_beside } = import;
-            writeln!(f, "  {name}: {edits} in {seconds:.1} s, {edits_a_second:.0} a second")?;
+            let Import { edits, seconds, cpu_seconds, edits_a_second, writes_beside } = import;
+            writeln!(
+                f,
+                "  {name}: {edits} in {seconds:.1} s ({cpu_seconds:.1} of CPU), {edits_a_second:.0} a second"
+            )?;
             if writes_beside.count > 0 {
                 writeln!(f, "    writes beside: {writes_beside}")?;
             }
         }
-        writeln!(f, "  open: {:.2} s, {} edits stand", served.open_seconds, served.edits)?;
+        writeln!(
+            f,
+            "  open: {:.2} s ({:.2} of CPU), {} edits stand",
+            served.open_seconds, served.open_cpu_seconds, served.edits
+        )?;
         let (all, own, more) = an_edit(served.memory_bytes);
         writeln!(
             f,
@@ -78,8 +86,8 @@ impl fmt::Display for Report {
         )?;
         let said = generated.all_bytes as f64 / *edits as f64;
         writeln!(f, "    all that an edit says is {said:.0} bytes: {:.0} beyond that", all - said)?;
-        for (asks, Lookups { latency, as_wanted }) in &served.lookups {
-            writeln!(f, "  look up {asks:?}: {latency}; {as_wanted:.3} as wanted")?;
+        for (asks, Lookups { latency, cpu_ms, as_wanted }) in &served.lookups {
+            writeln!(f, "  look up {asks:?}: {latency}, CPU {cpu_ms:.3} ms; {as_wanted:.3} as wanted")?;
         }
         let Concurrent { clients, lookups, lookups_a_second, writes } = &served.concurrent;
         writeln!(f, "  {clients} clients: {lookups}, {lookups_a_second:.0} a second; writes {writes}")?;

@@ -108,9 +108,24 @@ impl Workload {
 
     /// The next edit; no two say the same.
     pub(crate) fn edit(&mut self) -> (Line, Question) {
+        let at = skewed(&mut self.random, self.subjects.len());
+        let (kind, subject) = self.subjects[at].clone();
+        self.edit_about(kind, subject)
+    }
+
+    /// An edit about a subject that has no other.
+    pub(crate) fn edit_about_another(&mut self) -> Line {
         loop {
-            let at = skewed(&mut self.random, self.subjects.len());
-            let (kind, subject) = self.subjects[at].clone();
+            let kind = self.subjects[skewed(&mut self.random, self.subjects.len())].0;
+            let subject = self.name(kind);
+            if self.names.insert(subject.clone()) {
+                return self.edit_about(kind, subject).0;
+            }
+        }
+    }
+
+    fn edit_about(&mut self, kind: Kind, subject: String) -> (Line, Question) {
+        loop {
             let relation = self.relation(kind);
             let (object_kind, statement, name) = {
                 let relation = &self.wording.relations[relation];

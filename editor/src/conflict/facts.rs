@@ -65,18 +65,48 @@ impl Facts {
         Self { relations: relations.into(), wording, object }
     }
 
+    /// The same, to compare.
+    pub(crate) fn view(&self) -> FactsView<'_> {
+        FactsView { relations: &self.relations, wording: self.wording, object: &self.object }
+    }
+}
+
+/// The statements of one edit, wherever they are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FactsView<'a> {
+    relations: &'a [FactKey],
+    wording: Option<FactKey>,
+    object: &'a [u64],
+}
+
+impl<'a> FactsView<'a> {
+    /// Of its parts.
+    pub(crate) fn new(relations: &'a [FactKey], wording: Option<FactKey>, object: &'a [u64]) -> Self {
+        Self { relations, wording, object }
+    }
+
     /// Everything under which another edit that conflicts with it may be found.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = FactKey> {
+    pub(crate) fn keys(self) -> impl Iterator<Item = FactKey> {
         self.relations.iter().copied().chain(self.wording)
     }
 
     /// By subject and relation.
-    pub(crate) fn relations(&self) -> &[FactKey] {
-        &self.relations
+    pub(crate) fn relations(self) -> &'a [FactKey] {
+        self.relations
+    }
+
+    /// By telling words.
+    pub(crate) fn wording(self) -> Option<FactKey> {
+        self.wording
+    }
+
+    /// What is stated, as a set of words.
+    pub(crate) fn object(self) -> &'a [u64] {
+        self.object
     }
 
     /// How the two conflict, if they do.
-    pub(crate) fn against(&self, other: &Self) -> Option<ConflictKind> {
+    pub(crate) fn against(self, other: FactsView<'_>) -> Option<ConflictKind> {
         let known = !self.object.is_empty() && !other.object.is_empty();
         let related = self.relations.iter().any(|key| other.relations.contains(key));
         match known && related {

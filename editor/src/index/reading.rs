@@ -1,24 +1,40 @@
 //! What an edit's words are read to say: the costly part of taking it in, done before anything is locked.
 
 use super::{
-    AnchorKind, stem_hash,
-    subject::{Names, names},
+    AnchorKind,
+    document::{Read, Words, pack},
+    names::Weights,
+    stem_hash,
+    subject::names,
 };
 use crate::{
-    conflict::{Facts, Said},
-    edit::{Content, Edit},
+    conflict::{Facts, FactsView, Said},
+    edit::{Content, Edit, Seq},
     text::{Class, Groups, RelationMention, lexicon, tokenise},
 };
+use amend_proto::EditId;
 use std::sync::Arc;
 
-/// An edit's content, read.
+/// A name that was read.
+#[derive(Debug)]
+pub(super) struct ReadAnchor {
+    pub(super) kind: AnchorKind,
+    pub(super) words: Vec<Box<str>>,
+    pub(super) weights: Weights,
+    pub(super) cased: bool,
+}
+
+/// An edit's content, read. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Reading {
-    pub(super) names: Names,
+pub(crate) struct Reading(Arc<WhatWasRead>);
+
+#[derive(Debug)]
+struct WhatWasRead {
+    anchors: Vec<ReadAnchor>,
     /// Hashed stems of the telling words that are in no name, ascending.
-    pub(super) content: Box<[u32]>,
+    content: Box<[u32]>,
     /// The relations that it may be about.
-    pub(super) groups: Groups,
+    groups: Groups,
     facts: Facts,
 }
 
@@ -64,12 +80,22 @@ impl Reading {
                 words: &set(tokens.filter(said_something).map(stem)),
             },
         );
-        Self { content: words, groups, facts, names }
+        let anchors = names.anchors.into_iter().map(|anchor| ReadAnchor {
+            kind: anchor.kind,
+            weights: Weights::of(&anchor.words),
+            words: anchor.words,
+            cased: anchor.cased,
+        });
+        Self(Arc::new(WhatWasRead { anchors: anchors.collect(), content: words, groups, facts }))
+    }
+
+    pub(super) fn anchors(&self) -> &[ReadAnchor] {
+        &self.0.anchors
     }
 
     /// What it states.
-    pub(crate) fn facts(&self) -> &Facts {
-        &self.facts
+    pub(crate) fn facts(&self) -> FactsView<'_> {
+        self.0.facts.view()
     }
 }
 
@@ -83,12 +109,24 @@ fn set(words: impl Iterator<Item = u32>) -> Box<[u32]> {
 /// An edit read and ready to be indexed.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) edit: Arc<Edit>,
+    /// Its version.
+    pub(crate) seq: Seq,
+    /// Its id.
+    pub(crate) id: EditId,
+    pub(super) words: Words,
     pub(crate) reading: Reading,
 }
 
 impl Prepared {
-    pub(crate) fn new(edit: Arc<Edit>) -> Self {
-        Self { reading: Reading::new(&edit.content), edit }
+    /// Reads it.
+    pub(crate) fn new(edit: &Edit) -> Self {
+        Self::with(edit, Reading::new(&edit.content))
+    }
+
+    /// Of an edit that was read before.
+    pub(crate) fn with(edit: &Edit, reading: Reading) -> Self {
+        let WhatWasRead { anchors, content, groups, .. } = &*reading.0;
+        let read = Read { anchors: anchors.len(), content, groups: *groups, facts: reading.facts() };
+        Self { seq: edit.seq, id: edit.id.clone(), words: pack(edit, read), reading }
     }
 }

@@ -3,7 +3,7 @@
 mod tenant;
 
 use crate::{
-    conflict::{Conflicting, Conflicts, Facts},
+    conflict::{ConflictKind, Conflicting, Conflicts, FactsView},
     edit::{Content, Edit, Listed, Seq},
     index::{Index, Prepared, Reading},
     operation::Operation,
@@ -12,7 +12,7 @@ use crate::{
 use amend_proto::{EditId, TenantId};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 use tenant::Standing;
 
@@ -51,7 +51,7 @@ struct Step {
 pub(crate) struct Claim<'a> {
     pub(crate) id: &'a EditId,
     pub(crate) content: &'a Content,
-    pub(crate) facts: &'a Facts,
+    pub(crate) facts: FactsView<'a>,
     /// Only edits that may still be in force count.
     pub(crate) now: Timestamp,
     /// Only versions older than this one count.
@@ -73,8 +73,8 @@ impl Live {
             .into_iter()
             .map(|(operation, reading)| {
                 let prepared = operation.change.edit().map(|edit| match reading {
-                    Some(reading) => Prepared { edit: Arc::clone(edit), reading },
-                    None => Prepared::new(Arc::clone(edit)),
+                    Some(reading) => Prepared::with(edit, reading),
+                    None => Prepared::new(edit),
                 });
                 Step { operation, prepared }
             })
@@ -99,11 +99,9 @@ impl Live {
     }
 
     /// Puts in edits that stand after `through`, in the order of the entries that made them stand.
-    pub(crate) fn fill(&self, edits: Vec<Edit>, through: Seq) {
-        let prepared: Vec<Prepared> = edits.into_iter().map(|edit| Prepared::new(Arc::new(edit))).collect();
+    pub(crate) fn fill(&self, edits: Vec<(TenantId, Prepared)>, through: Seq) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        for prepared in prepared {
-            let tenant = prepared.edit.tenant.clone();
+        for (tenant, prepared) in edits {
             state.put(&tenant, prepared);
         }
         state.through = state.through.max(through);
@@ -131,9 +129,9 @@ impl Live {
         state.tenants.keys().filter(behind).take(limit).cloned().collect()
     }
 
-    pub(crate) fn get(&self, tenant: &TenantId, id: &EditId) -> Option<Arc<Edit>> {
+    pub(crate) fn get(&self, tenant: &TenantId, id: &EditId) -> Option<Edit> {
         let state = self.read();
-        state.tenants.get(tenant)?.get(id).cloned()
+        state.tenants.get(tenant)?.get(id)
     }
 
     /// `limit` edits of a tenant whose versions come after `after`, the oldest version first.
@@ -146,11 +144,7 @@ impl Live {
     }
 
     /// The edits of a tenant that a claim conflicts with, newest first, but for the one under its own id.
-    pub(crate) fn conflicting(
-        &self,
-        tenant: &TenantId,
-        claim: Claim<'_>,
-    ) -> Vec<(Arc<Edit>, crate::conflict::ConflictKind)> {
+    pub(crate) fn conflicting(&self, tenant: &TenantId, claim: Claim<'_>) -> Vec<(Edit, ConflictKind)> {
         let state = self.read();
         state.tenants.get(tenant).map_or_else(Vec::new, |standing| standing.conflicting(claim))
     }
@@ -195,9 +189,9 @@ impl State {
         // The name is cloned only for the first edit of a tenant.
         let standing = match self.tenants.get_mut(tenant) {
             Some(standing) => standing,
-            None => self.tenants.entry(tenant.clone()).or_default(),
+            None => self.tenants.entry(tenant.clone()).or_insert_with(|| Standing::of(tenant.clone())),
         };
-        self.count -= usize::from(standing.forget(&prepared.edit.id));
+        self.count -= usize::from(standing.forget(&prepared.id));
         self.count += 1;
         standing.insert(prepared);
     }
