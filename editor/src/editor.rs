@@ -6,7 +6,6 @@ use crate::{
         attribution, page_limit,
     },
     error::EditError,
-    index::Prepared,
     live::Live,
     lookup::Preview,
     operation::Operations,
@@ -20,9 +19,6 @@ use crate::{
 use amend_proto::{EditId, Message, TenantId};
 use arc_swap::ArcSwap;
 use std::{path::PathBuf, sync::Arc, time::Instant};
-
-/// Edits that are read from the log at a time when it is opened.
-const LOAD_PAGE: usize = 10_000;
 
 /// What an [`Editor`] is made of.
 #[derive(Debug, Clone)]
@@ -82,7 +78,7 @@ impl Editor {
         let begun = Instant::now();
         let database = Database::open(&path).await?;
         let reader = Reader::new(&path);
-        let live = load(&reader).await?;
+        let live = Live::load(&reader).await?;
         let edits = live.len();
         metrics::gauge!("amend_edits_live").set(edits as f64);
         let (seconds, through) = (begun.elapsed().as_secs_f64(), live.through().get());
@@ -248,26 +244,6 @@ impl Editor {
         // Readers first: the last connection to close is the one that may tidy up behind all.
         self.reader.close().await;
         self.writer.close().await
-    }
-}
-
-/// What stands, by what the log says.
-async fn load(reader: &Reader) -> Result<Arc<Live>, EditError> {
-    reader.check().await?;
-    let mut part = Part { after: Seq::START, through: reader.through().await?, limit: LOAD_PAGE };
-    let live = Arc::new(Live::default());
-    loop {
-        let past = reader.standing(part, None).await?;
-        let filled = Arc::clone(&live);
-        let through = if past.next.is_some() { Seq::START } else { part.through };
-        let prepare = |edit: &Edit| (edit.tenant.clone(), Prepared::new(edit));
-        tokio::task::spawn_blocking(move || filled.fill(past.edits.iter().map(prepare).collect(), through))
-            .await
-            .map_err(|error| EditError::storage("build its index", error))?;
-        match past.next {
-            Some(next) => part.after = next,
-            None => return Ok(live),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The edits that stand, in memory: what the log adds up to. Every tenant's are kept apart.
 
+mod load;
 mod tenant;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 use amend_proto::{EditId, TenantId};
 use std::{
     collections::BTreeMap,
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 use tenant::Standing;
 
@@ -66,6 +67,10 @@ impl Live {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Applies operations in order, those of one request all at once for those who look; those that are in already are
     /// passed over.
     pub(crate) fn apply(&self, operations: Vec<(Operation, Option<Reading>)>) {
@@ -81,7 +86,7 @@ impl Live {
             .collect();
         let mut steps = steps.into_iter().peekable();
         while steps.peek().is_some() {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.write();
             let mut taken = 0;
             while let Some(step) = steps.next() {
                 taken += 1;
@@ -96,15 +101,6 @@ impl Live {
             // Whoever waited to look gets to.
             std::thread::yield_now();
         }
-    }
-
-    /// Puts in edits that stand after `through`, in the order of the entries that made them stand.
-    pub(crate) fn fill(&self, edits: Vec<(TenantId, Prepared)>, through: Seq) {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        for (tenant, prepared) in edits {
-            state.put(&tenant, prepared);
-        }
-        state.through = state.through.max(through);
     }
 
     /// The last operation that is in.
