@@ -29,7 +29,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use workload::{Question, Workload};
+use workload::{Line, Question, Workload};
 
 const SEED: u64 = 20_260_611;
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
@@ -156,7 +156,7 @@ fn generate(files: &Files, edits: usize) -> Result<Generated, Failure> {
         let fields = [&line.subject, &line.object].into_iter().flatten().map(String::len).sum::<usize>();
         text_bytes += line.text.len() as u64;
         all_bytes += (line.text.len() + line.source.len() + fields) as u64;
-        all_bytes += line.relation.map_or(0, str::len) as u64;
+        all_bytes += line.relation.as_ref().map_or(0, String::len) as u64;
         if at % (edits / QUESTIONS).max(1) == 0 && questions.len() < QUESTIONS {
             questions.push(question);
         }
@@ -233,17 +233,10 @@ async fn serve(files: &Files) -> Result<Served, Failure> {
     })
 }
 
-fn single(files: &Files) -> Result<Vec<NewEdit>, Failure> {
-    let lines = lines::<serde_json::Value>(&files.at("single.jsonl"))?;
-    let edit = |line: &serde_json::Value| -> Option<NewEdit> {
-        let text = |name: &str| line[name].as_str();
-        let edit = NewEdit::new(text("text")?).from_source(text("source")?);
-        Some(match (text("subject"), text("relation"), text("object")) {
-            (Some(subject), Some(relation), Some(object)) => edit.about(subject).stating(relation, object),
-            _ => edit,
-        })
-    };
-    Ok(lines.iter().filter_map(edit).collect())
+/// Edits to add one by one, each with its question.
+fn single(files: &Files) -> Result<Vec<(NewEdit, Question)>, Failure> {
+    let lines = lines::<(Line, Question)>(&files.at("single.jsonl"))?;
+    Ok(lines.into_iter().map(|(line, question)| (line.into(), question)).collect())
 }
 
 fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {

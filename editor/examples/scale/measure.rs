@@ -129,7 +129,7 @@ pub(crate) async fn concurrent(
     tenant: &TenantEditor,
     questions: &Arc<Vec<Question>>,
     (clients, time): (usize, Duration),
-    (edits, a_second): (Vec<NewEdit>, u32),
+    (edits, a_second): (Vec<(NewEdit, Question)>, u32),
 ) -> Result<Concurrent, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let asking: Vec<_> = (0..clients)
@@ -171,21 +171,28 @@ pub(crate) async fn concurrent(
 }
 
 /// Adds an edit and looks it up until it is found, which must be at once.
-async fn add_and_see(tenant: &TenantEditor, edit: NewEdit) -> Result<Duration, Failure> {
+async fn add_and_see(
+    tenant: &TenantEditor,
+    (edit, question): (NewEdit, Question),
+) -> Result<Duration, Failure> {
     let text = edit.content.text.clone();
-    let question = [Message::user(text.as_str())];
+    let question = [Message::user(question.text)];
     let begun = Instant::now();
     tenant.add(AddEdits::from(edit)).await?;
     let seen = tenant.preview(&question)?;
     let took = begun.elapsed();
     match seen.edits.iter().any(|edit| edit.text == text) {
         true => Ok(took),
-        false => Err(format!("{text:?} was added and is not found by its own words").into()),
+        false => Err(format!("{text:?} was added and is not found by its question").into()),
     }
 }
 
 /// Adds edits one by one, each after an append and sync of the same size in `folder`.
-pub(crate) async fn adds(tenant: &TenantEditor, edits: Vec<NewEdit>, folder: &Path) -> Result<Adds, Failure> {
+pub(crate) async fn adds(
+    tenant: &TenantEditor,
+    edits: Vec<(NewEdit, Question)>,
+    folder: &Path,
+) -> Result<Adds, Failure> {
     let path = folder.join("sync.tmp");
     let mut file = File::create(&path)?;
     let (mut visible, mut disk, mut besides) = (Vec::new(), Vec::new(), Vec::new());
@@ -211,7 +218,7 @@ pub(crate) async fn adds(tenant: &TenantEditor, edits: Vec<NewEdit>, folder: &Pa
 pub(crate) async fn import(
     tenant: &TenantEditor,
     lines: &Path,
-    beside: Option<(TenantEditor, Vec<NewEdit>)>,
+    beside: Option<(TenantEditor, Vec<(NewEdit, Question)>)>,
 ) -> Result<Import, Failure> {
     let file = BufReader::with_capacity(1 << 20, tokio::fs::File::open(lines).await?);
     let stop = Arc::new(AtomicBool::new(false));
@@ -220,7 +227,7 @@ pub(crate) async fn import(
         let mut timings = Vec::new();
         let Some((tenant, edits)) = beside else { return Ok(timings) };
         let mut pace = tokio::time::interval(Duration::from_millis(20));
-        for edit in edits {
+        for (edit, _) in edits {
             pace.tick().await;
             if ended.load(Ordering::Relaxed) {
                 break;

@@ -4,6 +4,7 @@
 //! Everything follows from the seed. Names are made of syllables; sentences are in `wording.txt`.
 
 use super::wording::{Kind, Relation, Wording};
+use amend_editor::{Content, NewEdit};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::{FxHashSet, FxHasher};
@@ -29,16 +30,23 @@ const SYLLABLES: [&str; 48] = [
 ];
 
 /// One line of an import.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Line {
     pub(crate) text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) relation: Option<&'static str>,
+    pub(crate) relation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) object: Option<String>,
     pub(crate) source: String,
+}
+
+impl From<Line> for NewEdit {
+    fn from(line: Line) -> Self {
+        let Line { text, subject, relation, object, source } = line;
+        Content { subject, relation, object, source: Some(source), ..Content::new(text) }.into()
+    }
 }
 
 /// What a question is about.
@@ -114,12 +122,12 @@ impl Workload {
     }
 
     /// An edit about a subject that has no other.
-    pub(crate) fn edit_about_another(&mut self) -> Line {
+    pub(crate) fn edit_about_another(&mut self) -> (Line, Question) {
         loop {
             let kind = self.subjects[skewed(&mut self.random, self.subjects.len())].0;
             let subject = self.name(kind);
             if self.names.insert(subject.clone()) {
-                return self.edit_about(kind, subject).0;
+                return self.edit_about(kind, subject);
             }
         }
     }
@@ -146,7 +154,7 @@ impl Workload {
             let line = Line {
                 text,
                 subject: subject_field,
-                relation: fields.then_some(name),
+                relation: fields.then(|| name.to_owned()),
                 object: object_field,
                 source,
             };

@@ -3,7 +3,7 @@
 use super::ConflictKind;
 use crate::{
     edit::Content,
-    text::{Groups, tokenise},
+    text::{Groups, Word, tokenise},
 };
 use std::{
     collections::{BTreeSet, hash_map::DefaultHasher},
@@ -18,13 +18,13 @@ pub(crate) type FactKey = u64;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Said<'a> {
     /// The words of its subject names.
-    pub(crate) subject: &'a [Box<str>],
+    pub(crate) subject: &'a [Word],
     /// The relations that it may name.
     pub(crate) groups: Groups,
     /// Hashed stems of telling words that belong to no name, no number and no relation's wording.
     pub(crate) other: &'a [u32],
     /// The words of the other names and numbers.
-    pub(crate) objects: &'a [Box<str>],
+    pub(crate) objects: &'a [Word],
     /// Hashed stems of all words that are more than grammar.
     pub(crate) words: &'a [u32],
 }
@@ -119,7 +119,7 @@ impl<'a> FactsView<'a> {
     }
 }
 
-fn folded(text: &str) -> Vec<Box<str>> {
+fn folded(text: &str) -> Vec<Word> {
     tokenise(text).into_iter().map(|token| token.text).collect()
 }
 

@@ -3,7 +3,7 @@
 use super::{AnchorRef, Refs, terms::TermId};
 use crate::{
     table::{Entry, Numbered, Table, short_hash},
-    text::{Class, lexicon},
+    text::{Class, Word, lexicon},
 };
 use smallvec::SmallVec;
 use std::ops::Index;
@@ -24,7 +24,7 @@ impl Index<usize> for WordSet {
 }
 
 impl WordSet {
-    fn of(words: &[Box<str>], test: impl Fn(&str) -> bool) -> Self {
+    fn of(words: &[Word], test: impl Fn(&str) -> bool) -> Self {
         Self(words.iter().enumerate().fold(0, |set, (place, word)| set | u8::from(test(word)) << place))
     }
 }
@@ -40,7 +40,7 @@ pub(crate) struct Weights {
 
 impl Weights {
     /// Of at most eight words.
-    pub(crate) fn of(words: &[Box<str>]) -> Self {
+    pub(crate) fn of(words: &[Word]) -> Self {
         Self {
             common: WordSet::of(words, |word| lexicon().class(word) != Class::Content),
             essential: WordSet::of(words, |word| {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     conflict::{Facts, FactsView, Said},
     edit::{Content, Edit, Seq},
-    text::{Class, Groups, RelationMention, lexicon, tokenise},
+    text::{Class, Groups, RelationMention, Word, lexicon, tokenise},
 };
 use amend_proto::EditId;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct ReadAnchor {
     pub(super) kind: AnchorKind,
-    pub(super) words: Vec<Box<str>>,
+    pub(super) words: Vec<Word>,
     pub(super) weights: Weights,
     pub(super) cased: bool,
 }
@@ -60,7 +60,7 @@ impl Reading {
         let in_relation = |at: &usize| mentions.iter().any(|mention| mention.tokens.contains(at));
         let other =
             |at: &usize| free(*at) && telling(at) && !in_relation(at) && !names.tokens[*at].is_numeric();
-        let of = |kind: AnchorKind| -> Vec<Box<str>> {
+        let of = |kind: AnchorKind| -> Vec<Word> {
             let anchors = names.anchors.iter().take(names.main).filter(|anchor| anchor.kind == kind);
             anchors.flat_map(|anchor| anchor.words.iter().cloned()).collect()
         };

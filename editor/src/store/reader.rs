@@ -2,7 +2,7 @@
 
 use super::{
     database::{BUSY_TIMEOUT, count},
-    rows::{COLUMNS, operation, operations, versions},
+    rows::{COLUMNS, EDIT_COLUMNS, operation, operations, versions},
 };
 use crate::{
     edit::{Edit, Seq},
@@ -20,6 +20,9 @@ use tokio::sync::mpsc;
 
 /// Connections at most. Each is held for one page at a time.
 const CONNECTIONS: u32 = 4;
+
+/// Rows that a connection reads ahead.
+const ROW_BUFFER: usize = 512;
 
 /// Rows of a part of [`Reader::all_standing`].
 const LOAD_PART: usize = 1_000;
@@ -59,7 +62,12 @@ fn failed(error: sqlx::Error) -> EditError {
 impl Reader {
     /// Of the database at `path`, which is open for writing.
     pub(crate) fn new(path: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            // Rows that wait for whoever reads them: each time there are none, two threads change places.
+            .row_buffer_size(ROW_BUFFER);
         Self { pool: SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_lazy_with(options) }
     }
 
@@ -79,7 +87,7 @@ impl Reader {
             sqlx::query(statement).execute(&mut connection).await.map_err(failed)?;
         }
         let sql = format!(
-            "SELECT {COLUMNS} FROM temp.standing s CROSS JOIN edit_log l ON l.seq = s.seq
+            "SELECT {EDIT_COLUMNS} FROM temp.standing s CROSS JOIN edit_log l ON l.seq = s.seq
              WHERE l.op IN ('add', 'supersede', 'restore') ORDER BY s.seq"
         );
         {

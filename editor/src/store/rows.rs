@@ -151,9 +151,9 @@ fn bind(
         .push_bind(edit.and_then(|edit| edit.content.subject.clone()))
         .push_bind(at.seconds())
         .push_bind(batch.get())
-        .push_bind(edit.map(|edit| edit.seq.get()))
-        .push_bind(edit.map(|edit| edit.created_at.seconds()))
-        .push_bind(edit.map(|edit| edit.updated_at.seconds()))
+        .push_bind(edit.map(|edit| edit.seq).filter(|version| version != seq).map(Seq::get))
+        .push_bind(edit.map(|edit| edit.created_at).filter(|time| time != at).map(Timestamp::seconds))
+        .push_bind(edit.map(|edit| edit.updated_at).filter(|time| time != at).map(Timestamp::seconds))
         .push_bind(details)
         .push_bind(by(author))
         .push_bind(by(reason))
@@ -166,12 +166,6 @@ fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EditErr
 
 /// Reads a row of [`COLUMNS`].
 pub(super) fn operation(row: &SqliteRow) -> Result<Operation, EditError> {
-    fn get<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
-        row: &'r SqliteRow,
-        at: usize,
-    ) -> Result<T, EditError> {
-        row.try_get(at).map_err(failed)
-    }
     let seq = Seq::new(get(row, 0)?);
     let op: &str = get(row, 1)?;
     let tenant = TenantId::new(get::<&str>(row, 2)?).map_err(failed)?;
@@ -179,10 +173,6 @@ pub(super) fn operation(row: &SqliteRow) -> Result<Operation, EditError> {
     let at = Timestamp::from_seconds(get(row, 6)?);
     let (mut author, mut reason): (Option<String>, Option<String>) = (get(row, 12)?, get(row, 13)?);
     let edit = || -> Result<Arc<Edit>, EditError> {
-        let details: Details = match get::<Option<&str>>(row, 11)? {
-            Some(json) => serde_json::from_str(json).map_err(failed)?,
-            None => Details::default(),
-        };
         let time = |column| Ok(get::<Option<i64>>(row, column)?.map_or(at, Timestamp::from_seconds));
         Ok(Arc::new(Edit {
             id: id.clone(),
@@ -190,7 +180,7 @@ pub(super) fn operation(row: &SqliteRow) -> Result<Operation, EditError> {
             seq: get::<Option<i64>>(row, 8)?.map_or(seq, Seq::new),
             created_at: time(9)?,
             updated_at: time(10)?,
-            content: content(get(row, 4)?, get(row, 5)?, details),
+            content: content(get(row, 4)?, get(row, 5)?, details(get(row, 11)?)?),
         }))
     };
     let change = match op {
@@ -238,15 +228,48 @@ pub(super) async fn operations(rows: Vec<SqliteRow>) -> Result<Vec<Operation>, E
     tokio::task::spawn_blocking(move || rows.iter().map(operation).collect()).await.map_err(failed)?
 }
 
-/// The versions that rows of [`COLUMNS`] made stand.
+/// What a start selects of entries that made versions stand, in the order in which [`edits`] reads it. Every value costs
+/// an allocation in SQLite, so those that are seldom there are one.
+pub(super) const EDIT_COLUMNS: &str = "l.seq, l.tenant, l.edit_id, l.text, l.subject, l.at, l.details, \
+     CASE WHEN l.version IS NULL AND l.created_at IS NULL AND l.updated_at IS NULL THEN NULL \
+          ELSE json_array(l.version, l.created_at, l.updated_at) END";
+
+/// The versions that rows of [`EDIT_COLUMNS`] made stand.
 pub(crate) fn edits(rows: &[SqliteRow]) -> Result<Vec<Edit>, EditError> {
-    let mut edits = Vec::with_capacity(rows.len());
+    let mut edits: Vec<Edit> = Vec::with_capacity(rows.len());
     for row in rows {
-        if let Change::Add(edit) | Change::Supersede(edit) | Change::Restore(edit) = operation(row)?.change {
-            edits.push(Arc::unwrap_or_clone(edit));
-        }
+        let (seq, at) = (Seq::new(get(row, 0)?), Timestamp::from_seconds(get(row, 5)?));
+        let name = get::<&str>(row, 1)?;
+        // Edits of one tenant share its name; most often they come together.
+        let tenant = match edits.last() {
+            Some(last) if last.tenant.as_str() == name => last.tenant.clone(),
+            _ => TenantId::new(name).map_err(failed)?,
+        };
+        let times: (Option<Seq>, Option<Timestamp>, Option<Timestamp>) = match get::<Option<&str>>(row, 7)? {
+            Some(times) => serde_json::from_str(times).map_err(failed)?,
+            None => (None, None, None),
+        };
+        edits.push(Edit {
+            id: EditId::new(get::<&str>(row, 2)?).map_err(failed)?,
+            tenant,
+            seq: times.0.unwrap_or(seq),
+            created_at: times.1.unwrap_or(at),
+            updated_at: times.2.unwrap_or(at),
+            content: content(get(row, 3)?, get(row, 4)?, details(get(row, 6)?)?),
+        });
     }
     Ok(edits)
+}
+
+fn details(json: Option<&str>) -> Result<Details, EditError> {
+    json.map_or(Ok(Details::default()), |json| serde_json::from_str(json).map_err(failed))
+}
+
+fn get<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
+    row: &'r SqliteRow,
+    at: usize,
+) -> Result<T, EditError> {
+    row.try_get(at).map_err(failed)
 }
 
 /// The versions that the operations made stand.

@@ -3,10 +3,12 @@
 mod fold;
 mod lexicon;
 mod stem;
+mod word;
 
 pub(crate) use fold::{fold, is_ignorable};
 pub(crate) use lexicon::{Class, Groups, RelationMention, lexicon};
 pub(crate) use stem::stem;
+pub(crate) use word::Word;
 
 use fold::{is_bigram_script, is_mark};
 
@@ -36,7 +38,7 @@ pub(crate) enum Case {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
     /// Folded spelling: compatibility forms, case and accents removed.
-    pub(crate) text: Box<str>,
+    pub(crate) text: Word,
     pub(crate) case: Case,
     pub(crate) gap: Gap,
     /// It was followed by an apostrophe that makes it a possessor (`France's`, `James'`).
@@ -189,11 +191,11 @@ impl Scanner {
         }
     }
 
-    fn push(&mut self, text: String, case: Case, possessive: bool) {
+    fn push(&mut self, text: Word, case: Case, possessive: bool) {
         if text.is_empty() {
             return;
         }
-        self.tokens.push(Token { text: text.into(), case, gap: self.gap, possessive, asks: false });
+        self.tokens.push(Token { text, case, gap: self.gap, possessive, asks: false });
         self.gap = Gap::Joint;
     }
 }
@@ -210,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn words(text: &str) -> Vec<String> {
-        tokenise(text).into_iter().map(|t| t.text.into()).collect()
+        tokenise(text).into_iter().map(|t| t.text.to_string()).collect()
     }
 
     #[test]
