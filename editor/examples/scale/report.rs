@@ -89,12 +89,15 @@ impl fmt::Display for Report {
         for (asks, Lookups { latency, cpu_ms, as_wanted }) in &served.lookups {
             writeln!(f, "  look up {asks:?}: {latency}, CPU {cpu_ms:.3} ms; {as_wanted:.3} as wanted")?;
         }
-        let Concurrent { clients, lookups, lookups_a_second, writes } = &served.concurrent;
-        writeln!(f, "  {clients} clients: {lookups}, {lookups_a_second:.0} a second; writes {writes}")?;
-        let Adds { visible, disk_sync, besides_sync } = &served.adds;
+        let Concurrent { clients, lookups, lookups_a_second, writes, seen } = &served.concurrent;
         writeln!(
             f,
-            "  add to visible: {visible}\n    disk's sync: {disk_sync}\n    besides: {besides_sync}"
+            "  {clients} clients: {lookups}, {lookups_a_second:.0} a second; writes {writes}, {seen:.3} seen"
+        )?;
+        let Adds { visible, seen, disk_sync, besides_sync } = &served.adds;
+        writeln!(
+            f,
+            "  add to visible: {visible}, {seen:.3} seen\n    disk's sync: {disk_sync}\n    besides: {besides_sync}"
         )?;
         let (count, seconds) = (served.rolled_back, served.roll_back_seconds);
         writeln!(f, "  roll back: {count} edits in {seconds:.2} s")?;

@@ -3,7 +3,7 @@
 use super::ConflictKind;
 use crate::{
     edit::Content,
-    text::{Groups, Word, tokenise},
+    text::{Groups, Token, Word, tokenise},
 };
 use std::{
     collections::{BTreeSet, hash_map::DefaultHasher},
@@ -19,6 +19,8 @@ pub(crate) type FactKey = u64;
 pub(crate) struct Said<'a> {
     /// The words of its subject names.
     pub(crate) subject: &'a [Word],
+    /// The words of the given relation, if one is given.
+    pub(crate) relation: Option<&'a [Token]>,
     /// The relations that it may name.
     pub(crate) groups: Groups,
     /// Hashed stems of telling words that belong to no name, no number and no relation's wording.
@@ -48,9 +50,12 @@ impl Facts {
         if !subject.is_empty() && (said.groups != 0 || !said.other.is_empty()) {
             relations.push(hash(&("read", &subject, said.groups, said.other)));
         }
-        if let Some(relation) = content.relation.as_deref().map(folded) {
-            for name in content.subject.iter().chain(&content.aliases) {
-                relations.push(hash(&("given", folded(name), &relation)));
+        let given = content.subject.as_deref().map(folded);
+        if let Some(relation) = said.relation {
+            let relation: Vec<&str> = relation.iter().map(|token| &*token.text).collect();
+            let aliases: Vec<Vec<Word>> = content.aliases.iter().map(|alias| folded(alias)).collect();
+            for name in given.iter().chain(&aliases) {
+                relations.push(hash(&("given", name, &relation)));
             }
         }
         relations.sort_unstable();
@@ -60,7 +65,6 @@ impl Facts {
             None => words(said.objects.iter().map(AsRef::as_ref)),
         };
         // The same words may be said of different things, if it is given which.
-        let given = content.subject.as_deref().map(folded);
         let wording = (!said.words.is_empty()).then(|| hash(&("words", given, said.words)));
         Self { relations: relations.into(), wording, object }
     }

@@ -42,20 +42,23 @@ impl Reading {
     pub(crate) fn new(content: &Content) -> Self {
         let names = names(&content.text, content.subject.as_deref(), &content.aliases);
         let free = |at: usize| !names.anchored[at];
-        let given = content.relation.as_deref().map(tokenise).unwrap_or_default();
+        let given = content.relation.as_deref().map(tokenise);
         let mentions: Vec<RelationMention> = lexicon()
             .relations(&names.tokens)
             .into_iter()
             .filter(|mention| mention.tokens.clone().all(free))
             .collect();
         let said = mentions.iter().fold(0, |all, mention| all | mention.groups);
-        let groups = lexicon().relations(&given).iter().fold(said, |all, mention| all | mention.groups);
+        let given_words = given.as_deref().unwrap_or_default();
+        let groups = lexicon().relations(given_words).iter().fold(said, |all, mention| all | mention.groups);
         let telling = |at: &usize| names.tokens[*at].class() == Class::Content;
         let said_something = |at: &usize| names.tokens[*at].class() != Class::Function;
-        let stem = |at: usize| stem_hash(&names.tokens[at].text);
+        let stems: Vec<u32> = names.tokens.iter().map(|token| stem_hash(&token.text)).collect();
+        let stem = |at: usize| stems[at];
         let tokens = 0..names.tokens.len();
         let words = tokens.clone().filter(|at| free(*at) && telling(at)).map(stem);
-        let of_relation = given.iter().filter(|t| t.class() == Class::Content).map(|t| stem_hash(&t.text));
+        let of_relation =
+            given_words.iter().filter(|t| t.class() == Class::Content).map(|t| stem_hash(&t.text));
         let words = set(words.chain(of_relation));
         let in_relation = |at: &usize| mentions.iter().any(|mention| mention.tokens.contains(at));
         let other =
@@ -74,6 +77,7 @@ impl Reading {
             content,
             Said {
                 subject: &of(AnchorKind::Subject),
+                relation: given.as_deref(),
                 groups: said,
                 other: &set(tokens.clone().filter(other).map(stem)),
                 objects: &objects,

@@ -45,15 +45,14 @@ pub(crate) struct Token {
     pub(crate) possessive: bool,
     /// A question mark follows.
     pub(crate) asks: bool,
+    /// How much it tells; asked for again and again.
+    class: Class,
 }
 
 impl Token {
     /// A folded word written in capitals only is never a function word (`US`, `WHO`).
     pub(crate) fn class(&self) -> Class {
-        match lexicon().class(&self.text) {
-            Class::Function if self.case == Case::Upper => Class::Content,
-            class => class,
-        }
+        self.class
     }
 
     pub(crate) fn is_numeric(&self) -> bool {
@@ -73,7 +72,8 @@ impl Token {
 /// Runs of Han, Kana, Hangul, Thai, Lao, Khmer and Myanmar letters, which are written without spaces or with endings
 /// attached, become overlapping pairs of letters.
 pub(crate) fn tokenise(text: &str) -> Vec<Token> {
-    let mut scanner = Scanner { tokens: Vec::new(), gap: Gap::Start };
+    // Words of English have six bytes with the space behind.
+    let mut scanner = Scanner { tokens: Vec::with_capacity(text.len() / 6 + 1), gap: Gap::Start };
     let mut chars = text.char_indices().peekable();
     while let Some(&(start, c)) = chars.peek() {
         if !is_word(c) {
@@ -195,7 +195,11 @@ impl Scanner {
         if text.is_empty() {
             return;
         }
-        self.tokens.push(Token { text, case, gap: self.gap, possessive, asks: false });
+        let class = match lexicon().class(&text) {
+            Class::Function if case == Case::Upper => Class::Content,
+            class => class,
+        };
+        self.tokens.push(Token { text, case, gap: self.gap, possessive, asks: false, class });
         self.gap = Gap::Joint;
     }
 }
