@@ -106,7 +106,7 @@ impl Standing {
                 resolution: Resolution::KeptBoth,
             })
             .collect();
-        (!conflicts.is_empty()).then(|| Conflicting { edit, conflicts })
+        (!conflicts.is_empty()).then_some(Conflicting { edit, conflicts })
     }
 }
 
