@@ -21,9 +21,6 @@ use amend_proto::{EditId, Message, TenantId};
 use arc_swap::ArcSwap;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
-/// Edits that are read from the log at a time when it is opened.
-const LOAD_PAGE: usize = 10_000;
-
 /// What an [`Editor`] is made of.
 #[derive(Debug, Clone)]
 pub struct EditorOptions {
@@ -92,7 +89,7 @@ impl Editor {
             Some(setup) => Some(open_dense(setup, path, limits).await?),
             None => None,
         };
-        let live = load(&reader, dense.as_ref()).await?;
+        let live = Live::load(&reader, dense.as_ref()).await?;
         let edits = live.len();
         metrics::gauge!("amend_edits_live").set(edits as f64);
         let (seconds, through) = (begun.elapsed().as_secs_f64(), live.through().get());
@@ -276,33 +273,6 @@ impl Editor {
 async fn open_dense(setup: EncoderSetup, path: PathBuf, limits: Limits) -> Result<Arc<DenseSide>, EditError> {
     let opened = tokio::task::spawn_blocking(move || DenseSide::open(&setup, &path, &limits).map(Arc::new));
     opened.await.map_err(|error| EditError::storage("open its encoder", error))?
-}
-
-/// What stands, by what the log says.
-async fn load(reader: &Reader, dense: Option<&Arc<DenseSide>>) -> Result<Arc<Live>, EditError> {
-    reader.check().await?;
-    let mut part = Part { after: Seq::START, through: reader.through().await?, limit: LOAD_PAGE };
-    let live = Arc::new(Live::default());
-    loop {
-        let past = reader.standing(part, None).await?;
-        let (filled, dense) = (Arc::clone(&live), dense.cloned());
-        let through = if past.next.is_some() { Seq::START } else { part.through };
-        let fill = move || {
-            if let Some(dense) = &dense {
-                dense.fill(&past.edits);
-                let DenseStatus { embedded, missing, .. } = dense.status();
-                tracing::info!(embedded, missing, "edits that stand have embeddings");
-            }
-            filled.fill(past.edits, through);
-        };
-        tokio::task::spawn_blocking(fill)
-            .await
-            .map_err(|error| EditError::storage("build its index", error))?;
-        match past.next {
-            Some(next) => part.after = next,
-            None => return Ok(live),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ mod model;
 mod operation;
 mod scope;
 mod store;
+mod table;
 mod template;
 mod tenant;
 mod text;

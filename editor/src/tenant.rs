@@ -149,7 +149,7 @@ impl TenantEditor {
     /// The edit that stands under this id, whether its time is now or not.
     #[must_use]
     pub fn get(&self, id: &EditId) -> Option<Edit> {
-        self.editor.live.get(&self.tenant, id).map(|edit| edit.as_ref().clone())
+        self.editor.live.get(&self.tenant, id)
     }
 
     /// How many edits stand.

@@ -3,7 +3,7 @@
 use super::ConflictKind;
 use crate::{
     edit::Content,
-    text::{Groups, tokenise},
+    text::{Groups, Token, Word, tokenise},
 };
 use std::{
     collections::{BTreeSet, hash_map::DefaultHasher},
@@ -18,13 +18,15 @@ pub(crate) type FactKey = u64;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Said<'a> {
     /// The words of its subject names.
-    pub(crate) subject: &'a [Box<str>],
+    pub(crate) subject: &'a [Word],
+    /// The words of the given relation, if one is given.
+    pub(crate) relation: Option<&'a [Token]>,
     /// The relations that it may name.
     pub(crate) groups: Groups,
     /// Hashed stems of telling words that belong to no name, no number and no relation's wording.
     pub(crate) other: &'a [u32],
     /// The words of the other names and numbers.
-    pub(crate) objects: &'a [Box<str>],
+    pub(crate) objects: &'a [Word],
     /// Hashed stems of all words that are more than grammar.
     pub(crate) words: &'a [u32],
 }
@@ -48,9 +50,12 @@ impl Facts {
         if !subject.is_empty() && (said.groups != 0 || !said.other.is_empty()) {
             relations.push(hash(&("read", &subject, said.groups, said.other)));
         }
-        if let Some(relation) = content.relation.as_deref().map(folded) {
-            for name in content.subject.iter().chain(&content.aliases) {
-                relations.push(hash(&("given", folded(name), &relation)));
+        let given = content.subject.as_deref().map(folded);
+        if let Some(relation) = said.relation {
+            let relation: Vec<&str> = relation.iter().map(|token| &*token.text).collect();
+            let aliases: Vec<Vec<Word>> = content.aliases.iter().map(|alias| folded(alias)).collect();
+            for name in given.iter().chain(&aliases) {
+                relations.push(hash(&("given", name, &relation)));
             }
         }
         relations.sort_unstable();
@@ -60,23 +65,52 @@ impl Facts {
             None => words(said.objects.iter().map(AsRef::as_ref)),
         };
         // The same words may be said of different things, if it is given which.
-        let given = content.subject.as_deref().map(folded);
         let wording = (!said.words.is_empty()).then(|| hash(&("words", given, said.words)));
         Self { relations: relations.into(), wording, object }
     }
 
+    /// The same, to compare.
+    pub(crate) fn view(&self) -> FactsView<'_> {
+        FactsView { relations: &self.relations, wording: self.wording, object: &self.object }
+    }
+}
+
+/// The statements of one edit, wherever they are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FactsView<'a> {
+    relations: &'a [FactKey],
+    wording: Option<FactKey>,
+    object: &'a [u64],
+}
+
+impl<'a> FactsView<'a> {
+    /// Of its parts.
+    pub(crate) fn new(relations: &'a [FactKey], wording: Option<FactKey>, object: &'a [u64]) -> Self {
+        Self { relations, wording, object }
+    }
+
     /// Everything under which another edit that conflicts with it may be found.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = FactKey> {
+    pub(crate) fn keys(self) -> impl Iterator<Item = FactKey> {
         self.relations.iter().copied().chain(self.wording)
     }
 
     /// By subject and relation.
-    pub(crate) fn relations(&self) -> &[FactKey] {
-        &self.relations
+    pub(crate) fn relations(self) -> &'a [FactKey] {
+        self.relations
+    }
+
+    /// By telling words.
+    pub(crate) fn wording(self) -> Option<FactKey> {
+        self.wording
+    }
+
+    /// What is stated, as a set of words.
+    pub(crate) fn object(self) -> &'a [u64] {
+        self.object
     }
 
     /// How the two conflict, if they do.
-    pub(crate) fn against(&self, other: &Self) -> Option<ConflictKind> {
+    pub(crate) fn against(self, other: FactsView<'_>) -> Option<ConflictKind> {
         let known = !self.object.is_empty() && !other.object.is_empty();
         let related = self.relations.iter().any(|key| other.relations.contains(key));
         match known && related {
@@ -89,7 +123,7 @@ impl Facts {
     }
 }
 
-fn folded(text: &str) -> Vec<Box<str>> {
+fn folded(text: &str) -> Vec<Word> {
     tokenise(text).into_iter().map(|token| token.text).collect()
 }
 

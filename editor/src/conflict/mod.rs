@@ -16,7 +16,7 @@
 mod facts;
 mod register;
 
-pub(crate) use facts::{FactKey, Facts, Said};
+pub(crate) use facts::{FactKey, Facts, FactsView, Said};
 pub(crate) use register::Register;
 
 use crate::edit::{Edit, Seq};

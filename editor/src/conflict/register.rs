@@ -1,71 +1,114 @@
 //! Which edits that stand may conflict: those that share a key.
 
-use super::facts::{FactKey, Facts};
-use crate::edit::Seq;
-use rustc_hash::FxHashMap as HashMap;
+use super::facts::{FactKey, FactsView};
+use crate::{
+    edit::Seq,
+    table::{Entry, Table},
+};
 use std::{
-    collections::{BTreeMap, btree_map, hash_map::Entry},
+    collections::{BTreeMap, btree_map},
     ops::Bound,
 };
 
-/// The versions under one key. Most keys have one.
-#[derive(Debug)]
-enum Holders {
-    One(Seq),
-    /// Two or more, ascending.
-    Many(Vec<Seq>),
+/// The versions under one key. Most keys have one, which is kept here.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    key: FactKey,
+    by: Holder,
+}
+
+/// A version, or (negative, less one) where several are kept: nothing of a version is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Holder(i64);
+
+impl Holder {
+    fn one(seq: Seq) -> Self {
+        Self(seq.get())
+    }
+
+    fn many(place: usize) -> Self {
+        Self(-1 - i64::try_from(place).unwrap_or(i64::MAX - 1))
+    }
+
+    fn get(self) -> Result<Seq, usize> {
+        match usize::try_from(-1 - self.0) {
+            Ok(place) => Err(place),
+            Err(_) => Ok(Seq::new(self.0)),
+        }
+    }
+}
+
+impl Entry for Held {
+    fn hash(&self) -> u64 {
+        // A key is a hash.
+        self.key
+    }
 }
 
 /// The keys of the edits that stand.
 #[derive(Debug, Default)]
 pub(crate) struct Register {
-    holders: HashMap<FactKey, Holders>,
+    holders: Table<Held>,
+    /// Two or more versions of one key, ascending.
+    several: Vec<Vec<Seq>>,
+    free: Vec<usize>,
     /// By version: how many of its keys it shares with others; those that share none are not in it.
     shared: BTreeMap<Seq, u32>,
 }
 
 impl Register {
     /// Notes a version.
-    pub(crate) fn insert(&mut self, seq: Seq, facts: &Facts) {
+    pub(crate) fn insert(&mut self, seq: Seq, facts: FactsView<'_>) {
         for key in facts.keys() {
-            match self.holders.entry(key) {
-                Entry::Vacant(entry) => {
-                    entry.insert(Holders::One(seq));
+            let Some(held) = self.holders.get_mut(key, |held| held.key == key) else {
+                self.holders.insert(Held { key, by: Holder::one(seq) });
+                continue;
+            };
+            match held.by.get() {
+                Ok(other) => {
+                    let both = vec![seq.min(other), seq.max(other)];
+                    let place = match self.free.pop() {
+                        Some(place) => {
+                            self.several[place] = both;
+                            place
+                        }
+                        None => {
+                            self.several.push(both);
+                            self.several.len() - 1
+                        }
+                    };
+                    held.by = Holder::many(place);
+                    self.share(other);
+                    self.share(seq);
                 }
-                Entry::Occupied(mut entry) => match entry.get_mut() {
-                    Holders::One(other) => {
-                        let other = *other;
-                        entry.insert(Holders::Many(vec![seq.min(other), seq.max(other)]));
-                        self.share(other);
+                Err(place) => {
+                    let all = &mut self.several[place];
+                    if let Err(at) = all.binary_search(&seq) {
+                        all.insert(at, seq);
                         self.share(seq);
                     }
-                    Holders::Many(all) => {
-                        if let Err(place) = all.binary_search(&seq) {
-                            all.insert(place, seq);
-                            self.share(seq);
-                        }
-                    }
-                },
+                }
             }
         }
     }
 
     /// Forgets a version.
-    pub(crate) fn remove(&mut self, seq: Seq, facts: &Facts) {
+    pub(crate) fn remove(&mut self, seq: Seq, facts: FactsView<'_>) {
         for key in facts.keys() {
-            let Entry::Occupied(mut entry) = self.holders.entry(key) else { continue };
-            match entry.get_mut() {
-                Holders::One(_) => {
-                    entry.remove();
+            let Some(held) = self.holders.get_mut(key, |held| held.key == key) else { continue };
+            match held.by.get() {
+                Ok(_) => {
+                    self.holders.remove(key, |held| held.key == key);
                 }
-                Holders::Many(all) => {
-                    all.retain(|other| *other != seq);
-                    let alone = match all[..] {
-                        [last] => Some(last),
-                        _ => None,
-                    };
-                    if let Some(last) = alone {
-                        entry.insert(Holders::One(last));
+                Err(place) => {
+                    let all = &mut self.several[place];
+                    if let Ok(at) = all.binary_search(&seq) {
+                        all.remove(at);
+                    }
+                    if let [last] = all[..] {
+                        held.by = Holder::one(last);
+                        self.several[place] = Vec::new();
+                        self.free.push(place);
                         self.unshare(last);
                     }
                     self.unshare(seq);
@@ -89,13 +132,14 @@ impl Register {
 
     /// The versions that share a key with these facts and are older than `before`: the newest of each key, `most` of
     /// it, newest first and each once.
-    pub(crate) fn sharing(&self, facts: &Facts, before: Seq, most: usize) -> Vec<Seq> {
+    pub(crate) fn sharing(&self, facts: FactsView<'_>, before: Seq, most: usize) -> Vec<Seq> {
         let mut found: Vec<Seq> = Vec::new();
         for key in facts.keys() {
-            match self.holders.get(&key) {
+            match self.holders.get(key, |held| held.key == key).map(|held| held.by.get()) {
                 None => {}
-                Some(Holders::One(seq)) => found.extend(Some(*seq).filter(|seq| *seq < before)),
-                Some(Holders::Many(all)) => {
+                Some(Ok(seq)) => found.extend(Some(seq).filter(|seq| *seq < before)),
+                Some(Err(place)) => {
+                    let all = &self.several[place];
                     let end = all.partition_point(|seq| *seq < before);
                     found.extend(&all[end.saturating_sub(most)..end]);
                 }
@@ -108,8 +152,12 @@ impl Register {
 
     /// All of it, in order.
     #[cfg(test)]
-    pub(crate) fn dump(&self) -> (BTreeMap<FactKey, String>, &BTreeMap<Seq, u32>) {
-        (self.holders.iter().map(|(key, holders)| (*key, format!("{holders:?}"))).collect(), &self.shared)
+    pub(crate) fn dump(&self) -> (BTreeMap<FactKey, Vec<Seq>>, &BTreeMap<Seq, u32>) {
+        let holders = self.holders.iter().map(|held| match held.by.get() {
+            Ok(seq) => (held.key, vec![seq]),
+            Err(place) => (held.key, self.several[place].clone()),
+        });
+        (holders.collect(), &self.shared)
     }
 
     /// The versions after this one that share a key with another, ascending.

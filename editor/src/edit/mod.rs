@@ -41,9 +41,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A million edits; keys for a day, at most 100,000.
+    /// Two million edits (about 1.5 GB of memory); keys for a day, at most 100,000.
     fn default() -> Self {
-        Self { max_live: 1_000_000, key_retention: Duration::from_secs(24 * 60 * 60), max_keys: 100_000 }
+        Self { max_live: 2_000_000, key_retention: Duration::from_secs(24 * 60 * 60), max_keys: 100_000 }
     }
 }
 

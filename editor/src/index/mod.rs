@@ -4,21 +4,24 @@
 //! alone, not on the order in which they came and went. A lookup reads the posting lists of the query's words and, for
 //! words that thousands of edits share, the list of the whole name; it never walks over all edits.
 
+mod document;
+mod names;
 mod reading;
+mod saying;
 mod subject;
 mod terms;
 
+pub(crate) use document::Document;
+pub(crate) use names::WordSet;
 pub(crate) use reading::{Prepared, Reading};
 pub(crate) use subject::AnchorKind;
 pub(crate) use terms::{MIN_SIMILAR_LETTERS, TermId};
 
-use crate::{
-    conflict::Facts,
-    edit::Edit,
-    text::{Class, Groups, lexicon, stem},
-};
-use rustc_hash::FxHashMap as HashMap;
-use std::sync::Arc;
+use crate::{edit::Edit, text::stem};
+use amend_proto::TenantId;
+use document::{Words, anchors_mut};
+use names::{NameId, Names};
+use smallvec::SmallVec;
 use subject::MAX_ANCHORS;
 use terms::Terms;
 
@@ -36,30 +39,20 @@ const MAX_CANDIDATES: usize = 4_096;
 /// The most words of a name that is looked up as a whole.
 const MAX_PHRASE: usize = 8;
 
+/// Anchors, ascending. Most names and most words have few.
+type Refs = SmallVec<[AnchorRef; 4]>;
+
 /// A name by which an edit is found.
-#[derive(Debug)]
-pub(crate) struct Anchor {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Anchor<'a> {
     pub(crate) kind: AnchorKind,
-    pub(crate) words: Box<[TermId]>,
+    pub(crate) words: &'a [TermId],
     /// Per word: it is an everyday word.
-    pub(crate) common: Box<[bool]>,
+    pub(crate) common: WordSet,
     /// Per word: it is a number or a qualifier, without which the name is another one.
-    pub(crate) essential: Box<[bool]>,
+    pub(crate) essential: WordSet,
     /// It is written with capitals.
     pub(crate) cased: bool,
-}
-
-/// A live edit with what the scope decision needs to know of it.
-#[derive(Debug)]
-pub(crate) struct Document {
-    pub(crate) edit: Arc<Edit>,
-    pub(crate) anchors: Box<[Anchor]>,
-    /// Hashed stems of its other telling words, ascending.
-    pub(crate) content: Box<[u32]>,
-    /// The relations that it may be about.
-    pub(crate) groups: Groups,
-    /// What it states.
-    pub(crate) facts: Facts,
 }
 
 /// FNV-1a of a word's stem: equal for related forms, the same in every process.
@@ -67,19 +60,29 @@ pub(crate) fn stem_hash(word: &str) -> u32 {
     stem(word).bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// The live edits, searchable.
+/// The live edits of one tenant, searchable.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
+    tenant: TenantId,
     terms: Terms,
-    /// By slot. Slots ascend with the log and are not given again (eight bytes a retired edit, until the next start),
+    /// By slot. Slots ascend with the log and are not given again (sixteen bytes a retired edit, until the next start),
     /// so that "the newest" means the same after a restart.
-    documents: Vec<Option<Box<Document>>>,
-    /// Anchors by their words in order.
-    phrases: HashMap<Box<[TermId]>, Vec<AnchorRef>>,
+    documents: Vec<Option<Words>>,
+    names: Names,
     live: usize,
 }
 
+/// A name with how an edit is tied to it, as a number of a [document](Document).
+fn packed(name: NameId, kind: AnchorKind, cased: bool) -> u32 {
+    name << 2 | u32::from(kind == AnchorKind::Mention) << 1 | u32::from(cased)
+}
+
 impl Index {
+    /// Of a tenant.
+    pub(crate) fn of(tenant: TenantId) -> Self {
+        Self { tenant, ..Self::default() }
+    }
+
     /// How many edits are live.
     pub(crate) fn len(&self) -> usize {
         self.live
@@ -87,69 +90,51 @@ impl Index {
 
     /// Adds an edit.
     pub(crate) fn insert(&mut self, prepared: Prepared) -> Slot {
-        let Prepared { edit, reading } = prepared;
-        let (facts, Reading { names, content, groups, .. }) = (reading.facts().clone(), reading);
+        let Prepared { mut words, reading, .. } = prepared;
         let slot = Slot::try_from(self.documents.len()).unwrap_or(Slot::MAX);
-        let mut anchors = Vec::with_capacity(names.anchors.len());
-        for (place, anchor) in names.anchors.iter().enumerate() {
+        let places = anchors_mut(&mut words);
+        for (place, (anchor, packed_as)) in reading.anchors().iter().zip(places).enumerate() {
             let at = anchor_ref(slot, place);
-            let words: Box<[TermId]> = anchor.words.iter().map(|word| self.terms.add(word, at)).collect();
-            let list = self.phrases.entry(words.clone()).or_default();
-            if let Err(spot) = list.binary_search(&at) {
-                list.insert(spot, at);
-            }
-            let is = |test: fn(&str) -> bool| anchor.words.iter().map(|word| test(word)).collect();
-            anchors.push(Anchor {
-                kind: anchor.kind,
-                words,
-                common: is(|word| lexicon().class(word) != Class::Content),
-                essential: is(|word| {
-                    lexicon().is_qualifier(word) || word.starts_with(|c: char| c.is_numeric())
-                }),
-                cased: anchor.cased,
-            });
+            let terms = anchor.words.iter().map(|word| self.terms.add(word, at)).collect();
+            let name = self.names.add(terms, anchor.weights, at);
+            *packed_as = packed(name, anchor.kind, anchor.cased);
         }
-        self.documents.push(Some(Box::new(Document {
-            edit,
-            anchors: anchors.into(),
-            content,
-            groups,
-            facts,
-        })));
+        self.documents.push(Some(words));
         self.live += 1;
         slot
     }
 
     /// Removes the edit of a slot.
     pub(crate) fn remove(&mut self, slot: Slot) {
-        let Some(document) = self.documents.get_mut(slot as usize).and_then(Option::take) else { return };
-        for (place, anchor) in document.anchors.iter().enumerate() {
+        let Some(words) = self.documents.get_mut(slot as usize).and_then(Option::take) else { return };
+        for (place, anchor) in Document::of(&words).anchors.iter().enumerate() {
             let at = anchor_ref(slot, place);
-            if let Some(list) = self.phrases.get_mut(&anchor.words) {
-                if let Ok(spot) = list.binary_search(&at) {
-                    list.remove(spot);
-                }
-                if list.is_empty() {
-                    self.phrases.remove(&anchor.words);
-                }
-            }
-            for word in &anchor.words {
-                self.terms.remove(*word, at);
+            for word in self.names.remove(anchor >> 2, at) {
+                self.terms.remove(word, at);
             }
         }
         self.live -= 1;
     }
 
     /// The edit of a slot.
-    pub(crate) fn document(&self, slot: Slot) -> Option<&Document> {
-        self.documents.get(slot as usize)?.as_deref()
+    pub(crate) fn document(&self, slot: Slot) -> Option<Document<'_>> {
+        self.documents.get(slot as usize)?.as_deref().map(Document::of)
+    }
+
+    /// The edit of a slot, all of it.
+    pub(crate) fn edit(&self, slot: Slot) -> Option<Edit> {
+        self.document(slot).map(|document| document.edit.edit(&self.tenant))
     }
 
     /// The anchor that a reference names, and its edit's slot.
-    pub(crate) fn anchor(&self, at: AnchorRef) -> Option<(Slot, &Document, &Anchor)> {
+    pub(crate) fn anchor(&self, at: AnchorRef) -> Option<(Slot, Document<'_>, Anchor<'_>)> {
         let slot = at / MAX_ANCHORS as u32;
         let document = self.document(slot)?;
-        Some((slot, document, document.anchors.get(at as usize % MAX_ANCHORS)?))
+        let packed = *document.anchors.get(at as usize % MAX_ANCHORS)?;
+        let (words, weights) = self.names.get(packed >> 2)?;
+        let kind = if packed & 2 == 0 { AnchorKind::Subject } else { AnchorKind::Mention };
+        let (common, essential) = (weights.common, weights.essential);
+        Some((slot, document, Anchor { kind, words, common, essential, cased: packed & 1 == 1 }))
     }
 
     /// The term of a folded word.
@@ -170,7 +155,7 @@ impl Index {
 
     /// How many edits have a name of exactly these words.
     pub(crate) fn sharing(&self, words: &[TermId]) -> usize {
-        self.phrases.get(words).map_or(0, Vec::len)
+        self.names.anchors(words).len()
     }
 
     /// Every anchor that a query may mean, ascending: `words` are the query's known words, each with its terms, in
@@ -181,9 +166,8 @@ impl Index {
             let run: Vec<TermId> = run.iter().flatten().filter_map(|terms| terms.first().copied()).collect();
             for start in 0..run.len() {
                 for end in start + 1..=run.len().min(start + MAX_PHRASE) {
-                    if let Some(list) = self.phrases.get(&run[start..end]) {
-                        found.extend(&list[list.len().saturating_sub(MAX_CANDIDATES)..]);
-                    }
+                    let list = self.names.anchors(&run[start..end]);
+                    found.extend(&list[list.len().saturating_sub(MAX_CANDIDATES)..]);
                 }
             }
         }

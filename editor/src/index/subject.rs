@@ -18,7 +18,7 @@
 
 use crate::{
     edit::MAX_ALIASES,
-    text::{Case, Class, Gap, Token, lexicon, tokenise},
+    text::{Case, Class, Gap, Token, Word, lexicon, tokenise},
 };
 use std::ops::Range;
 
@@ -52,7 +52,7 @@ pub(crate) enum AnchorKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AnchorWords {
     pub(super) kind: AnchorKind,
-    pub(super) words: Vec<Box<str>>,
+    pub(super) words: Vec<Word>,
     /// It is written with capitals.
     pub(super) cased: bool,
 }
@@ -126,7 +126,7 @@ fn anchor(kind: AnchorKind, tokens: &[Token]) -> Option<AnchorWords> {
     let tells =
         |t: &Token| t.class() != Class::Function || lexicon().is_qualifier(&t.text) && t.is_name_like();
     let telling = tokens.iter().any(tells);
-    let mut words: Vec<Box<str>> = Vec::new();
+    let mut words: Vec<Word> = Vec::new();
     for token in tokens.iter().filter(|t| !telling || tells(t)) {
         if words.len() < MAX_ANCHOR_WORDS && !words.contains(&token.text) {
             words.push(token.text.clone());

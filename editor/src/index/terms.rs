@@ -1,7 +1,9 @@
 //! The dictionary of anchor words: where each occurs, and which are spelt almost like a given one.
 
-use super::AnchorRef;
+use super::{AnchorRef, Refs};
+use crate::table::{Entry, Numbered, Table, short_hash};
 use rustc_hash::FxHashMap as HashMap;
+use smallvec::SmallVec;
 
 /// A word of the dictionary. Ids are given again after a word is gone; they mean nothing outside one index.
 pub(crate) type TermId = u32;
@@ -21,36 +23,46 @@ const MAX_SIMILAR: usize = 4;
 struct Term {
     text: Box<str>,
     /// Ascending.
-    anchors: Vec<AnchorRef>,
+    anchors: Refs,
 }
 
 /// Words, their occurrences and their trigrams.
 #[derive(Debug, Default)]
 pub(super) struct Terms {
-    ids: HashMap<Box<str>, TermId>,
+    ids: Table<Numbered>,
     terms: Vec<Term>,
     /// By term: its [letter set](letters), kept apart because all of them are looked at far more often than the terms.
     letters: Vec<u64>,
     free: Vec<TermId>,
-    /// Terms by a trigram of their padded spelling, their first letter and their length in letters, ascending.
-    grams: HashMap<(u64, char, usize), Vec<TermId>>,
+    /// Terms by a [trigram](gram_key) of their padded spelling, their first letter and their length in letters,
+    /// ascending.
+    grams: HashMap<u64, SmallVec<[TermId; 4]>>,
 }
 
 impl Terms {
     pub(super) fn get(&self, word: &str) -> Option<TermId> {
-        self.ids.get(word).copied()
+        self.find(word).1
+    }
+
+    fn find(&self, word: &str) -> (u32, Option<TermId>) {
+        let hash = short_hash(word);
+        let entry = Numbered { hash, number: 0 };
+        let found = self.ids.get(entry.hash(), |known| {
+            known.hash == hash && *self.terms[known.number as usize].text == *word
+        });
+        (hash, found.map(|found| found.number))
     }
 
     /// Where a term occurs, ascending.
     pub(super) fn anchors(&self, term: TermId) -> &[AnchorRef] {
-        self.terms.get(term as usize).map_or(&[], |t| &t.anchors)
+        self.terms.get(term as usize).map_or(&[], |t| &t.anchors[..])
     }
 
     /// Notes an occurrence of a word; an anchor holds each word once.
     pub(super) fn add(&mut self, word: &str, anchor: AnchorRef) -> TermId {
-        let id = match self.ids.get(word) {
-            Some(id) => *id,
-            None => self.create(word),
+        let id = match self.find(word) {
+            (_, Some(id)) => id,
+            (hash, None) => self.create(word, hash),
         };
         let anchors = &mut self.terms[id as usize].anchors;
         if let Err(place) = anchors.binary_search(&anchor) {
@@ -59,8 +71,8 @@ impl Terms {
         id
     }
 
-    fn create(&mut self, word: &str) -> TermId {
-        let term = Term { text: word.into(), anchors: Vec::new() };
+    fn create(&mut self, word: &str, hash: u32) -> TermId {
+        let term = Term { text: word.into(), anchors: Refs::new() };
         let id = match self.free.pop() {
             Some(id) => {
                 self.terms[id as usize] = term;
@@ -73,10 +85,9 @@ impl Terms {
                 TermId::try_from(self.terms.len() - 1).unwrap_or(TermId::MAX)
             }
         };
-        self.ids.insert(word.into(), id);
-        let (first, length) = shape(word);
-        for gram in grams(word) {
-            let terms = self.grams.entry((gram, first, length)).or_default();
+        self.ids.insert(Numbered { hash, number: id });
+        for key in gram_keys(word) {
+            let terms = self.grams.entry(key).or_default();
             if let Err(place) = terms.binary_search(&id) {
                 terms.insert(place, id);
             }
@@ -94,18 +105,18 @@ impl Terms {
             return;
         }
         let text = std::mem::take(term).text;
-        let (first, length) = shape(&text);
-        for gram in grams(&text).into_iter().map(|gram| (gram, first, length)) {
-            if let Some(terms) = self.grams.get_mut(&gram) {
+        for key in gram_keys(&text) {
+            if let Some(terms) = self.grams.get_mut(&key) {
                 if let Ok(place) = terms.binary_search(&id) {
                     terms.remove(place);
                 }
                 if terms.is_empty() {
-                    self.grams.remove(&gram);
+                    self.grams.remove(&key);
                 }
             }
         }
-        self.ids.remove(&text);
+        let entry = Numbered { hash: short_hash(&*text), number: id };
+        self.ids.remove(entry.hash(), |known| known.number == id);
         self.free.push(id);
     }
 
@@ -124,10 +135,10 @@ impl Terms {
         let wanted = letters(word);
         let lists = |gram: u64| {
             (length - changes..=length + changes)
-                .filter_map(move |length| self.grams.get(&(gram, first, length)))
+                .filter_map(move |length| self.grams.get(&gram_key(gram, first, length)))
         };
         let mut rarest: Vec<(usize, u64)> =
-            grams(word).into_iter().map(|gram| (lists(gram).map(Vec::len).sum(), gram)).collect();
+            grams(word).into_iter().map(|gram| (lists(gram).map(SmallVec::len).sum(), gram)).collect();
         rarest.sort_unstable();
         let mut looked_at: Vec<TermId> = rarest
             .iter()
@@ -156,12 +167,15 @@ impl Terms {
 
     #[cfg(test)]
     pub(super) fn words(&self) -> impl Iterator<Item = (&str, &[AnchorRef])> {
-        self.ids.iter().map(|(word, id)| (word.as_ref(), self.anchors(*id)))
+        self.ids.iter().map(|known| {
+            let term = &self.terms[known.number as usize];
+            (term.text.as_ref(), &term.anchors[..])
+        })
     }
 
     #[cfg(test)]
     pub(super) fn gram_count(&self) -> usize {
-        self.grams.values().map(Vec::len).sum()
+        self.grams.values().map(SmallVec::len).sum()
     }
 }
 
@@ -173,6 +187,23 @@ fn grams(word: &str) -> Vec<u64> {
     grams.sort_unstable();
     grams.dedup();
     grams
+}
+
+/// Under what a term with this trigram, first letter and length is kept. Two of these in one key are harmless: what is
+/// found is compared.
+fn gram_key(gram: u64, first: char, length: usize) -> u64 {
+    (gram ^ u64::from(first).rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(length as u64)
+}
+
+/// The keys of a word; none of one that [`Terms::similar`] cannot find.
+fn gram_keys(word: &str) -> Vec<u64> {
+    let (first, length) = shape(word);
+    // Words with digits are not searched, and the first letter must be the same.
+    let found = (MIN_SIMILAR_LETTERS - 1..=MAX_SIMILAR_LETTERS + 2).contains(&length);
+    match found && !first.is_ascii_digit() {
+        true => grams(word).into_iter().map(|gram| gram_key(gram, first, length)).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// The first letter of a word, and how many it has.

@@ -2,7 +2,7 @@ use super::*;
 use crate::{edit::Seq, time::Timestamp};
 use amend_proto::{EditId, TenantId};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What an index holds, without the numbers that depend on how it came about.
 #[derive(Debug, PartialEq)]
@@ -24,7 +24,7 @@ fn content(index: &Index) -> Content {
         live: index.len(),
         words: index.terms.words().map(|(w, at)| (w.to_owned(), at.iter().map(place).collect())).collect(),
         phrases: index
-            .phrases
+            .names
             .iter()
             .map(|(words, at)| {
                 (words.iter().map(|w| names[w].clone()).collect(), at.iter().map(place).collect())
@@ -34,11 +34,11 @@ fn content(index: &Index) -> Content {
     }
 }
 
-fn edit(seq: i64, text: String) -> Arc<Edit> {
+fn edit(seq: i64, text: String) -> Edit {
     let id = EditId::new(format!("e{seq}")).expect("a valid id");
     let content = crate::edit::Content::new(text);
     let (seq, tenant, created_at) = (Seq::new(seq), TenantId::default(), Timestamp::default());
-    Arc::new(Edit { id, tenant, seq, created_at, updated_at: created_at, content })
+    Edit { id, tenant, seq, created_at, updated_at: created_at, content }
 }
 
 fn texts() -> impl Strategy<Value = String> {
@@ -60,19 +60,19 @@ proptest! {
         steps in proptest::collection::vec((texts(), any::<prop::sample::Index>(), 0u8..3), 1..40)
     ) {
         let mut index = Index::default();
-        let mut live: Vec<(Slot, Arc<Edit>)> = Vec::new();
+        let mut live: Vec<(Slot, Edit)> = Vec::new();
         for (seq, (text, which, kind)) in steps.into_iter().enumerate() {
             if kind == 0 && !live.is_empty() {
                 let (slot, _) = live.remove(which.index(live.len()));
                 index.remove(slot);
             } else {
                 let edit = edit(seq as i64, text);
-                live.push((index.insert(Prepared::new(Arc::clone(&edit))), edit));
+                live.push((index.insert(Prepared::new(&edit)), edit));
             }
         }
         let mut rebuilt = Index::default();
         for (_, edit) in live {
-            rebuilt.insert(Prepared::new(edit));
+            rebuilt.insert(Prepared::new(&edit));
         }
         prop_assert_eq!(content(&index), content(&rebuilt));
     }
@@ -81,7 +81,7 @@ proptest! {
 #[test]
 fn removing_twice_or_nothing_is_harmless() {
     let mut index = Index::default();
-    let slot = index.insert(Prepared::new(edit(1, "The capital of France is Lyon.".to_owned())));
+    let slot = index.insert(Prepared::new(&edit(1, "The capital of France is Lyon.".to_owned())));
     index.remove(slot);
     index.remove(slot);
     index.remove(77);

@@ -1,9 +1,10 @@
 //! The edits that stand, in memory: what the log adds up to. Every tenant's are kept apart.
 
+mod load;
 mod tenant;
 
 use crate::{
-    conflict::{Conflicting, Conflicts, Facts},
+    conflict::{ConflictKind, Conflicting, Conflicts, FactsView},
     dense::Near,
     edit::{Content, Edit, Listed, Seq},
     index::{Index, Prepared, Reading, Slot},
@@ -13,7 +14,7 @@ use crate::{
 use amend_proto::{EditId, TenantId};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 use tenant::Standing;
 
@@ -52,7 +53,7 @@ struct Step {
 pub(crate) struct Claim<'a> {
     pub(crate) id: &'a EditId,
     pub(crate) content: &'a Content,
-    pub(crate) facts: &'a Facts,
+    pub(crate) facts: FactsView<'a>,
     /// Only edits that may still be in force count.
     pub(crate) now: Timestamp,
     /// Only versions older than this one count.
@@ -67,6 +68,10 @@ impl Live {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Applies operations in order, those of one request all at once for those who look; those that are in already are
     /// passed over.
     pub(crate) fn apply(&self, operations: Vec<(Operation, Option<Reading>)>) {
@@ -74,15 +79,15 @@ impl Live {
             .into_iter()
             .map(|(operation, reading)| {
                 let prepared = operation.change.edit().map(|edit| match reading {
-                    Some(reading) => Prepared { edit: Arc::clone(edit), reading },
-                    None => Prepared::new(Arc::clone(edit)),
+                    Some(reading) => Prepared::with(edit, reading),
+                    None => Prepared::new(edit),
                 });
                 Step { operation, prepared }
             })
             .collect();
         let mut steps = steps.into_iter().peekable();
         while steps.peek().is_some() {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.write();
             let mut taken = 0;
             while let Some(step) = steps.next() {
                 taken += 1;
@@ -97,17 +102,6 @@ impl Live {
             // Whoever waited to look gets to.
             std::thread::yield_now();
         }
-    }
-
-    /// Puts in edits that stand after `through`, in the order of the entries that made them stand.
-    pub(crate) fn fill(&self, edits: Vec<Edit>, through: Seq) {
-        let prepared: Vec<Prepared> = edits.into_iter().map(|edit| Prepared::new(Arc::new(edit))).collect();
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        for prepared in prepared {
-            let tenant = prepared.edit.tenant.clone();
-            state.put(&tenant, prepared);
-        }
-        state.through = state.through.max(through);
     }
 
     /// The last operation that is in.
@@ -132,9 +126,9 @@ impl Live {
         state.tenants.keys().filter(behind).take(limit).cloned().collect()
     }
 
-    pub(crate) fn get(&self, tenant: &TenantId, id: &EditId) -> Option<Arc<Edit>> {
+    pub(crate) fn get(&self, tenant: &TenantId, id: &EditId) -> Option<Edit> {
         let state = self.read();
-        state.tenants.get(tenant)?.get(id).cloned()
+        state.tenants.get(tenant)?.get(id)
     }
 
     /// `limit` edits of a tenant whose versions come after `after`, the oldest version first.
@@ -147,11 +141,7 @@ impl Live {
     }
 
     /// The edits of a tenant that a claim conflicts with, newest first, but for the one under its own id.
-    pub(crate) fn conflicting(
-        &self,
-        tenant: &TenantId,
-        claim: Claim<'_>,
-    ) -> Vec<(Arc<Edit>, crate::conflict::ConflictKind)> {
+    pub(crate) fn conflicting(&self, tenant: &TenantId, claim: Claim<'_>) -> Vec<(Edit, ConflictKind)> {
         let state = self.read();
         state.tenants.get(tenant).map_or_else(Vec::new, |standing| standing.conflicting(claim))
     }
@@ -176,7 +166,7 @@ impl Live {
 
     /// Whether this version of an edit of a tenant stands.
     pub(crate) fn stands(&self, tenant: &TenantId, version: Seq) -> bool {
-        self.read().tenants.get(tenant).is_some_and(|standing| standing.slot(version).is_some())
+        self.read().tenants.get(tenant).is_some_and(|standing| standing.slot_of(version).is_some())
     }
 
     /// Runs a lookup on the index of a tenant, with those of the near edits that stand, by slot, in their order; `None`
@@ -189,7 +179,7 @@ impl Live {
     ) -> Option<T> {
         let state = self.read();
         let standing = state.tenants.get(tenant)?;
-        let slot = |near: &Near| Some((standing.slot(near.seq)?, near.similarity));
+        let slot = |near: &Near| Some((standing.slot_of(near.seq)?, near.similarity));
         let near: Vec<(Slot, f32)> = near.iter().filter_map(slot).collect();
         Some(lookup(&standing.index, &near))
     }
@@ -211,9 +201,9 @@ impl State {
         // The name is cloned only for the first edit of a tenant.
         let standing = match self.tenants.get_mut(tenant) {
             Some(standing) => standing,
-            None => self.tenants.entry(tenant.clone()).or_default(),
+            None => self.tenants.entry(tenant.clone()).or_insert_with(|| Standing::of(tenant.clone())),
         };
-        self.count -= usize::from(standing.forget(&prepared.edit.id));
+        self.count -= usize::from(standing.forget(&prepared.id));
         self.count += 1;
         standing.insert(prepared);
     }

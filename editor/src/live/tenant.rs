@@ -5,69 +5,90 @@ use crate::{
     conflict::{Conflict, ConflictKind, Conflicting, MAX_CONFLICTS, Register, Resolution},
     edit::{Edit, Listed, Seq},
     index::{Document, Index, Prepared, Slot},
+    table::{Entry, Numbered, Table, short_hash},
     time::Timestamp,
 };
-use amend_proto::EditId;
-use rustc_hash::FxHashMap;
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use amend_proto::{EditId, TenantId};
+use std::{collections::BTreeMap, ops::Bound};
 
-/// By id, by version, by what they are about, and by what they state.
+/// By id, by version, by what they are about, and by what they state. The edits themselves are in the index.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
-    by_id: FxHashMap<EditId, Seq>,
-    by_seq: BTreeMap<Seq, (Slot, Arc<Edit>)>,
+    by_id: Table<Numbered>,
+    by_seq: BTreeMap<Seq, Slot>,
     pub(super) index: Index,
     pub(super) register: Register,
 }
 
+fn entry(id: &EditId, number: Slot) -> Numbered {
+    Numbered { hash: short_hash(id.as_str()), number }
+}
+
 impl Standing {
+    pub(super) fn of(tenant: TenantId) -> Self {
+        Self { index: Index::of(tenant), ..Self::default() }
+    }
+
+    /// Puts in a version; none may stand under its id.
     pub(super) fn insert(&mut self, prepared: Prepared) {
-        let edit = Arc::clone(&prepared.edit);
-        self.register.insert(edit.seq, prepared.reading.facts());
+        let (seq, id) = (prepared.seq, prepared.id.clone());
+        self.register.insert(seq, prepared.reading.facts());
         let slot = self.index.insert(prepared);
-        self.by_id.insert(edit.id.clone(), edit.seq);
-        self.by_seq.insert(edit.seq, (slot, edit));
+        self.by_id.insert(entry(&id, slot));
+        self.by_seq.insert(seq, slot);
+    }
+
+    fn slot(&self, id: &EditId) -> Option<Slot> {
+        let wanted = entry(id, 0);
+        let fits = |known: &Numbered| known.hash == wanted.hash && is(&self.index, known.number, id);
+        self.by_id.get(wanted.hash(), fits).map(|known| known.number)
     }
 
     /// Whether there was something to forget.
     pub(super) fn forget(&mut self, id: &EditId) -> bool {
-        let Some(seq) = self.by_id.remove(id) else { return false };
-        if let Some((slot, _)) = self.by_seq.remove(&seq) {
-            if let Some(document) = self.index.document(slot) {
-                self.register.remove(seq, &document.facts);
-            }
-            self.index.remove(slot);
+        let (wanted, index) = (entry(id, 0), &self.index);
+        let fits = |known: &Numbered| known.hash == wanted.hash && is(index, known.number, id);
+        let Some(slot) = self.by_id.remove(wanted.hash(), fits).map(|known| known.number) else {
+            return false;
+        };
+        if let Some(document) = self.index.document(slot) {
+            let seq = document.edit.seq;
+            self.register.remove(seq, document.facts);
+            self.by_seq.remove(&seq);
         }
+        self.index.remove(slot);
         true
     }
 
-    pub(super) fn get(&self, id: &EditId) -> Option<&Arc<Edit>> {
-        self.by_seq.get(self.by_id.get(id)?).map(|(_, edit)| edit)
+    pub(super) fn get(&self, id: &EditId) -> Option<Edit> {
+        self.index.edit(self.slot(id)?)
     }
 
     /// Where a version is kept, if it stands.
-    pub(super) fn slot(&self, version: Seq) -> Option<Slot> {
-        self.by_seq.get(&version).map(|(slot, _)| *slot)
+    pub(super) fn slot_of(&self, version: Seq) -> Option<Slot> {
+        self.by_seq.get(&version).copied()
     }
 
     pub(super) fn list(&self, limit: usize, after: Seq) -> Listed {
         let mut rest = self.by_seq.range((Bound::Excluded(after), Bound::Unbounded));
-        let edits = rest.by_ref().take(limit).map(|(_, (_, edit))| edit.as_ref().clone()).collect();
+        let edits = rest.by_ref().take(limit).filter_map(|(_, slot)| self.index.edit(*slot)).collect();
         Listed { edits, has_more: rest.next().is_some() }
     }
 
-    fn document(&self, seq: Seq) -> Option<&Document> {
-        self.by_seq.get(&seq).and_then(|(slot, _)| self.index.document(*slot))
+    fn document(&self, seq: Seq) -> Option<(Slot, Document<'_>)> {
+        let slot = *self.by_seq.get(&seq)?;
+        self.index.document(slot).map(|document| (slot, document))
     }
 
-    pub(super) fn conflicting(&self, claim: Claim<'_>) -> Vec<(Arc<Edit>, ConflictKind)> {
+    pub(super) fn conflicting(&self, claim: Claim<'_>) -> Vec<(Edit, ConflictKind)> {
         let conflict = |seq: Seq| {
-            let document = self.document(seq)?;
-            let edit = &document.edit;
-            if edit.id == *claim.id || !edit.content.meets(claim.content, claim.now) {
+            let (slot, document) = self.document(seq)?;
+            if document.edit.is(claim.id.as_str()) {
                 return None;
             }
-            Some((Arc::clone(edit), claim.facts.against(&document.facts)?))
+            let kind = claim.facts.against(document.facts)?;
+            let edit = self.index.edit(slot)?;
+            edit.content.meets(claim.content, claim.now).then_some((edit, kind))
         };
         let sharing = self.register.sharing(claim.facts, claim.before, claim.most);
         sharing.into_iter().filter_map(conflict).take(claim.most).collect()
@@ -75,10 +96,10 @@ impl Standing {
 
     /// A version with the older ones that it conflicts with, if there are any.
     pub(super) fn conflicts_of(&self, seq: Seq, now: Timestamp) -> Option<Conflicting> {
-        let document = self.document(seq)?;
-        let edit = document.edit.as_ref();
+        let (slot, document) = self.document(seq)?;
+        let edit = self.index.edit(slot)?;
         let (before, most) = (seq, MAX_CONFLICTS);
-        let claim = Claim { id: &edit.id, content: &edit.content, facts: &document.facts, now, before, most };
+        let claim = Claim { id: &edit.id, content: &edit.content, facts: document.facts, now, before, most };
         let conflicts: Vec<Conflict> = self
             .conflicting(claim)
             .into_iter()
@@ -90,6 +111,11 @@ impl Standing {
                 resolution: Resolution::KeptBoth,
             })
             .collect();
-        (!conflicts.is_empty()).then(|| Conflicting { edit: edit.clone(), conflicts })
+        (!conflicts.is_empty()).then_some(Conflicting { edit, conflicts })
     }
+}
+
+/// Whether the edit of a slot has this id.
+fn is(index: &Index, slot: Slot, id: &EditId) -> bool {
+    index.document(slot).is_some_and(|document| document.edit.is(id.as_str()))
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::operation::{Cause, Change};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn operation(seq: i64, tenant: u8, name: u8, change: impl FnOnce(Edit) -> Change) -> Operation {
     let id = EditId::new(format!("n{name}")).expect("a valid id");
@@ -83,7 +84,7 @@ proptest! {
         }
         let state = live.read();
         let mut fresh = Standing::default();
-        fresh.insert(Prepared::new(state.tenants[&tenant(0)].get(&EditId::new("n9").unwrap()).cloned().unwrap()));
+        fresh.insert(Prepared::new(&state.tenants[&tenant(0)].get(&EditId::new("n9").unwrap()).unwrap()));
         prop_assert_eq!(state.tenants[&tenant(0)].register.dump(), fresh.register.dump());
     }
 }

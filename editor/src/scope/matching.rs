@@ -65,14 +65,14 @@ pub(super) struct Sought<'a> {
 }
 
 impl Sought<'_> {
-    fn weight(&self, anchor: &Anchor, place: usize) -> f32 {
+    fn weight(&self, anchor: &Anchor<'_>, place: usize) -> f32 {
         // One is added so that a rare first name alone cannot stand for a whole name.
         let weight = 1.0 + self.index.rarity(anchor.words[place]);
         if anchor.common[place] { weight * COMMON_WEIGHT } else { weight }
     }
 
     /// Matches one name; `None` when less than `least` of it is there.
-    pub(super) fn find(&self, anchor: &Anchor, least: f32) -> Option<Match> {
+    pub(super) fn find(&self, anchor: &Anchor<'_>, least: f32) -> Option<Match> {
         let mut positions = Positions::default();
         let mut others = Positions::default();
         let (mut total, mut found, mut heaviest) = (0.0f32, 0.0f32, 0.0f32);
@@ -118,12 +118,12 @@ impl Sought<'_> {
         Some(Match { cover, evidence, positions })
     }
 
-    fn singles_out(&self, anchor: &Anchor, cover: f32) -> bool {
-        cover >= WHOLE && self.index.sharing(&anchor.words) <= MAX_SHARED_MENTION
+    fn singles_out(&self, anchor: &Anchor<'_>, cover: f32) -> bool {
+        cover >= WHOLE && self.index.sharing(anchor.words) <= MAX_SHARED_MENTION
     }
 
     /// Where a word of the name stands in the query: of several places, the one with the fewest foreign neighbours.
-    fn best_place(&self, anchor: &Anchor, term: TermId) -> Option<usize> {
+    fn best_place(&self, anchor: &Anchor<'_>, term: TermId) -> Option<usize> {
         let fits = |at: &usize| {
             let word = &self.query.words[*at];
             let plain =
@@ -139,7 +139,7 @@ impl Sought<'_> {
 
     /// The words left and right of a matched one that make it part of another name: `Air` of "Air France", `South` of
     /// "south Sudan", `17` of "iPhone 17", and for a name of which a word is missing any telling word.
-    fn neighbours(&self, anchor: &Anchor, at: usize, whole: bool) -> [Option<usize>; 2] {
+    fn neighbours(&self, anchor: &Anchor<'_>, at: usize, whole: bool) -> [Option<usize>; 2] {
         let words = &self.query.words;
         let bounds = self.query.subject_words(self.from);
         let joint = |at: usize| words[at].token.gap == Gap::Joint;
@@ -169,7 +169,7 @@ impl Sought<'_> {
         [left, right]
     }
 
-    fn is_foreign(&self, anchor: &Anchor, at: usize, whole: bool) -> bool {
+    fn is_foreign(&self, anchor: &Anchor<'_>, at: usize, whole: bool) -> bool {
         let word = &self.query.words[at];
         let text = &word.token.text;
         if anchor.words.iter().any(|term| self.terms.stands_for(at, *term)) {

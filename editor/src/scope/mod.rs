@@ -34,7 +34,7 @@ mod query;
 mod relation;
 
 use crate::{
-    edit::{Edit, Moment},
+    edit::{Edit, Moment, Seq},
     index::{AnchorKind, AnchorRef, Index, Slot, TermId},
 };
 use matching::{Evidence, Match, Positions, Sought};
@@ -95,7 +95,8 @@ type Name<'a> = (&'a [TermId], AnchorKind, bool);
 struct Candidate {
     at: AnchorRef,
     slot: Slot,
-    edit: Arc<Edit>,
+    /// The edit's version.
+    seq: Seq,
     found: Match,
     relation: Relation,
     score: f32,
@@ -141,7 +142,9 @@ impl ScopePolicy {
             chosen = near(searched, &query, self.top_k);
         }
         chosen.reverse();
-        chosen.into_iter().map(|c| InScope { score: c.score, edit: c.edit }).collect()
+        let in_scope =
+            |c: Candidate| Some(InScope { score: c.score, edit: Arc::new(searched.index.edit(c.slot)?) });
+        chosen.into_iter().filter_map(in_scope).collect()
     }
 
     /// The edits in scope, best first, and whether the question names the subject of any edit.
@@ -159,18 +162,18 @@ impl ScopePolicy {
         let mut matched: FxHashMap<Name<'_>, Option<Match>> = FxHashMap::default();
         for at in index.candidates(&terms.terms) {
             let Some((slot, document, anchor)) = index.anchor(at) else { continue };
-            if !document.edit.content.in_force(moment) {
+            if !document.edit.in_force(moment) {
                 continue;
             }
             // Thousands of edits may share a name.
-            let name: Name<'_> = (&anchor.words, anchor.kind, anchor.cased);
-            let Some(found) = *matched.entry(name).or_insert_with(|| sought.find(anchor, self.min_cover))
+            let name: Name<'_> = (anchor.words, anchor.kind, anchor.cased);
+            let Some(found) = *matched.entry(name).or_insert_with(|| sought.find(&anchor, self.min_cover))
             else {
                 continue;
             };
-            let relation = relation(query, document, &found.positions);
-            let (edit, score) = (Arc::clone(&document.edit), score(&found, relation));
-            candidates.push(Candidate { at, slot, edit, found, relation, score });
+            let relation = relation(query, &document, &found.positions);
+            let (seq, score) = (document.edit.seq, score(&found, relation));
+            candidates.push(Candidate { at, slot, seq, found, relation, score });
         }
         let named = candidates.iter().any(|c| c.found.evidence == Evidence::Strong);
         (select(index, candidates, self.top_k), named)
@@ -183,11 +186,11 @@ fn near(searched: Searched<'_>, query: &Query, most: usize) -> Vec<Candidate> {
     let Searched { index, moment, dense } = searched;
     let nothing = Positions::default();
     let candidate = |(slot, similarity): &(Slot, f32)| {
-        let document = index.document(*slot).filter(|document| document.edit.content.in_force(moment))?;
-        let relation = relation(query, document, &nothing);
+        let document = index.document(*slot).filter(|document| document.edit.in_force(moment))?;
+        let relation = relation(query, &document, &nothing);
         let found = Match { cover: *similarity, evidence: Evidence::Weak, positions: nothing };
-        let edit = Arc::clone(&document.edit);
-        Some(Candidate { at: 0, slot: *slot, edit, found, relation, score: *similarity })
+        let seq = document.edit.seq;
+        Some(Candidate { at: 0, slot: *slot, seq, found, relation, score: *similarity })
     };
     let close = dense.iter().take_while(|(_, similarity)| *similarity >= MIN_SIMILARITY);
     close.filter_map(candidate).filter(Candidate::applies).take(most).collect()
@@ -206,14 +209,13 @@ fn select(index: &Index, mut candidates: Vec<Candidate>, most: usize) -> Vec<Can
         c.applies() && !longest.iter().any(inside)
     });
     precedence::level(index, &mut candidates);
-    candidates
-        .sort_by(|a, b| b.score.total_cmp(&a.score).then(b.edit.seq.cmp(&a.edit.seq)).then(a.at.cmp(&b.at)));
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.seq.cmp(&a.seq)).then(a.at.cmp(&b.at)));
     let mut chosen: Vec<Candidate> = Vec::new();
     for candidate in candidates {
         if chosen.len() == most {
             break;
         }
-        let known = chosen.iter().any(|c| c.edit.seq == candidate.edit.seq);
+        let known = chosen.iter().any(|c| c.seq == candidate.seq);
         let beaten = candidate.relation == Relation::Open
             && chosen
                 .iter()

@@ -16,7 +16,7 @@ pub(super) enum Relation {
 }
 
 /// Compares a question with an edit whose name it has at `matched`.
-pub(super) fn relation(query: &Query, document: &Document, matched: &Positions) -> Relation {
+pub(super) fn relation(query: &Query, document: &Document<'_>, matched: &Positions) -> Relation {
     let words = query.relation_words(|at| matched.has(at));
     let (mut asked, mut shared) = (0u32, 0u32);
     let (mut asked_groups, mut at) = (0, words.start);
@@ -49,7 +49,7 @@ pub(super) fn relation(query: &Query, document: &Document, matched: &Positions) 
 }
 
 /// Whether an edit has the word at `at`, in any form.
-fn states(document: &Document, query: &Query, at: usize) -> bool {
+fn states(document: &Document<'_>, query: &Query, at: usize) -> bool {
     let word = &query.words[at];
     word.class == Class::Content && document.content.binary_search(&word.hash).is_ok()
 }

@@ -1,6 +1,6 @@
 //! The database file: opened, locked, migrated; and what the writer asks of it.
 
-use super::rows::{COLUMNS, append, operation};
+use super::rows::{COLUMNS, ROWS, append, operation};
 use crate::{edit::Seq, error::EditError, operation::Operation, time::Timestamp};
 use amend_proto::{EditId, TenantId};
 use serde::Serialize;
@@ -17,6 +17,9 @@ use std::{
 
 /// How long a statement waits for another connection (a backup tool's) before it fails.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The writer's cache of pages, in KiB, negative as SQLite wants it.
+const WRITER_CACHE: &str = "-65536";
 
 /// The schema's history. Each entry is applied once, in order, and checked against its hash at every start.
 const MIGRATIONS: [(i64, &str, &str); 2] = [
@@ -47,6 +50,7 @@ pub(super) struct KeyRow {
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(super) connection: SqliteConnection,
+    pub(super) path: PathBuf,
     /// Held, never read: the lock goes with it.
     _lock: File,
 }
@@ -66,7 +70,9 @@ impl Database {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             // The writer copies the log into the database when nothing waits, not in the middle of a commit.
-            .pragma("wal_autocheckpoint", "0");
+            .pragma("wal_autocheckpoint", "0")
+            // In KiB. The index over ids is written at random places; what does not fit is read again for each entry.
+            .pragma("cache_size", WRITER_CACHE);
         let failed = |error: sqlx::Error| EditError::storage("open its database", error);
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
         migrate(&mut connection, &MIGRATIONS).await?;
@@ -74,7 +80,7 @@ impl Database {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(|error| EditError::storage("sync its folder", error))?;
-        Ok(Self { connection, _lock: lock })
+        Ok(Self { connection, path: path.to_owned(), _lock: lock })
     }
 
     /// `limit` operations after `seq`, in order.
@@ -117,17 +123,19 @@ impl Database {
     /// Appends operations and remembers keys: all of it or nothing, on disk when this returns.
     pub(super) async fn write(
         &mut self,
-        operations: impl ExactSizeIterator<Item = &Operation>,
+        operations: &[&Operation],
         keys: &[KeyRow],
     ) -> Result<(), sqlx::Error> {
         match (operations.len(), keys.is_empty()) {
             (0, true) => Ok(()),
             // One statement is a transaction of its own, in one trip to SQLite's thread instead of three.
-            (_, true) => append(&mut self.connection, operations).await,
-            (_, false) => {
+            (1..=ROWS, true) => append(&mut self.connection, operations).await,
+            _ => {
                 sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
                 append(&mut self.connection, operations).await?;
-                self.remember(keys).await?;
+                if !keys.is_empty() {
+                    self.remember(keys).await?;
+                }
                 sqlx::query("COMMIT").execute(&mut self.connection).await.map(drop)
             }
         }
@@ -211,7 +219,7 @@ impl Database {
 
     /// Closes the file and releases the lock.
     pub(super) async fn close(self) -> Result<(), sqlx::Error> {
-        let Self { connection, _lock: lock } = self;
+        let Self { connection, path: _, _lock: lock } = self;
         let closed = connection.close().await;
         drop(lock);
         closed

@@ -2,8 +2,9 @@
 //!
 //! `database` opens the file and speaks SQL. `writer` is the only thread that writes: it gathers what is waiting, plans
 //! it in memory (`transaction`, over what is `pending`), writes it in one go (one sync to disk for all), makes it
-//! visible, and then acknowledges each. `reader` answers what is asked of the past.
+//! visible, and then acknowledges each; `checkpoint` tidies the file up beside it. `reader` answers what is asked of the past.
 
+mod checkpoint;
 mod database;
 mod pending;
 mod reader;
@@ -16,6 +17,7 @@ mod writer;
 pub(crate) use database::Database;
 pub(crate) use reader::{Part, Reader};
 pub(crate) use rollback::Rollback;
+pub(crate) use rows::edits;
 pub(crate) use write::{AddBatch, Done, How, Write};
 pub(crate) use writer::{Writer, WriterDeps};
 

@@ -1,7 +1,7 @@
 //! What a transaction in the making changes, over what stands; and how a part of it is taken back.
 
 use crate::{
-    conflict::{ConflictKind, FactKey, Facts},
+    conflict::{ConflictKind, FactKey},
     edit::{Edit, Seq},
     index::Reading,
     live::{Claim, Live},
@@ -115,7 +115,7 @@ impl<'a> Pending<'a> {
         match self.states.get(name) {
             Some(State::Stands(edit)) => Some(Arc::clone(edit)),
             Some(State::Gone(_)) => None,
-            None => self.live.get(&name.0, &name.1),
+            None => self.live.get(&name.0, &name.1).map(Arc::new),
         }
     }
 
@@ -130,11 +130,12 @@ impl<'a> Pending<'a> {
     /// What a claim conflicts with, newest first.
     pub(super) fn conflicting(&self, tenant: &TenantId, claim: Claim<'_>) -> Vec<(Arc<Edit>, ConflictKind)> {
         let mut found = self.here(tenant, claim);
-        let stands = |edit: &Arc<Edit>| {
+        let stands = |edit: &Edit| {
             let name = (tenant.clone(), edit.id.clone());
             !self.states.contains_key(&name)
         };
-        found.extend(self.live.conflicting(tenant, claim).into_iter().filter(|(edit, _)| stands(edit)));
+        let standing = self.live.conflicting(tenant, claim).into_iter().filter(|(edit, _)| stands(edit));
+        found.extend(standing.map(|(edit, kind)| (Arc::new(edit), kind)));
         found.truncate(claim.most);
         found
     }
@@ -157,7 +158,7 @@ impl<'a> Pending<'a> {
             if !stands || edit.id == *claim.id || !edit.content.meets(claim.content, claim.now) {
                 return None;
             }
-            let facts: &Facts = step.reading.as_ref()?.facts();
+            let facts = step.reading.as_ref()?.facts();
             Some((Arc::clone(edit), claim.facts.against(facts)?))
         };
         steps.into_iter().filter_map(conflict).collect()

@@ -8,7 +8,7 @@ use crate::{
 };
 use amend_proto::{EditId, TenantId};
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 use std::sync::Arc;
 
 /// What every query of the log selects, in the order in which [`operation`] reads it; the table is called `l`.
@@ -92,63 +92,72 @@ impl<'a> DetailsOf<'a> {
     }
 }
 
-/// A row to append, in the order of [`append`]'s statement.
-#[derive(Debug, Serialize)]
-struct LogRow<'a>(
-    (Seq, &'static str, &'a TenantId, &'a EditId, Option<&'a str>, Option<&'a str>, Timestamp, Seq),
-    (Option<Seq>, Option<Timestamp>, Option<Timestamp>, Option<DetailsOf<'a>>),
-    (Option<&'a str>, Option<&'a str>, Option<&'a EditId>),
-);
+/// Rows of one statement at most: SQLite takes 32,766 parameters, and each number of rows is a statement of its own to
+/// prepare and keep.
+pub(super) const ROWS: usize = 256;
 
-impl<'a> LogRow<'a> {
-    fn new(operation: &'a Operation) -> Self {
-        let Operation { seq, batch, tenant, edit: id, at, author, reason, cause: _, change } = operation;
-        let edit = change.edit();
-        let content = edit.map(|edit| &edit.content);
-        let (text, subject) = (content.map(|c| c.text.as_str()), content.and_then(|c| c.subject.as_deref()));
-        // A version that is written names its author itself; whoever restores one is another person.
-        let by = |who: &'a Option<String>| match change {
-            Change::Add(_) | Change::Supersede(_) => None,
-            Change::Restore(_) | Change::Retire | Change::Displace { .. } => who.as_deref(),
-        };
-        let displaced_by = match change {
-            Change::Displace { by } => Some(by),
-            _ => None,
-        };
-        Self(
-            (*seq, change.as_str(), tenant, id, text, subject, *at, *batch),
-            (
-                edit.map(|edit| edit.seq),
-                edit.map(|edit| edit.created_at),
-                edit.map(|edit| edit.updated_at),
-                content.and_then(DetailsOf::new),
-            ),
-            (by(author), by(reason), displaced_by),
-        )
+/// Appends entries that were asked for (a rollback's are appended by its own statement), in one statement for each
+/// [`ROWS`] of them.
+pub(super) async fn append(
+    connection: &mut SqliteConnection,
+    operations: &[&Operation],
+) -> Result<(), sqlx::Error> {
+    for operations in operations.chunks(ROWS) {
+        let mut details = Vec::with_capacity(operations.len());
+        for operation in operations {
+            let said = operation.change.edit().and_then(|edit| DetailsOf::new(&edit.content));
+            let said = said.map(|said| serde_json::to_string(&said)).transpose();
+            details.push(said.map_err(|error| sqlx::Error::Encode(error.into()))?);
+        }
+        let mut statement: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO edit_log (seq, op, tenant, edit_id, text, subject, at, batch,
+                                   version, created_at, updated_at, details, author, reason, displaced_by) ",
+        );
+        statement.push_values(operations.iter().zip(details), |mut row, (operation, details)| {
+            bind(&mut row, operation, details);
+        });
+        // Any number of rows may come once; those that come again and again are one, a few, or as many as fit.
+        let kept = operations.len() <= KEPT_ROWS || operations.len() == ROWS;
+        statement.build().persistent(kept).execute(&mut *connection).await?;
     }
+    Ok(())
 }
 
-/// Appends entries that were asked for (a rollback's are appended by its own statement).
-pub(super) async fn append<'a>(
-    connection: &mut SqliteConnection,
-    operations: impl Iterator<Item = &'a Operation>,
-) -> Result<(), sqlx::Error> {
-    // All rows as one parameter: one statement and one round trip, whatever their number.
-    let rows: Vec<LogRow<'_>> = operations.map(LogRow::new).collect();
-    let rows = serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query(
-        "INSERT INTO edit_log (seq, op, tenant, edit_id, text, subject, at, batch,
-                               version, created_at, updated_at, details, author, reason, displaced_by)
-         SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> '$[0][3]',
-                value ->> '$[0][4]', value ->> '$[0][5]', value ->> '$[0][6]', value ->> '$[0][7]',
-                value ->> '$[1][0]', value ->> '$[1][1]', value ->> '$[1][2]', value ->> '$[1][3]',
-                value ->> '$[2][0]', value ->> '$[2][1]', value ->> '$[2][2]'
-         FROM json_each(?1)",
-    )
-    .bind(rows)
-    .execute(connection)
-    .await
-    .map(drop)
+/// Statements of up to so many rows are kept prepared.
+const KEPT_ROWS: usize = 16;
+
+/// Binds one row, in the order of [`append`]'s statement.
+fn bind(
+    row: &mut sqlx::query_builder::Separated<'_, Sqlite, &'static str>,
+    operation: &Operation,
+    details: Option<String>,
+) {
+    let Operation { seq, batch, tenant, edit: id, at, author, reason, cause: _, change } = operation;
+    let edit = change.edit();
+    // A version that is written names its author itself; whoever restores one is another person.
+    let by = |who: &Option<String>| match change {
+        Change::Add(_) | Change::Supersede(_) => None,
+        Change::Restore(_) | Change::Retire | Change::Displace { .. } => who.clone(),
+    };
+    let displaced_by = match change {
+        Change::Displace { by } => Some(by.as_str().to_owned()),
+        _ => None,
+    };
+    row.push_bind(seq.get())
+        .push_bind(change.as_str())
+        .push_bind(tenant.as_str().to_owned())
+        .push_bind(id.as_str().to_owned())
+        .push_bind(edit.map(|edit| edit.content.text.clone()))
+        .push_bind(edit.and_then(|edit| edit.content.subject.clone()))
+        .push_bind(at.seconds())
+        .push_bind(batch.get())
+        .push_bind(edit.map(|edit| edit.seq).filter(|version| version != seq).map(Seq::get))
+        .push_bind(edit.map(|edit| edit.created_at).filter(|time| time != at).map(Timestamp::seconds))
+        .push_bind(edit.map(|edit| edit.updated_at).filter(|time| time != at).map(Timestamp::seconds))
+        .push_bind(details)
+        .push_bind(by(author))
+        .push_bind(by(reason))
+        .push_bind(displaced_by);
 }
 
 fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EditError {
@@ -157,12 +166,6 @@ fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EditErr
 
 /// Reads a row of [`COLUMNS`].
 pub(super) fn operation(row: &SqliteRow) -> Result<Operation, EditError> {
-    fn get<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
-        row: &'r SqliteRow,
-        at: usize,
-    ) -> Result<T, EditError> {
-        row.try_get(at).map_err(failed)
-    }
     let seq = Seq::new(get(row, 0)?);
     let op: &str = get(row, 1)?;
     let tenant = TenantId::new(get::<&str>(row, 2)?).map_err(failed)?;
@@ -170,10 +173,6 @@ pub(super) fn operation(row: &SqliteRow) -> Result<Operation, EditError> {
     let at = Timestamp::from_seconds(get(row, 6)?);
     let (mut author, mut reason): (Option<String>, Option<String>) = (get(row, 12)?, get(row, 13)?);
     let edit = || -> Result<Arc<Edit>, EditError> {
-        let details: Details = match get::<Option<&str>>(row, 11)? {
-            Some(json) => serde_json::from_str(json).map_err(failed)?,
-            None => Details::default(),
-        };
         let time = |column| Ok(get::<Option<i64>>(row, column)?.map_or(at, Timestamp::from_seconds));
         Ok(Arc::new(Edit {
             id: id.clone(),
@@ -181,7 +180,7 @@ pub(super) fn operation(row: &SqliteRow) -> Result<Operation, EditError> {
             seq: get::<Option<i64>>(row, 8)?.map_or(seq, Seq::new),
             created_at: time(9)?,
             updated_at: time(10)?,
-            content: content(get(row, 4)?, get(row, 5)?, details),
+            content: content(get(row, 4)?, get(row, 5)?, details(get(row, 11)?)?),
         }))
     };
     let change = match op {
@@ -229,11 +228,57 @@ pub(super) async fn operations(rows: Vec<SqliteRow>) -> Result<Vec<Operation>, E
     tokio::task::spawn_blocking(move || rows.iter().map(operation).collect()).await.map_err(failed)?
 }
 
+/// What a start selects of entries that made versions stand, in the order in which [`edits`] reads it. Every value costs
+/// an allocation in SQLite, so those that are seldom there are one.
+pub(super) const EDIT_COLUMNS: &str = "l.seq, l.tenant, l.edit_id, l.text, l.subject, l.at, l.details, \
+     CASE WHEN l.version IS NULL AND l.created_at IS NULL AND l.updated_at IS NULL THEN NULL \
+          ELSE json_array(l.version, l.created_at, l.updated_at) END";
+
+/// The versions that rows of [`EDIT_COLUMNS`] made stand.
+pub(crate) fn edits(rows: &[SqliteRow]) -> Result<Vec<Edit>, EditError> {
+    let mut edits: Vec<Edit> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (seq, at) = (Seq::new(get(row, 0)?), Timestamp::from_seconds(get(row, 5)?));
+        let name = get::<&str>(row, 1)?;
+        // Edits of one tenant share its name; most often they come together.
+        let tenant = match edits.last() {
+            Some(last) if last.tenant.as_str() == name => last.tenant.clone(),
+            _ => TenantId::new(name).map_err(failed)?,
+        };
+        let times: (Option<Seq>, Option<Timestamp>, Option<Timestamp>) = match get::<Option<&str>>(row, 7)? {
+            Some(times) => serde_json::from_str(times).map_err(failed)?,
+            None => (None, None, None),
+        };
+        edits.push(Edit {
+            id: EditId::new(get::<&str>(row, 2)?).map_err(failed)?,
+            tenant,
+            seq: times.0.unwrap_or(seq),
+            created_at: times.1.unwrap_or(at),
+            updated_at: times.2.unwrap_or(at),
+            content: content(get(row, 3)?, get(row, 4)?, details(get(row, 6)?)?),
+        });
+    }
+    Ok(edits)
+}
+
+fn details(json: Option<&str>) -> Result<Details, EditError> {
+    json.map_or(Ok(Details::default()), |json| serde_json::from_str(json).map_err(failed))
+}
+
+fn get<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
+    row: &'r SqliteRow,
+    at: usize,
+) -> Result<T, EditError> {
+    row.try_get(at).map_err(failed)
+}
+
 /// The versions that the operations made stand.
-pub(super) fn edits(operations: Vec<Operation>) -> Vec<Edit> {
-    operations
-        .iter()
-        .filter_map(|operation| operation.change.edit())
-        .map(|edit| edit.as_ref().clone())
-        .collect()
+pub(super) fn versions(operations: Vec<Operation>) -> Vec<Edit> {
+    let version = |operation: Operation| match operation.change {
+        Change::Add(edit) | Change::Supersede(edit) | Change::Restore(edit) => {
+            Some(Arc::unwrap_or_clone(edit))
+        }
+        Change::Retire | Change::Displace { .. } => None,
+    };
+    operations.into_iter().filter_map(version).collect()
 }

@@ -67,7 +67,8 @@ impl<'a> Transaction<'a> {
             outcomes.push(outcome);
         }
         let Self { database, pending, keys, .. } = self;
-        database.write(pending.steps.iter().map(|step| &step.operation), &keys).await?;
+        let operations: Vec<&Operation> = pending.steps.iter().map(|step| &step.operation).collect();
+        database.write(&operations, &keys).await?;
         Ok((pending.steps, outcomes))
     }
 

@@ -4,6 +4,7 @@
 //! done on the server's runtime.
 
 use super::{
+    checkpoint::Checkpoint,
     database::Database,
     pending::Step,
     rollback::Rollback,
@@ -26,6 +27,8 @@ use tokio::{
 
 /// Requests that may wait for the writer before senders wait for room.
 const QUEUE: usize = 1_024;
+/// Pieces of imports that may.
+const BULK_QUEUE: usize = 16;
 /// The most requests of one transaction.
 const MAX_GROUP: usize = 256;
 /// The most edits of one transaction: a request more is not taken in when there are so many.
@@ -34,8 +37,10 @@ const MAX_GROUP_EDITS: usize = 4_096;
 const IDLE: Duration = Duration::from_secs(1);
 /// Without such a time it is done after this many transactions (a few pages of the write-ahead log each).
 const MOST_TRANSACTIONS: u32 = 2_000;
-/// Or after this many operations, so that writers never wait long for it.
+/// Or after this many operations, beside the writing.
 const MOST_OPERATIONS: usize = 20_000;
+/// If so many were written while that goes on the writer waits for it: the write-ahead log has bounds.
+const MOST_AHEAD: usize = 400_000;
 /// Operations that are read from the log at a time.
 const PAGE: usize = 1_000;
 
@@ -62,6 +67,8 @@ pub(crate) struct WriterDeps {
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
+    /// Pieces of imports: one is done at a time, after the other jobs that wait.
+    bulk: mpsc::Sender<Job>,
     progress: watch::Receiver<Seq>,
 }
 
@@ -72,20 +79,25 @@ impl Writer {
     /// [`EditError::Storage`] when the operating system refuses a thread.
     pub(crate) fn start(deps: WriterDeps) -> Result<Self, EditError> {
         let failed = |error: std::io::Error| EditError::storage("start its writer", error);
-        let (jobs, inbox) = mpsc::channel(QUEUE);
+        let (jobs, waiting) = mpsc::channel(QUEUE);
+        let (bulk, waiting_bulk) = mpsc::channel(BULK_QUEUE);
+        let inbox = Inbox { jobs: waiting, bulk: waiting_bulk };
         let (told, progress) = watch::channel(deps.live.through());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
-        let task = Task { deps, told, transactions: 1, operations: 0 };
+        let checkpoint = Checkpoint::new(deps.database.path.clone());
+        let task = Task { deps, told, checkpoint, transactions: 1, operations: 0 };
         std::thread::Builder::new()
             .name("amend-edit-log".to_owned())
             .spawn(move || runtime.block_on(task.run(inbox)))
             .map_err(failed)?;
-        Ok(Self { jobs, progress })
+        Ok(Self { jobs, bulk, progress })
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, EditError> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(job(reply)).await.map_err(|_| EditError::Closed)?;
+        let job = job(reply);
+        let queue = if job.is_bulk() { &self.bulk } else { &self.jobs };
+        queue.send(job).await.map_err(|_| EditError::Closed)?;
         answer.await.map_err(|_| EditError::Closed)?
     }
 
@@ -110,48 +122,91 @@ impl Writer {
     }
 }
 
+/// What waits.
+struct Inbox {
+    jobs: mpsc::Receiver<Job>,
+    bulk: mpsc::Receiver<Job>,
+}
+
+impl Inbox {
+    /// Waits for something to do; `None` when nobody can ask any more.
+    async fn next(&mut self) -> Option<VecDeque<Job>> {
+        let first = tokio::select! {
+            biased;
+            Some(job) = self.jobs.recv() => job,
+            Some(job) = self.bulk.recv() => job,
+            else => return None,
+        };
+        let (mut bulk, mut jobs) = (None, VecDeque::new());
+        let mut edits = 0;
+        if first.is_bulk() {
+            bulk = Some(first);
+        } else {
+            edits = first.edits();
+            jobs.push_back(first);
+        }
+        while jobs.len() < MAX_GROUP
+            && edits < MAX_GROUP_EDITS
+            && let Ok(job) = self.jobs.try_recv()
+        {
+            edits += job.edits();
+            jobs.push_back(job);
+        }
+        // Each in turn: neither do imports hold up the others for more than a piece, nor the others an import for ever.
+        // Closing finishes what waits.
+        match jobs.back() {
+            Some(Job::Close(_)) => {
+                let close = jobs.pop_back();
+                jobs.extend(bulk);
+                while let Ok(job) = self.bulk.try_recv() {
+                    jobs.push_back(job);
+                }
+                jobs.extend(close);
+            }
+            _ => jobs.extend(bulk.or_else(|| self.bulk.try_recv().ok())),
+        }
+        Some(jobs)
+    }
+}
+
 struct Task {
     deps: WriterDeps,
     /// Told of every entry that is durable and visible.
     told: watch::Sender<Seq>,
+    checkpoint: Checkpoint,
     /// Since it was tidied up last. The first idle time tidies up what the run before left.
     transactions: u32,
     operations: usize,
 }
 
 impl Task {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
+    async fn run(mut self, mut inbox: Inbox) {
         loop {
-            let first = match self.transactions {
-                0 => inbox.recv().await,
-                _ => match timeout(IDLE, inbox.recv()).await {
-                    Ok(job) => job,
+            let jobs = match (self.transactions, self.checkpoint.is_running()) {
+                (0, false) => inbox.next().await,
+                _ => match timeout(IDLE, inbox.next()).await {
+                    Ok(jobs) => jobs,
                     Err(_elapsed) => {
                         self.tidy().await;
                         continue;
                     }
                 },
             };
-            let Some(first) = first else { break };
-            let mut edits = first.edits();
-            let mut jobs = VecDeque::from([first]);
-            while jobs.len() < MAX_GROUP
-                && edits < MAX_GROUP_EDITS
-                && let Ok(job) = inbox.try_recv()
-            {
-                edits += job.edits();
-                jobs.push_back(job);
-            }
+            let Some(jobs) = jobs else { break };
             if let ControlFlow::Break(closing) = self.serve(jobs).await {
+                self.end_checkpoint().await;
                 self.close_dense();
                 let closed = self.deps.database.close().await;
                 answer(closing, closed.map_err(|error| EditError::storage("close its database", error)));
                 return;
             }
-            if self.transactions >= MOST_TRANSACTIONS || self.operations >= MOST_OPERATIONS {
+            if self.checkpoint.is_over() || self.operations >= MOST_AHEAD {
                 self.tidy().await;
+            } else if self.transactions >= MOST_TRANSACTIONS || self.operations >= MOST_OPERATIONS {
+                self.checkpoint.begin();
             }
         }
+        self.end_checkpoint().await;
         self.close_dense();
         if let Err(error) = self.deps.database.close().await {
             tracing::error!(error = &error as &dyn Error, "the edit store did not close cleanly");
@@ -165,6 +220,15 @@ impl Task {
         }
     }
 
+    async fn end_checkpoint(&mut self) {
+        if let Err(error) = self.checkpoint.end().await {
+            tracing::warn!(
+                error = &error as &dyn Error,
+                "copying the write-ahead log failed; it is tried again later"
+            );
+        }
+    }
+
     /// Serves what waited in order: runs of writes in one transaction each, a rollback in one of its own. Breaks when
     /// asked to close.
     async fn serve(&mut self, mut jobs: VecDeque<Job>) -> ControlFlow<Reply<()>> {
@@ -174,7 +238,8 @@ impl Task {
                 Job::RollBack(rollback, reply) => answer(reply, self.roll_back(rollback).await),
                 Job::Write(tenant, write, reply) => {
                     let (mut writes, mut replies) = (vec![(tenant, write)], vec![reply]);
-                    while let Some(Job::Write(..)) = jobs.front() {
+                    // A piece of an import is a transaction of its own: whoever else waits is answered before.
+                    while jobs.front().is_some_and(|job| matches!(job, Job::Write(..)) && !job.is_bulk()) {
                         let Some(Job::Write(tenant, write, reply)) = jobs.pop_front() else { break };
                         writes.push((tenant, write));
                         replies.push(reply);
@@ -256,8 +321,9 @@ impl Task {
         self.told.send_replace(self.deps.live.through());
     }
 
-    /// Forgets old idempotency keys, and copies the write-ahead log into the database.
+    /// Forgets old idempotency keys, and copies into the database what of the write-ahead log is not there yet.
     async fn tidy(&mut self) {
+        self.end_checkpoint().await;
         let WriterDeps { database, limits, clock, .. } = &mut self.deps;
         let done = async {
             database.forget(clock.now().earlier(limits.key_retention), limits.max_keys).await?;
@@ -274,6 +340,11 @@ impl Task {
 }
 
 impl Job {
+    /// Whether it is a piece of an import.
+    fn is_bulk(&self) -> bool {
+        matches!(self, Self::Write(_, Write::Add(batch), _) if !batch.atomic)
+    }
+
     fn edits(&self) -> usize {
         match self {
             Self::Write(_, Write::Add(batch), _) => batch.readings.len(),

@@ -101,6 +101,33 @@ async fn many_chunks_go_in_and_come_out() {
 }
 
 #[tokio::test]
+async fn others_write_while_an_import_goes_on() {
+    let bench = bench().await;
+    let (importer, other) = (bench.of("acme"), bench.of("other"));
+    // More than is copied out of the write-ahead log at once.
+    let lines: String =
+        (0..25_000).map(|n| format!("{{\"text\":\"The price of n{n} is {n}.\"}}\n")).collect();
+    let mut begun = importer.watch(Seq::START).unwrap();
+    let writing = async {
+        begun.try_next().await.unwrap().expect("the import's first edit");
+        let mut seqs = Vec::new();
+        for n in 0..5 {
+            seqs.push(add(&other, NewEdit::new(format!("The price of o{n} is {n}."))).await.edits[0].seq);
+        }
+        seqs
+    };
+    let (report, seqs) = tokio::join!(importer.import(lines.as_bytes(), ImportOptions::default()), writing);
+    let report = report.unwrap();
+    assert_eq!((report.added, report.through), (25_000, seq(25_005)));
+    assert!(seqs.iter().all(|seq| *seq < report.through), "{seqs:?} lie before the import's end");
+    bench.editor.close().await.unwrap();
+    let editor = open(&bench.folder.path().join("amend.db"), &bench.clock, None).await;
+    assert_eq!((editor.count(), editor.last_seq()), (25_005, report.through));
+    let wanted = importer.id().clone();
+    assert_eq!(applied(&editor.tenant(wanted), "What is the price of n24321?").len(), 1);
+}
+
+#[tokio::test]
 async fn an_import_that_stops_tells_what_it_did() {
     let bench = bench().await;
     let mut options = crate::EditorOptions::new(bench.folder.path().join("small.db"));

@@ -1,5 +1,6 @@
 //! Folding: spellings that a reader takes for the same word become the same string.
 
+use super::Word;
 use unicode_normalization::UnicodeNormalization;
 
 /// Characters that are not seen: zero-width spaces and joiners, direction marks, soft hyphens, byte order marks.
@@ -31,14 +32,13 @@ pub(super) fn is_bigram_script(c: char) -> bool {
 ///
 /// Marks of other scripts stay: there they are vowels. What Unicode does not decompose but readers equate is listed
 /// below. Points and commas between digits stay, and `+` and `#` at the end of a word.
-pub(crate) fn fold(word: &str) -> String {
+pub(crate) fn fold(word: &str) -> Word {
     if word.is_ascii() {
-        return word
-            .chars()
-            .filter(|c| keeps(*c))
-            .map(|c| c.to_ascii_lowercase())
-            .collect::<String>()
-            .pointless();
+        let mut folded = Word::with_capacity(word.len());
+        for c in word.chars().filter(|c| keeps(*c)) {
+            folded.push(c.to_ascii_lowercase());
+        }
+        return if folded.contains(['.', ',']) { folded.to_string().pointless().into() } else { folded };
     }
     let mut folded = String::with_capacity(word.len());
     for c in word.nfkd() {
@@ -58,7 +58,8 @@ pub(crate) fn fold(word: &str) -> String {
 }
 
 fn keeps(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | ',' | '+' | '#')
+    // Told apart first because almost all are.
+    c.is_ascii_alphanumeric() || c.is_alphanumeric() || matches!(c, '.' | ',' | '+' | '#')
 }
 
 trait Pointless {
@@ -68,7 +69,10 @@ trait Pointless {
 impl Pointless for String {
     /// Drops the points of `u.s.a.`; those of `7.62` stay.
     fn pointless(mut self) -> Self {
-        if self.contains(['.', ',']) && self.contains(|c: char| c.is_alphabetic()) {
+        if !self.contains(['.', ',']) {
+            return self;
+        }
+        if self.contains(|c: char| c.is_alphabetic()) {
             self.retain(|c| c != '.' && c != ',');
         }
         let kept = self.trim_matches(['.', ',']).len();

@@ -1,4 +1,4 @@
-//! Edits in bulk into the log: a transaction each thousand, what is broken left out and told.
+//! Edits in bulk into the log: a transaction each few hundred, what is broken left out and told.
 
 use super::line::{self, MAX_LINE_BYTES};
 use crate::{
@@ -19,6 +19,8 @@ use tokio::{
 
 /// The most bytes of lines that are read before they are written.
 const CHUNK_BYTES: usize = 1024 * 1024;
+/// The most edits of one transaction: about ten milliseconds and a sync, for which other writes wait.
+const PIECE: usize = 512;
 /// The most problems that a report lists.
 const MAX_PROBLEMS: usize = 1_000;
 
@@ -129,7 +131,39 @@ fn problem(line: u64, error: EditError) -> Problem {
     }
 }
 
-type Writing = JoinHandle<(Vec<u64>, Result<Done, EditError>)>;
+/// A chunk on its way into the log, in pieces: what others write waits for one of them at most.
+struct Pieces {
+    edits: Vec<NewEdit>,
+    readings: Vec<Reading>,
+    on_conflict: OnConflict,
+}
+
+impl Pieces {
+    /// What went in, also if the rest could not.
+    async fn write(self, editor: &TenantEditor) -> (Done, Result<(), EditError>) {
+        let mut done = Done::default();
+        let (mut edits, mut readings) = (self.edits.into_iter(), self.readings.into_iter());
+        let mut first = 0;
+        while edits.len() > 0 {
+            let piece: Vec<NewEdit> = edits.by_ref().take(PIECE).collect();
+            let count = piece.len();
+            let request = AddEdits::new(piece).on_conflict(self.on_conflict);
+            let readings = readings.by_ref().take(PIECE).collect();
+            let written = editor.write(Write::Add(AddBatch { request, readings, atomic: false })).await;
+            let Done { placed, conflicts, refused } = match written {
+                Ok(written) => written,
+                Err(error) => return (done, Err(error)),
+            };
+            done.placed.extend(placed);
+            done.conflicts.extend(conflicts);
+            done.refused.extend(refused.into_iter().map(|(at, error)| (first + at, error)));
+            first += count;
+        }
+        (done, Ok(()))
+    }
+}
+
+type Writing = JoinHandle<(Vec<u64>, (Done, Result<(), EditError>))>;
 
 /// Writes one chunk while the next is read.
 struct Importer {
@@ -154,17 +188,16 @@ impl Importer {
         if edits.is_empty() {
             return Ok(());
         }
-        let request = AddEdits::new(edits).on_conflict(self.on_conflict);
-        let batch = AddBatch { request, readings, atomic: false };
+        let pieces = Pieces { edits, readings, on_conflict: self.on_conflict };
         let editor = self.editor.clone();
-        self.writing = Some(tokio::spawn(async move { (lines, editor.write(Write::Add(batch)).await) }));
+        self.writing = Some(tokio::spawn(async move { (lines, pieces.write(&editor).await) }));
         Ok(())
     }
 
     async fn settle(&mut self) -> Result<(), EditError> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
-        let (lines, done) = writing.await.map_err(|error| EditError::storage("write its log", error))?;
-        let done = done?;
+        let (lines, (done, written)) =
+            writing.await.map_err(|error| EditError::storage("write its log", error))?;
         for placed in &done.placed {
             match placed.how {
                 How::Added | How::Restored | How::Retired => self.report.added += 1,
@@ -178,7 +211,7 @@ impl Importer {
                 self.refuse(problem(*line, error));
             }
         }
-        Ok(())
+        written
     }
 
     fn refuse(&mut self, problem: Problem) {
@@ -200,7 +233,7 @@ impl Importer {
 }
 
 impl TenantEditor {
-    /// Takes in edits as JSON lines, a thousand in one transaction, while they are read; memory is bounded whatever the
+    /// Takes in edits as JSON lines, some hundred in one transaction, while they are read; memory is bounded whatever the
     /// size of the file. A line that is broken, or whose edit is refused, does not keep out the rest: the
     /// [report](ImportReport) names its number and the field.
     ///
