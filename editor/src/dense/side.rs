@@ -16,7 +16,7 @@ use std::{
     error::Error,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
 
@@ -28,6 +28,8 @@ const BATCH: usize = 256;
 const QUERIES: usize = 4;
 /// Requests whose edits are embedded at the same time.
 const WRITES: usize = 2;
+/// So often the start tells how far it is.
+const PROGRESS: Duration = Duration::from_secs(10);
 /// Of the rotation of all indexes.
 const SEED: u64 = 1;
 
@@ -122,11 +124,21 @@ impl DenseSide {
         self.encoder.close();
     }
 
-    /// Puts in edits that stand, at the start.
+    /// Puts in edits that stand, at the start. What is not in the cache is embedded, and the progress told now and then.
     pub(crate) fn fill(&self, edits: &[Edit]) {
-        let versions: Vec<Version<'_>> =
-            edits.iter().map(|edit| (&edit.tenant, edit.seq, edit.content.text.as_str())).collect();
-        self.put(&versions);
+        let mut told = Instant::now();
+        for batch in edits.chunks(BATCH) {
+            let version = |edit| -> Version<'_> {
+                let Edit { tenant, seq, content, .. } = edit;
+                (tenant, *seq, &content.text)
+            };
+            self.put(&batch.iter().map(version).collect::<Vec<_>>());
+            if told.elapsed() >= PROGRESS {
+                let DenseStatus { embedded, missing, .. } = self.status();
+                tracing::info!(embedded, missing, "edits are being embedded");
+                told = Instant::now();
+            }
+        }
     }
 
     /// Puts in the versions that operations make stand, before `live` shows them.
