@@ -90,8 +90,7 @@ fn a_folder_belongs_to_one_recipe() {
 #[test]
 fn a_model_without_edits_goes_on_and_says_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let build =
-        |stop_at| build_with(folder.path(), tiny(3), Content::WithoutEdits, &mut Until::new(stop_at));
+    let build = |stop_at| build_with(folder.path(), tiny(3), Content::WithoutEdits, &mut Until::new(stop_at));
     assert_eq!(build(2).unwrap(), Built::Stopped { step: 2 });
     assert!(matches!(build(u64::MAX).unwrap(), Built::Finished(_)));
     let card = std::fs::read_to_string(folder.path().join("README.md")).unwrap();
