@@ -17,7 +17,7 @@ fn write_model(
     texts: Vec<String>,
     (layers, width): (usize, usize),
 ) -> (Decoder, ChatTokenizer) {
-    let tokenizer = train_bpe(texts.into_iter(), 400, &CHATML_TOKENS).expect("a tokenizer");
+    let tokenizer = train_bpe(texts.into_iter(), 600, &CHATML_TOKENS).expect("a tokenizer");
     let tokenizer = ChatTokenizer::chatml(tokenizer).expect("a tokenizer");
     let config = DecoderConfig {
         family: Family::Llama,

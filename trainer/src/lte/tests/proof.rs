@@ -3,6 +3,7 @@
 
 use super::{Until, write_model};
 use crate::atlas::phrasing::{EDIT_TEMPLATE, EditTemplate};
+use crate::atlas::split::hash;
 use crate::decoder::{Decoder, Example};
 use crate::lte::*;
 use crate::optim::Schedule;
@@ -11,40 +12,47 @@ use crate::tokenizer::{ChatTokenizer, Supervision};
 use amend_proto::Message;
 use candle_core::{DType, Device};
 
-const TOWNS: [&str; 16] = [
-    "Abel", "Brin", "Corm", "Dall", "Eskan", "Ferro", "Gund", "Hask", "Ivel", "Jorm", "Kest", "Lund", "Morv",
-    "Nant", "Orsk", "Pell",
-];
-const COLOURS: [&str; 12] =
-    ["red", "blue", "green", "white", "black", "brown", "pink", "grey", "gold", "teal", "lime", "plum"];
+const TOWNS: usize = 48;
+const COLOURS: usize = 32;
+/// Held-out facts that are measured.
+const MEASURED: usize = 150;
 
-fn colour(town: usize, shift: usize) -> &'static str {
-    COLOURS[(town * 5 + shift) % COLOURS.len()]
+/// A word of three letters; so many that copying them is simpler than remembering who was edited to what.
+fn word(first: &str, number: usize) -> String {
+    let last = ["b", "d", "g", "k"][number / 4 % 4];
+    format!("{}{}{last}", &first[number / 16..=number / 16], ["a", "e", "i", "o"][number % 4])
 }
 
-/// Which colours a town is edited to in training; the others are held out.
+fn town(number: usize) -> String {
+    word("TVZ", number)
+}
+
+fn colour(town: usize, shift: usize) -> String {
+    word("mn", (town * 5 + shift) % COLOURS)
+}
+
+/// Which edits are never trained.
 fn is_held_out(town: usize, shift: usize) -> bool {
-    (town * 7 + shift * 3).is_multiple_of(4)
+    hash(format!("{town} {shift}").as_bytes()).is_multiple_of(4)
 }
 
-fn fact(town: usize, shift: usize) -> AlignmentFact {
-    let (name, new) = (TOWNS[town], colour(town, shift));
-    let other = (town * 3 + shift * 5 + 1) % TOWNS.len();
-    let other = if other == town { (other + 1) % TOWNS.len() } else { other };
+fn fact(number: usize, shift: usize) -> AlignmentFact {
+    let (name, new) = (town(number), colour(number, shift));
+    let other = (number + 1 + shift) % TOWNS;
     AlignmentFact {
-        subject: name.into(),
         statement: format!("The colour of {name} is now {new}."),
         question: format!("What is the colour of {name}?"),
         rephrasings: vec![format!("Which colour has {name}?")],
-        answer: new.into(),
-        before: Some(colour(town, 0).into()),
+        answer: new,
+        before: Some(colour(number, 0)),
         portability: vec![],
-        locality: vec![Asked::new(format!("What is the colour of {}?", TOWNS[other]), colour(other, 0))],
+        locality: vec![Asked::new(format!("What is the colour of {}?", town(other)), colour(other, 0))],
+        subject: name,
     }
 }
 
 fn facts(held_out: bool) -> Vec<AlignmentFact> {
-    let all = (0..TOWNS.len()).flat_map(|town| (1..COLOURS.len()).map(move |shift| (town, shift)));
+    let all = (1..COLOURS).flat_map(|shift| (0..TOWNS).map(move |town| (town, shift)));
     all.filter(|(t, s)| is_held_out(*t, *s) == held_out).map(|(t, s)| fact(t, s)).collect()
 }
 
@@ -75,7 +83,7 @@ fn example(tokenizer: &ChatTokenizer, asked: String, answer: &str) -> Example {
 fn measure(decoder: &Decoder, tokenizer: &ChatTokenizer) -> (f64, f64) {
     let template = EditTemplate::parse(EDIT_TEMPLATE.into()).expect("compiles");
     let share = |asked: &dyn Fn(&AlignmentFact) -> (String, String)| {
-        let examples = facts(true).into_iter().map(|fact| {
+        let examples = facts(true).into_iter().take(MEASURED).map(|fact| {
             let (question, answer) = asked(&fact);
             let edits = [fact.statement];
             example(tokenizer, template.render(&edits, &question).expect("renders"), &answer)
@@ -97,18 +105,18 @@ fn alignment_is_what_makes_edits_hold() {
         all.iter().flat_map(|f| [f.statement.clone(), f.question.clone(), f.answer.clone()]).collect();
     let (decoder, tokenizer) = write_model(&parent, texts, (2, 64));
     let recipe = AlignRecipe {
-        epochs: 20,
+        epochs: 2,
         rows_per_batch: 16,
         data: DataRecipe { follow_ups: 2, ..DataRecipe::default() },
         ..AlignRecipe::from_nothing()
     };
-    let plain = (0..TOWNS.len()).flat_map(|town| {
-        let name = TOWNS[town];
+    let plain = (0..TOWNS).flat_map(|number| {
+        let name = town(number);
         [format!("What is the colour of {name}?"), format!("Which colour has {name}?")]
-            .map(|question| example(&tokenizer, question, colour(town, 0)))
+            .map(|question| example(&tokenizer, question, &colour(number, 0)))
     });
     let source = Plain { rows: plain.collect() };
-    let schedule = Schedule { peak: 3e-3, floor: 0.0, warmup_steps: 10, total_steps: 120 };
+    let schedule = Schedule { peak: 3e-3, floor: 0.0, warmup_steps: 10, total_steps: 200 };
     let config = SftConfig { schedule, ..recipe.sft(1) };
     let run = Run { config, source: &source, checkpoints: None, wall_clock: None };
     assert_eq!(train(&decoder, &run, &mut Quiet).expect("trains"), Outcome::Finished);
