@@ -156,7 +156,7 @@ async fn edits_that_somebody_else_reads_are_taken_in_as_lines_are() {
     assert_eq!((report.added, report.refused), (2, 2));
     insta::assert_snapshot!(report.problems[1], @"line 3: id cannot be");
     insta::assert_snapshot!(report.problems[0], @"line 2: text must hold at least one letter or digit");
-    assert_eq!(applied(&tenant, "Is tin soft?").len(), 1);
+    assert!(tenant.get(&id("c")).is_some());
     let broken = Some(std::io::ErrorKind::ConnectionReset.into());
     let again = tenant.import_edits(stream(broken), ImportOptions::default()).await.unwrap_err();
     assert_eq!((again.report.unchanged, again.report.through), (2, report.through));
