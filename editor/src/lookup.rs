@@ -3,7 +3,7 @@
 use crate::{
     edit::Moment,
     error::EditError,
-    scope::{InScope, Searched, Turn},
+    scope::{Candidate, MAX_STEPS, ScopeFeatures, Searched, Step, Turn, Verdict},
     tenant::TenantEditor,
 };
 use amend_proto::{EditId, Message, Role};
@@ -40,8 +40,34 @@ pub struct ScoredEdit {
     pub id: EditId,
     /// Its text, as stored.
     pub text: String,
-    /// How well it fits, 0 to 1; see [`ScopePolicy`](crate::ScopePolicy).
+    /// The probability that it is in scope, 0 to 1, or a greater one of an edit that states the same of the same; see
+    /// [`ScopeModel`](crate::ScopeModel).
     pub score: f32,
+}
+
+/// An edit that was considered for a question.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConsideredEdit {
+    /// Which edit, and its score.
+    #[serde(flatten)]
+    pub edit: ScoredEdit,
+    /// The probability of its own that it is in scope.
+    pub probability: f32,
+    /// What was done with it, and why.
+    pub verdict: Verdict,
+    /// What the probability was made of.
+    pub features: ScopeFeatures,
+}
+
+/// How it was decided which edits concern a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Whether edits are applied.
+    pub decision: Decision,
+    /// From this probability on an edit is applied.
+    pub threshold: f64,
+    /// The edits that were considered, the best first.
+    pub considered: Vec<ConsideredEdit>,
 }
 
 /// What would be done with a conversation.
@@ -97,16 +123,8 @@ impl TenantEditor {
     /// Neutralises a conversation and puts the edits in scope in front of its last user message.
     pub(crate) fn edit(&self, mut messages: Vec<Message>) -> Result<Edited, EditError> {
         let template = self.editor().template();
-        let users: Vec<usize> =
-            (0..messages.len()).rev().filter(|at| messages[*at].role == Role::User).take(2).collect();
-        let last = users.first().copied();
-        let in_scope = match last {
-            Some(last) => {
-                let before = users.get(1).map(|at| messages[*at].content.as_str());
-                self.decide(Turn { question: &messages[last].content, before })
-            }
-            None => Vec::new(),
-        };
+        let last = messages.iter().rposition(|message| message.role == Role::User);
+        let in_scope = self.in_scope(&messages);
         let texts: Vec<&str> = in_scope.iter().map(|found| found.edit.content.text.as_str()).collect();
         for (at, message) in messages.iter_mut().enumerate() {
             message.content = match Some(at) == last {
@@ -120,12 +138,60 @@ impl TenantEditor {
         Ok(Edited { messages, edits: in_scope.into_iter().map(scored).collect(), last })
     }
 
-    fn decide(&self, turn: Turn<'_>) -> Vec<InScope> {
+    /// The edits in scope in prompt order: the best match last, next to the question, where models attend most; among
+    /// equals the newest last.
+    fn in_scope(&self, messages: &[Message]) -> Vec<Candidate> {
+        let mut considered = self.consider(messages);
+        considered.retain(|candidate| candidate.verdict == Verdict::Applied);
+        considered.reverse();
+        considered
+    }
+
+    fn consider(&self, messages: &[Message]) -> Vec<Candidate> {
+        let Some(turn) = turn(messages) else { return Vec::new() };
         let editor = self.editor();
         let moment = Moment { now: editor.now(), served: self.served() };
-        let decide = |index: &_| editor.policy.decide(Searched { index, moment }, turn);
+        let policy = editor.policies.of(self.id());
+        let decide = |index: &_| policy.decide(Searched { index, moment, dense: &[] }, &turn);
         editor.live.look_up(self.id(), decide).unwrap_or_default()
     }
+
+    /// How the edits that [`preview`](Self::preview) shows were chosen: the `most` best of those that were considered,
+    /// near misses among them, each with its probability. It takes CPU time, as `preview` does.
+    #[must_use]
+    pub fn explain(&self, messages: &[Message], most: usize) -> Explanation {
+        let mut considered = self.consider(messages);
+        let applied = considered.iter().any(|candidate| candidate.verdict == Verdict::Applied);
+        considered.truncate(most);
+        Explanation {
+            decision: if applied { Decision::Apply } else { Decision::None },
+            threshold: self.editor().policies.of(self.id()).lexical.threshold(),
+            considered: considered
+                .into_iter()
+                .map(|candidate| ConsideredEdit {
+                    probability: candidate.probability,
+                    verdict: candidate.verdict,
+                    features: candidate.features,
+                    edit: scored(candidate),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The last user message with those before it and their answers.
+fn turn(messages: &[Message]) -> Option<Turn<'_>> {
+    let users: Vec<usize> = (0..messages.len())
+        .rev()
+        .filter(|at| messages[*at].role == Role::User)
+        .take(MAX_STEPS + 1)
+        .collect();
+    let before = users.windows(2).map(|pair| {
+        let (next, user) = (pair[0], pair[1]);
+        let answer = messages[user..next].iter().rfind(|message| message.role == Role::Assistant);
+        Step { user: &messages[user].content, answer: answer.map(|message| message.content.as_str()) }
+    });
+    Some(Turn { question: &messages[*users.first()?].content, before: before.collect() })
 }
 
 impl From<Edited> for Preview {
@@ -137,7 +203,7 @@ impl From<Edited> for Preview {
     }
 }
 
-fn scored(found: InScope) -> ScoredEdit {
+fn scored(found: Candidate) -> ScoredEdit {
     let (id, text) = (found.edit.id.clone(), found.edit.content.text.clone());
     ScoredEdit { id, text, score: found.score }
 }

@@ -168,6 +168,16 @@ impl Index {
         (1.0 + (self.live as f32 - holders + 0.5) / (holders + 0.5)).ln()
     }
 
+    /// The anchors of exactly these words, of many the newest.
+    pub(crate) fn exactly(&self, words: &[TermId]) -> &[AnchorRef] {
+        self.phrases.get(words).map_or(&[], |list| &list[list.len().saturating_sub(COMMON_FROM)..])
+    }
+
+    /// The first anchor of an edit.
+    pub(crate) fn first_anchor(slot: Slot) -> AnchorRef {
+        anchor_ref(slot, 0)
+    }
+
     /// How many edits have a name of exactly these words.
     pub(crate) fn sharing(&self, words: &[TermId]) -> usize {
         self.phrases.get(words).map_or(0, Vec::len)

@@ -18,7 +18,7 @@
 
 use crate::{
     edit::MAX_ALIASES,
-    text::{Case, Class, Gap, Token, lexicon, tokenise},
+    text::{Case, Class, Gap, RelationMention, Token, lexicon, tokenise},
 };
 use std::ops::Range;
 
@@ -46,6 +46,8 @@ pub(crate) enum AnchorKind {
     Subject,
     /// The edit names it, most often as the new object.
     Mention,
+    /// Initials of its subject: they may stand for many other things.
+    Short,
 }
 
 /// A name by which an edit is found, in folded words.
@@ -76,15 +78,15 @@ pub(super) fn names(text: &str, subject: Option<&str>, aliases: &[String]) -> Na
     let mut anchors = Vec::new();
     match subject.map(tokenise).filter(|words| !words.is_empty()) {
         Some(given) => {
-            for (token, flag) in tokens.iter().zip(&mut anchored) {
-                *flag = token.class() != Class::Function && given.iter().any(|g| g.text == token.text);
-            }
+            mark(&tokens, &given, &mut anchored);
             anchors.extend(anchor(AnchorKind::Subject, &given));
+            anchors.extend(short_form(&given));
         }
         None => {
             for span in subjects(&tokens, &spans) {
                 anchored[span.clone()].fill(true);
-                anchors.extend(anchor(AnchorKind::Subject, &tokens[span]));
+                anchors.extend(anchor(AnchorKind::Subject, &tokens[span.clone()]));
+                anchors.extend(short_form(&tokens[span]));
             }
         }
     }
@@ -118,6 +120,36 @@ pub(super) fn names(text: &str, subject: Option<&str>, aliases: &[String]) -> Na
         }
     }
     Names { anchors: kept, main, tokens, anchored }
+}
+
+/// Flags the tokens of a given subject: where it stands whole, or, if it stands nowhere whole, all its words. Whole
+/// first, because "Ann Weir" in "Ann Weir's father is Tom Weir" leaves "Tom Weir" to be another name.
+fn mark(tokens: &[Token], given: &[Token], anchored: &mut [bool]) {
+    let mut whole = false;
+    for (at, run) in tokens.windows(given.len()).enumerate() {
+        if run.iter().zip(given).all(|(a, b)| a.text == b.text) {
+            anchored[at..at + given.len()].fill(true);
+            whole = true;
+        }
+    }
+    if whole {
+        return;
+    }
+    for (token, flag) in tokens.iter().zip(anchored) {
+        *flag = token.class() != Class::Function && given.iter().any(|g| g.text == token.text);
+    }
+}
+
+/// What people shorten a name to: the initials of its capitalised words (`UK`, `ECB`); of two to
+/// [`MAX_ANCHOR_WORDS`] such words, without numbers.
+fn short_form(name: &[Token]) -> Option<AnchorWords> {
+    let telling = || name.iter().filter(|t| t.is_name_like() && t.class() != Class::Function);
+    let fits = (2..=MAX_ANCHOR_WORDS).contains(&telling().count());
+    if !fits || name.iter().any(Token::is_numeric) {
+        return None;
+    }
+    let initials: String = telling().filter_map(|t| t.text.chars().next()).collect();
+    Some(AnchorWords { kind: AnchorKind::Short, words: vec![initials.into()], cased: true })
 }
 
 /// The words of a name that tell it from others: without function words, unless it has no other.
@@ -220,7 +252,7 @@ fn subjects(tokens: &[Token], spans: &[Range<usize>]) -> Vec<Range<usize>> {
             return asked;
         }
     }
-    let reader = Reader { tokens, spans, verb: verb(tokens) };
+    let reader = Reader { tokens, spans, relations: lexicon().relations(tokens), verb: verb(tokens) };
     let found = reader
         .possessor()
         .or_else(|| reader.after_of())
@@ -239,6 +271,7 @@ fn verb(tokens: &[Token]) -> usize {
 struct Reader<'a> {
     tokens: &'a [Token],
     spans: &'a [Range<usize>],
+    relations: Vec<RelationMention>,
     /// Where the first verb of the short list stands, or the end.
     verb: usize,
 }
@@ -316,7 +349,9 @@ impl Reader<'_> {
     }
 
     fn leads_to_subject(&self, at: usize) -> bool {
-        if self.spans.iter().any(|s| s.contains(&at)) {
+        // "place of birth" is one wording, "son of" ends in what it is about.
+        let worded = self.relations.iter().any(|m| m.tokens.contains(&at) && at + 1 < m.tokens.end);
+        if worded || self.spans.iter().any(|s| s.contains(&at)) {
             return false;
         }
         let before = self.word(at - 1);
