@@ -1,7 +1,10 @@
 //! Edits and questions about things that are not, made up from `editor/calibration/made_up.txt`.
 
 use super::{Label, LabelledQuestion, LabelledSet};
-use crate::edit::NewEdit;
+use crate::{
+    edit::NewEdit,
+    text::{Class, lexicon},
+};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{RngCore, SeedableRng},
@@ -13,6 +16,12 @@ const SOURCE: &str = include_str!("../../calibration/made_up.txt");
 const FACTS: usize = 360;
 /// How many questions of each sort are asked about each fact at most.
 const ASKED: usize = 2;
+/// About so many percent of the facts a question is asked that does not name its relation.
+const LOOSE: usize = 40;
+/// About so many percent of the strangers are called almost like somebody.
+const NAMESAKES: usize = 30;
+/// Shorter parts of names are not used alone, in letters.
+const LEAST_PART: usize = 5;
 /// How often a name is drawn before a fact is given up.
 const TRIES: usize = 50;
 
@@ -54,7 +63,7 @@ impl Source {
                 source.relations.push(Relation { name, ..Relation::default() });
             } else if section == "relation" {
                 source.wording(line);
-            } else if matches!(section, "step" | "elsewhere") {
+            } else if matches!(section, "step" | "loose" | "daily" | "namesake" | "elsewhere") {
                 source.sentences.entry(section).or_default().push(line);
             } else {
                 let names = line.split_whitespace().map(|name| name.replace('|', " "));
@@ -161,6 +170,7 @@ impl Maker {
     fn ask(&mut self, edit: usize, fact: &Fact) {
         let relation = &self.source.relations[fact.relation];
         let (questions, turned, phrase) = (relation.questions.clone(), relation.turned.clone(), relation.phrase);
+        let of = relation.of;
         for _ in 0..ASKED {
             let Some(question) = self.pick(&questions) else { return };
             let asked = self.written(fill(question, &fact.subject, ""), &fact.subject);
@@ -175,6 +185,16 @@ impl Maker {
         let steps = self.source.sentences.get("step").cloned().unwrap_or_default();
         if let (Some(phrase), Some(step)) = (phrase, self.pick(&steps)) {
             self.push(edit, Label::InScope, step.replace("{p}", &fill(phrase, &fact.subject, "")));
+        }
+        if self.chance(LOOSE) {
+            let loose = self.source.sentences.get("loose").cloned().unwrap_or_default();
+            let Some(question) = self.pick(&loose) else { return };
+            self.push(edit, Label::InScope, fill(question, &fact.subject, ""));
+        }
+        if of == "company" && !fact.subject.contains(' ') {
+            let daily = self.source.sentences.get("daily").cloned().unwrap_or_default();
+            let Some(question) = self.pick(&daily) else { return };
+            self.push(edit, Label::OtherSubject, fill(question, &fact.subject.to_lowercase(), ""));
         }
         self.ask_otherwise(edit, fact);
         self.ask_elsewhere(edit, fact, &questions);
@@ -199,8 +219,10 @@ impl Maker {
         let sentences = self.source.sentences.get("elsewhere").cloned().unwrap_or_default();
         let of = self.source.relations[fact.relation].of;
         for _ in 0..=ASKED {
+            let namesake = self.chance(NAMESAKES);
             let stranger = (0..TRIES).find_map(|_| {
                 let name = self.name(of)?;
+                let name = if namesake { self.namesake(&name)? } else { name };
                 (!self.subjects.contains(&name) && !self.objects.contains(&name)).then_some(name)
             });
             let Some(stranger) = stranger else { return };
@@ -212,6 +234,11 @@ impl Maker {
         }
     }
 
+    fn namesake(&mut self, name: &str) -> Option<String> {
+        let wordings = self.source.sentences.get("namesake").cloned()?;
+        Some(fill(self.pick(&wordings)?, name, ""))
+    }
+
     fn cased(&mut self, text: String) -> String {
         if self.chance(15) { text.to_lowercase() } else { text }
     }
@@ -219,10 +246,12 @@ impl Maker {
     /// A question as people write it: now and then without capitals, with a slip in a name, or with a part of it.
     fn written(&mut self, text: String, name: &str) -> String {
         let words: Vec<&str> = name.split(' ').collect();
-        let text = match (self.below(100), words.len()) {
-            (0..10, 2..) => text.replace(name, words[words.len() - 1]),
-            (10..14, 2..) => text.replace(name, &words[..words.len() - 1].join(" ")),
-            (14..22, _) => {
+        let text = match self.below(100) {
+            0..20 => match self.part(name, &words) {
+                Some(part) => text.replace(name, &part),
+                None => text,
+            },
+            20..28 => {
                 let long = words.iter().max_by_key(|word| word.chars().count()).copied().unwrap_or(name);
                 let at = self.below(long.chars().count().saturating_sub(3)) + 2;
                 let slip: String = long.char_indices().filter(|(i, _)| *i != at).map(|(_, c)| c).collect();
@@ -231,6 +260,25 @@ impl Maker {
             _ => text,
         };
         self.cased(text)
+    }
+
+    /// The part of a name that people use: a surname, or all but the last word; `None` when others have it too.
+    fn part(&mut self, name: &str, words: &[&str]) -> Option<String> {
+        let person = self.source.names.get("first").is_some_and(|first| first.iter().any(|f| f == words[0]));
+        let part = match words {
+            [] | [_] => return None,
+            [.., last] if person => (*last).to_owned(),
+            [_, _, _, _, ..] => {
+                let left_out = self.below(words.len());
+                let kept = words.iter().enumerate().filter(|(at, _)| *at != left_out);
+                kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+            }
+            [head @ .., _] => head.join(" "),
+        };
+        let word = |known: &&String| known.as_str() != name && known.contains(&part);
+        let everyday = part.to_lowercase().split(' ').all(|word| lexicon().class(word) != Class::Content);
+        let telling = part.chars().count() >= LEAST_PART && !everyday;
+        (telling && !self.subjects.iter().any(|known| word(&known))).then_some(part)
     }
 }
 

@@ -157,6 +157,11 @@ impl Index {
         self.terms.get(word)
     }
 
+    /// How a term is written.
+    pub(crate) fn word(&self, term: TermId) -> &str {
+        self.terms.text(term)
+    }
+
     /// Terms spelt almost like `word`, the closest first.
     pub(crate) fn similar(&self, word: &str) -> Vec<TermId> {
         self.terms.similar(word)

@@ -41,6 +41,11 @@ impl Terms {
         self.ids.get(word).copied()
     }
 
+    /// How a term is written; empty for one that is gone.
+    pub(super) fn text(&self, term: TermId) -> &str {
+        self.terms.get(term as usize).map_or("", |t| &t.text)
+    }
+
     /// Where a term occurs, ascending.
     pub(super) fn anchors(&self, term: TermId) -> &[AnchorRef] {
         self.terms.get(term as usize).map_or(&[], |t| &t.anchors)

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How many features there are.
-pub const FEATURES: usize = 13;
+pub const FEATURES: usize = 14;
 
 /// So many strangers speak against an edit as loudly as can be.
 const MAX_STRANGERS: usize = 3;
@@ -58,10 +58,13 @@ features! {
     open,
     /// 1 when question and edit are about different relations, as far as `lexicon/relations.txt` knows them.
     other,
-    /// When `other` is 1, the share of what the question asks that is no known relation: it may ask for more than one
-    /// thing.
+    /// When `other` is 1, how much the question asks that is no known relation, in halves, at most 1: it may be about what
+    /// follows from the edit.
     unclear,
-    /// How many names the question has that are not the edit's, in thirds, at most 1.
+    /// 1 when the name is doubtful (`mention`, `plain` or `slip`) and nothing is shared.
+    bare,
+    /// When the question has only a part of the name, how many names it has that are not the edit's, in thirds, at most
+    /// 1.
     strangers,
     /// The cosine of the encoder's vectors of question and edit; 0 without an encoder.
     similarity,
@@ -95,8 +98,9 @@ pub(super) fn features(
         shared: if other { 0.0 } else { relation.shared() },
         open: flag(relation.is_open()),
         other: flag(other),
-        unclear: if other { 1.0 - relation.others() } else { 0.0 },
-        strangers: strangers(sought, document, found),
+        unclear: if other { relation.unclear() } else { 0.0 },
+        bare: flag(found.is_doubtful() && !relation.is_shared()),
+        strangers: if found.cover >= WHOLE { 0.0 } else { strangers(sought, document, found) },
         similarity: near.similarity,
         lead: near.lead,
     }

@@ -8,6 +8,8 @@ use crate::{
 
 /// Everyday words weigh this much of what other words of the same rarity weigh.
 const COMMON_WEIGHT: f32 = 0.4;
+/// Words that have fewer letters in common are not taken for forms of one another.
+const LEAST_STEM: usize = 5;
 /// Mentions that more edits than this share single out none of them.
 const MAX_SHARED_MENTION: usize = 3;
 /// A covered share from which a name counts as whole.
@@ -78,6 +80,11 @@ impl Match {
         asked: false,
     };
 
+    /// Whether it takes more than the name to tell that the edit is meant.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.kind != AnchorKind::Subject || self.doubt != Doubt::default()
+    }
+
     /// Whether the question surely names the subject.
     pub(super) fn is_sure(&self) -> bool {
         self.kind == AnchorKind::Subject && self.doubt == Doubt::default() && self.tight >= NAMED
@@ -104,11 +111,12 @@ impl Sought<'_> {
         let mut positions = Positions::default();
         let mut others = Positions::default();
         let (mut total, mut found, mut heaviest) = (0.0f32, 0.0f32, 0.0f32);
-        let (mut telling, mut misspelt, mut lowered) = (false, false, true);
+        let (mut telling, mut misspelt, mut lowered, mut derived) = (false, false, true, false);
         for (place, term) in anchor.words.iter().enumerate() {
             let weight = self.weight(anchor, place);
             total += weight;
-            let Some(at) = self.best_place(anchor, *term) else {
+            let near = || self.related(anchor, place).inspect(|_| derived = true);
+            let Some(at) = self.best_place(anchor, *term).or_else(near) else {
                 // "iPhone" is not "iPhone 17", and "Sudan" not "South Sudan".
                 if anchor.essential[place] {
                     return None;
@@ -145,6 +153,21 @@ impl Sought<'_> {
         Some(Match { kind, cover: found / total, tight, doubt, positions, asked })
     }
 
+    /// Where a word stands that begins like a word of the name and goes on otherwise: `Austrian` for `Austria`. Only
+    /// names of several words are looked for so: of one word it would be no evidence at all.
+    fn related(&self, anchor: &Anchor, place: usize) -> Option<usize> {
+        if anchor.words.len() < 2 || anchor.essential[place] || anchor.common[place] {
+            return None;
+        }
+        let name = self.index.word(anchor.words[place]);
+        let alike = |at: &usize| {
+            let word = &self.query.words[*at];
+            word.class == Class::Content && begins_alike(name, &word.token.text)
+        };
+        let own = |at: &usize| anchor.words.iter().any(|term| self.terms.stands_for(*at, *term));
+        self.query.subject_words(self.from).find(|at| alike(at) && !own(at))
+    }
+
     /// The question has the name in full, the edit as its initials.
     pub(super) fn spelt_out(&self, anchor: &Anchor) -> Option<Match> {
         let [term] = *anchor.words else { return None };
@@ -154,7 +177,9 @@ impl Sought<'_> {
         }
         let mut positions = Positions::default();
         run.clone().for_each(|at| positions.add(at));
-        let doubt = Doubt { plain: true, slip: false };
+        // "CXCL10" is hardly anything else.
+        let plain = !self.index.word(term).contains(|c: char| c.is_ascii_digit());
+        let doubt = Doubt { plain, slip: false };
         Some(Match { kind: AnchorKind::Subject, cover: 1.0, tight: 1.0, doubt, positions, asked: true })
     }
 
@@ -224,4 +249,11 @@ impl Sought<'_> {
         }
         capital || !whole && word.class == Class::Content && !word.token.is_numeric()
     }
+}
+
+/// Whether two words share so long a beginning that one may be derived from the other.
+fn begins_alike(a: &str, b: &str) -> bool {
+    let shared = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let longer = a.chars().count().max(b.chars().count());
+    shared >= LEAST_STEM && shared * 3 >= longer * 2
 }

@@ -24,6 +24,7 @@
 
 mod decide;
 mod features;
+mod initials;
 mod matching;
 mod model;
 mod policies;

@@ -1,6 +1,6 @@
 //! A question, read for what it is about.
 
-use super::{MAX_STEPS, Turn, matching::Positions};
+use super::{MAX_STEPS, Turn, initials::initials, matching::Positions};
 use crate::{
     index::{Index, MIN_SIMILAR_LETTERS, TermId, stem_hash},
     text::{Case, Class, Gap, RelationMention, Token, lexicon, tokenise},
@@ -17,8 +17,6 @@ const MAX_ANSWER: usize = 32;
 const BYTES_A_WORD: usize = 10;
 /// The most words of a query.
 pub(super) const MAX_WORDS: usize = MAX_QUESTION + MAX_STEPS * (MAX_EARLIER + MAX_ANSWER);
-/// The most letters of initials.
-const MAX_INITIALS: usize = 8;
 /// The most words of one query that are compared with similar spellings.
 const MAX_SIMILAR_LOOKUPS: usize = 16;
 
@@ -194,7 +192,7 @@ impl Query {
     pub(super) fn terms(&self, index: &Index, from: SubjectFrom, spelling: Spelling) -> QueryTerms {
         let words = self.subject_words(from);
         let start = words.start;
-        let mut terms = QueryTerms { start, terms: Vec::new(), places: Vec::new(), slips: Vec::new(), initials: self.initials(index, words.clone()) };
+        let mut terms = QueryTerms { start, terms: Vec::new(), places: Vec::new(), slips: Vec::new(), initials: initials(self, index, words.clone()) };
         for (at, word) in words.clone().zip(&self.words[words]) {
             let text = word.token.text.as_ref();
             let similar =
@@ -217,45 +215,6 @@ impl Query {
         terms.places = places.collect();
         terms.places.sort_unstable();
         terms
-    }
-}
-
-impl Query {
-    /// Runs of capitalised words whose initials are a term.
-    fn initials(&self, index: &Index, words: Range<usize>) -> Vec<(TermId, Range<usize>)> {
-        let mut found = Vec::new();
-        let named = |at: usize| {
-            let word = &self.words[at];
-            word.token.is_name_like() && word.class != Class::Function && !word.token.is_numeric()
-        };
-        let joint = |at: usize| self.words[at].token.gap == Gap::Joint;
-        let mut at = words.start;
-        while at < words.end {
-            if !named(at) {
-                at += 1;
-                continue;
-            }
-            let mut initials = String::new();
-            let (start, mut end) = (at, at);
-            // "University of Oslo": small words inside a name have no initial.
-            while at < words.end && (at == start || joint(at)) {
-                match named(at) {
-                    true => {
-                        initials.extend(self.words[at].token.text.chars().next());
-                        end = at + 1;
-                    }
-                    false if lexicon().is_joiner(&self.words[at].token.text) => {}
-                    false => break,
-                }
-                at += 1;
-            }
-            if (2..=MAX_INITIALS).contains(&initials.chars().count())
-                && let Some(term) = index.term(&initials)
-            {
-                found.push((term, start..end));
-            }
-        }
-        found
     }
 }
 

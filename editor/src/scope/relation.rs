@@ -6,6 +6,9 @@ use crate::{
     text::{Class, lexicon},
 };
 
+/// So much beside known relations is as much as can be.
+const MUCH: u32 = 2;
+
 /// How what a question asks stands to what an edit about the same subject states. What it asks are its telling words
 /// and wordings of relations beside the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,9 +39,14 @@ impl Relation {
         share(self.shared, self.asked)
     }
 
-    /// The share of what is asked that the edit surely does not state, 0 to 1.
-    pub(super) fn others(&self) -> f32 {
-        share(self.others, self.asked)
+    /// How much is asked that is no known relation, in [`MUCH`] parts, at most 1.
+    pub(super) fn unclear(&self) -> f32 {
+        share((self.asked - self.others).min(MUCH), MUCH)
+    }
+
+    /// The edit has some of what is asked.
+    pub(super) fn is_shared(&self) -> bool {
+        !self.apart && self.shared > 0
     }
 
     /// Counts one thing that is asked, which the edit has or has not, or surely is not about.
