@@ -2,9 +2,9 @@
 
 use amend_editor::{
     NewEdit,
+    calibration::{Label, LabelledQuestion, LabelledSet},
     published::{Fact, Record, read_array},
 };
-use amend_proto::EditId;
 use std::{error::Error, fs::File, io::BufReader, ops::ControlFlow, path::Path};
 
 /// How many edits are loaded beside one another.
@@ -29,19 +29,25 @@ pub(crate) enum Kind {
     Generic,
 }
 
-/// A question with the edit that it is about, if that is loaded.
-#[derive(Debug, Clone)]
-pub(crate) struct Question {
-    pub(crate) kind: Kind,
-    pub(crate) edit: Option<EditId>,
-    pub(crate) text: String,
-}
-
 /// Edits to load together, and what is asked of them.
 #[derive(Debug, Default)]
 pub(crate) struct Trial {
-    pub(crate) edits: Vec<NewEdit>,
-    pub(crate) questions: Vec<Question>,
+    pub(crate) set: LabelledSet,
+    /// By question.
+    pub(crate) kinds: Vec<Kind>,
+}
+
+impl Trial {
+    fn ask(&mut self, kind: Kind, edit: Option<usize>, text: &str) {
+        let label = match kind {
+            Kind::Rephrased | Kind::Reasoning | Kind::Aliasing | Kind::Logical => Label::InScope,
+            Kind::OtherRelation => Label::OtherRelation,
+            Kind::OtherSubject => Label::OtherSubject,
+            Kind::Generic => Label::Generic,
+        };
+        self.set.questions.push(LabelledQuestion { text: text.to_owned(), label, edit });
+        self.kinds.push(kind);
+    }
 }
 
 /// What the folder holds.
@@ -107,43 +113,51 @@ impl Published {
         Ok(Self { facts: facts.collect(), others })
     }
 
-    /// One fold of `folds`: the ZsRE records of the other folds are loaded and asked about, those of this one are only
-    /// asked about. With no folds (0) all are loaded.
-    pub(crate) fn trial(&self, fold: usize, folds: usize, synthetic: &[NewEdit]) -> Trial {
+    /// One fold of `folds`: the ZsRE records of the other folds are loaded, and asked are the prompts and rephrasings of
+    /// those that are not. Without a fold all are loaded and asked about, and with them the prompts that concern none.
+    pub(crate) fn trial(&self, fold: Option<(usize, usize)>, rest: &[NewEdit], generic: &str) -> Trial {
         let mut trial = Trial::default();
         // Records about one subject are loaded or left out together.
         let mut subjects: Vec<&str> = Vec::new();
-        for (index, fact) in self.facts.iter().enumerate() {
+        for fact in &self.facts {
             let place = subjects.iter().position(|known| *known == fact.subject).unwrap_or(subjects.len());
-            subjects.push(&fact.subject);
-            let loaded = folds == 0 || place % folds != fold;
-            let id: EditId = format!("zsre-{index}").parse().expect("a valid id");
-            let mut ask = |kind, text: &str| {
-                let edit = loaded.then(|| id.clone());
-                trial.questions.push(Question { kind, edit, text: text.to_owned() });
-            };
-            if !loaded {
-                ask(Kind::OtherSubject, &fact.prompt);
-                fact.rephrased.iter().for_each(|text| ask(Kind::OtherSubject, text));
+            if place == subjects.len() {
+                subjects.push(&fact.subject);
+            }
+            if fold.is_some_and(|(fold, folds)| place % folds == fold) {
+                trial.ask(Kind::OtherSubject, None, &fact.prompt);
+                fact.rephrased.iter().for_each(|text| trial.ask(Kind::OtherSubject, None, text));
                 continue;
             }
-            fact.rephrased.iter().for_each(|text| ask(Kind::Rephrased, text));
-            for set in &fact.portability {
-                let kind = match set.name.as_str() {
-                    "Reasoning" => Kind::Reasoning,
-                    "Subject_Aliasing" => Kind::Aliasing,
-                    _ => Kind::Logical,
-                };
-                set.probes.iter().for_each(|probe| ask(kind, &probe.prompt));
+            let edit = Some(trial.set.edits.len());
+            trial.set.edits.extend(Record::Fact(fact.clone()).edits());
+            if fold.is_none() {
+                trial.ask_about(fact, edit);
             }
-            for set in &fact.locality {
-                set.probes.iter().for_each(|probe| ask(Kind::OtherRelation, &probe.prompt));
-            }
-            let edits = Record::Fact(fact.clone()).edits();
-            trial.edits.extend(edits.into_iter().map(|edit| edit.named(id.clone())));
         }
-        let rest = LOADED.saturating_sub(trial.edits.len());
-        trial.edits.extend(self.others.iter().chain(synthetic).take(rest).cloned());
+        if fold.is_none() {
+            let prompts = generic.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+            prompts.for_each(|prompt| trial.ask(Kind::Generic, None, prompt));
+        }
+        let room = LOADED.saturating_sub(trial.set.edits.len());
+        trial.set.edits.extend(self.others.iter().chain(rest).take(room).cloned());
         trial
+    }
+}
+
+impl Trial {
+    fn ask_about(&mut self, fact: &Fact, edit: Option<usize>) {
+        fact.rephrased.iter().for_each(|text| self.ask(Kind::Rephrased, edit, text));
+        for set in &fact.portability {
+            let kind = match set.name.as_str() {
+                "Reasoning" => Kind::Reasoning,
+                "Subject_Aliasing" => Kind::Aliasing,
+                _ => Kind::Logical,
+            };
+            set.probes.iter().for_each(|probe| self.ask(kind, edit, &probe.prompt));
+        }
+        for set in &fact.locality {
+            set.probes.iter().for_each(|probe| self.ask(Kind::OtherRelation, edit, &probe.prompt));
+        }
     }
 }

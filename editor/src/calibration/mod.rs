@@ -20,7 +20,7 @@ mod made_up;
 use crate::{
     edit::{Edit, Moment, NewEdit, Seq},
     index::{Index, Prepared},
-    scope::{ScopeFeatures, ScopePolicy, Searched, Turn, Verdict},
+    scope::{Candidate, ScopeFeatures, ScopePolicy, Searched, Turn, Verdict},
     time::Timestamp,
 };
 use amend_proto::{EditId, TenantId};
@@ -84,6 +84,15 @@ pub struct ScopePair {
     pub features: ScopeFeatures,
     /// Whether the edit belongs in front of the question.
     pub in_scope: bool,
+}
+
+/// What was decided on a question.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LabelledOutcome {
+    /// The edits that were applied, by their places in the set, the best first.
+    pub applied: Vec<usize>,
+    /// All that were considered, the best first, whatever became of them.
+    pub ranked: Vec<usize>,
 }
 
 /// The edits that an encoder finds nearest to a question: places among the set's edits with their cosines, the nearest
@@ -152,29 +161,53 @@ impl LabelledSet {
         index
     }
 
-    /// Looks every question up as a policy would, and gives the edits that were considered, but for those that no
-    /// probability could bring in because a longer name stands at their place. A set's edits are all in force.
+    /// What a policy decides on every question, in order. A set's edits are all in force.
     #[must_use]
-    pub fn pairs(&self, policy: &ScopePolicy, nearest: Option<Nearest<'_>>) -> Vec<ScopePair> {
+    pub fn outcomes(&self, policy: &ScopePolicy, nearest: Option<Nearest<'_>>) -> Vec<LabelledOutcome> {
+        let mut outcomes = Vec::with_capacity(self.questions.len());
+        self.each(policy, nearest, |_, considered| {
+            let applied = considered.iter().filter(|c| c.verdict == Verdict::Applied);
+            outcomes.push(LabelledOutcome {
+                applied: applied.map(Candidate::place).collect(),
+                ranked: considered.iter().map(Candidate::place).collect(),
+            });
+        });
+        outcomes
+    }
+
+    fn each(
+        &self,
+        policy: &ScopePolicy,
+        nearest: Option<Nearest<'_>>,
+        mut take: impl FnMut(&LabelledQuestion, &[Candidate]),
+    ) {
         let index = self.index();
         let moment = Moment { now: Timestamp::default(), served: None };
-        let mut pairs = Vec::new();
         for question in &self.questions {
             let dense = nearest.map_or_else(Vec::new, |nearest| nearest(question));
             let turn = Turn { question: &question.text, before: Vec::new() };
-            let considered = policy.decide(Searched { index: &index, moment, dense: &dense }, &turn);
+            take(question, &policy.decide(Searched { index: &index, moment, dense: &dense }, &turn));
+        }
+    }
+
+    /// Looks every question up as a policy would, and gives the edits that were considered, but for those that no
+    /// probability could bring in because a longer name stands at their place.
+    #[must_use]
+    pub fn pairs(&self, policy: &ScopePolicy, nearest: Option<Nearest<'_>>) -> Vec<ScopePair> {
+        let mut pairs = Vec::new();
+        self.each(policy, nearest, |question, considered| {
             let free = |verdict| !matches!(verdict, Verdict::LongerName | Verdict::BetterFit);
             let of = question.edit.and_then(|edit| self.edits.get(edit));
             let group = of.map_or(&question.text, |edit| &edit.content.text);
             let about = question.edit.filter(|_| question.label == Label::InScope);
-            let pair = |candidate: &crate::scope::Candidate| ScopePair {
+            let pair = |candidate: &Candidate| ScopePair {
                 group: group.clone(),
                 label: question.label,
                 features: candidate.features,
-                in_scope: about.is_some_and(|about| candidate.is_at(about)),
+                in_scope: about == Some(candidate.place()),
             };
             pairs.extend(considered.iter().filter(|c| free(c.verdict)).take(MAX_PAIRS).map(pair));
-        }
+        });
         pairs
     }
 }

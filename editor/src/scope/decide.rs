@@ -54,9 +54,9 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// Whether it is the edit that was put in at this place, from 0.
-    pub(crate) fn is_at(&self, place: usize) -> bool {
-        self.slot as usize == place
+    /// Where the edit is kept: the how many-th of the index it is, from 0.
+    pub(crate) fn place(&self) -> usize {
+        self.slot as usize
     }
 }
 
