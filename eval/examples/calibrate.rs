@@ -15,7 +15,7 @@ use amend_editor::{
 };
 use amend_eval::edit::{
     calibrate::{
-        Baseline, CalibrateOptions, FixedThreshold, LabelledPair, PairSet, Scope, Split, calibrate,
+        Baseline, CalibrateOptions, FixedThreshold, LabelledPair, PairSet, Scope, Split, Threshold, calibrate,
     },
     protocol::Seed,
 };
@@ -101,9 +101,11 @@ fn learn(name: &str, data: &str, pairs: &[ScopePair], out: &Path) -> Result<(), 
         split: Split { held_out: HELD_OUT, seed: Seed(SEED) },
         penalty: PENALTY,
         max_injection: MAX_INJECTION,
-        baseline: Baseline {
-            feature: if dense { "similarity" } else { "cover" }.to_owned(),
-            threshold: FixedThreshold::Chosen,
+        // Without an encoder the other edits of a question's subject cover it as well as the right one, and no threshold
+        // on the cover keeps within the bound: the one of the trial in its place.
+        baseline: match dense {
+            true => Baseline { feature: "similarity".to_owned(), threshold: FixedThreshold::Chosen },
+            false => Baseline { feature: "cover".to_owned(), threshold: FixedThreshold::At(Threshold(0.6)) },
         },
     };
     let calibrated = calibrate(&set, options)?;

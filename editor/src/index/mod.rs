@@ -4,9 +4,11 @@
 //! alone, not on the order in which they came and went. A lookup reads the posting lists of the query's words and, for
 //! words that thousands of edits share, the list of the whole name; it never walks over all edits.
 
+mod given;
 mod reading;
 mod subject;
 mod terms;
+mod unspaced;
 
 pub(crate) use reading::{Prepared, Reading};
 pub(crate) use subject::AnchorKind;

@@ -1,6 +1,7 @@
 //! What an edit is about: its subject, given or read from its text, and the other names it mentions.
 //!
-//! Without a given subject, the first of these rules that yields something decides:
+//! Without a given subject, a text in a script without spaces is about what it quotes first or begins with; of others the
+//! first of these rules that yields something decides:
 //! 1. a question in the text: the names before its question mark;
 //! 2. a possessor: `France's capital is ...`, `hydrogen's symbol ...`;
 //! 3. what follows *of*, *the ... for* or *stands for*: `the capital of France`, `the symbol for iron`; not after
@@ -16,6 +17,7 @@
 //! punctuation and after a possessive; relation words at its head (`CEO Anna Smith`) do not belong to it. Every other
 //! name of the text, and every number but years, is a *mention*.
 
+use super::{given::{mark, short_form}, unspaced::unspaced_subject};
 use crate::{
     edit::MAX_ALIASES,
     text::{Case, Class, Gap, RelationMention, Token, lexicon, tokenise},
@@ -23,7 +25,7 @@ use crate::{
 use std::ops::Range;
 
 /// The most words of one anchor that are kept.
-const MAX_ANCHOR_WORDS: usize = 8;
+pub(super) const MAX_ANCHOR_WORDS: usize = 8;
 /// The most anchors of one edit that are kept from its subject and its text.
 const MAX_READ: usize = 8;
 /// The most anchors of one edit.
@@ -73,6 +75,7 @@ pub(super) struct Names {
 /// Reads an edit's names.
 pub(super) fn names(text: &str, subject: Option<&str>, aliases: &[String]) -> Names {
     let tokens = tokenise(text);
+    let subject = subject.or_else(|| unspaced_subject(text));
     let spans = name_spans(&tokens);
     let mut anchored = vec![false; tokens.len()];
     let mut anchors = Vec::new();
@@ -120,36 +123,6 @@ pub(super) fn names(text: &str, subject: Option<&str>, aliases: &[String]) -> Na
         }
     }
     Names { anchors: kept, main, tokens, anchored }
-}
-
-/// Flags the tokens of a given subject: where it stands whole, or, if it stands nowhere whole, all its words. Whole
-/// first, because "Ann Weir" in "Ann Weir's father is Tom Weir" leaves "Tom Weir" to be another name.
-fn mark(tokens: &[Token], given: &[Token], anchored: &mut [bool]) {
-    let mut whole = false;
-    for (at, run) in tokens.windows(given.len()).enumerate() {
-        if run.iter().zip(given).all(|(a, b)| a.text == b.text) {
-            anchored[at..at + given.len()].fill(true);
-            whole = true;
-        }
-    }
-    if whole {
-        return;
-    }
-    for (token, flag) in tokens.iter().zip(anchored) {
-        *flag = token.class() != Class::Function && given.iter().any(|g| g.text == token.text);
-    }
-}
-
-/// What people shorten a name to: the initials of its capitalised words (`UK`, `ECB`); of two to
-/// [`MAX_ANCHOR_WORDS`] such words, without numbers.
-fn short_form(name: &[Token]) -> Option<AnchorWords> {
-    let telling = || name.iter().filter(|t| t.is_name_like() && t.class() != Class::Function);
-    let fits = (2..=MAX_ANCHOR_WORDS).contains(&telling().count());
-    if !fits || name.iter().any(Token::is_numeric) {
-        return None;
-    }
-    let initials: String = telling().filter_map(|t| t.text.chars().next()).collect();
-    Some(AnchorWords { kind: AnchorKind::Short, words: vec![initials.into()], cased: true })
 }
 
 /// The words of a name that tell it from others: without function words, unless it has no other.

@@ -207,3 +207,7 @@ impl ScopeModel {
         1.0 / (1.0 + (-logit).exp())
     }
 }
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

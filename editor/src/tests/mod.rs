@@ -4,6 +4,7 @@ mod bulk;
 mod lifecycle;
 mod past;
 mod random;
+mod scoped;
 mod standing;
 
 use crate::{

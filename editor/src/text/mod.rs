@@ -4,7 +4,7 @@ mod fold;
 mod lexicon;
 mod stem;
 
-pub(crate) use fold::{fold, is_ignorable};
+pub(crate) use fold::{fold, is_bigram_script as is_unspaced, is_ignorable};
 pub(crate) use lexicon::{Class, Groups, RelationMention, lexicon};
 pub(crate) use stem::stem;
 
