@@ -31,6 +31,9 @@ const PENALTY: f64 = 1.0;
 /// The largest share of out-of-scope pairs to learn from that may be applied. Most of them are other edits of the
 /// question's own subject, which do little harm; those about other subjects lie far below.
 const MAX_INJECTION: f64 = 0.05;
+/// From this probability on an edit is applied, without an encoder and with one. They are set and not learned: the
+/// probabilities are calibrated, so a threshold says how many edits too many one edit too few is worth.
+const THRESHOLDS: [(&str, f64); 2] = [("lexical", 0.3), ("hybrid", 0.2)];
 /// So many edits nearest to a question are told to the decision.
 const NEAREST: usize = 16;
 /// The features that only an encoder gives.
@@ -109,7 +112,9 @@ fn learn(name: &str, data: &str, pairs: &[ScopePair], out: &Path) -> Result<(), 
         },
     };
     let calibrated = calibrate(&set, options)?;
-    let model = calibrated.report.scope_model(data, &set);
+    let mut model = calibrated.report.scope_model(data, &set);
+    let set_to = THRESHOLDS.iter().find(|(of, _)| *of == name);
+    model.threshold = set_to.map_or(model.threshold, |(_, threshold)| *threshold);
     fs::write(out.join(format!("{name}.json")), serde_json::to_string_pretty(&model)? + "\n")?;
     let (report, charts) = (calibrated.report.markdown()?, calibrated.charts()?);
     println!("{name}\n{report}");

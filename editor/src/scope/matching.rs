@@ -191,7 +191,14 @@ impl Sought<'_> {
     fn best_place(&self, anchor: &Anchor, term: TermId) -> Option<usize> {
         let fits = |at: &usize| {
             let word = &self.query.words[*at];
-            word.class != Class::Function || !anchor.cased || lexicon().is_qualifier(&word.token.text)
+            // "feathers" in a sentence with capitals is not the firm Feather.
+            let bent = anchor.cased
+                && self.query.case_tells
+                && !word.token.is_name_like()
+                && !self.terms.is_slip(*at)
+                && self.index.word(term) != word.token.text.as_ref();
+            let plain = word.class == Class::Function && anchor.cased;
+            !bent && (!plain || lexicon().is_qualifier(&word.token.text))
         };
         self.terms
             .places(term)

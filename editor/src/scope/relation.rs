@@ -72,7 +72,9 @@ pub(super) fn relation(query: &Query, document: &Document, found: &Match) -> Rel
         AnchorKind::Mention => document.groups | lexicon().inverse(document.groups),
         AnchorKind::Subject | AnchorKind::Short => document.groups,
     };
-    let states = |at: usize| !turned && states(document, query, at);
+    // A word in common with an edit that only mentions the name tells too little: "Write a Python function" and an edit on
+    // which language something was written in.
+    let states = |at: usize| found.kind != AnchorKind::Mention && states(document, query, at);
     let mut relation = Relation::default();
     let mut asked_groups = 0;
     for words in query.relation_words(|at| matched.has(at)) {
