@@ -253,7 +253,11 @@ impl Editor {
     /// # Errors
     /// [`EditError::InvalidEdit`] for `scope` when a number is out of its range, or too many tenants have settings;
     /// [`EditError::Storage`].
-    pub async fn set_scope(&self, tenant: Option<TenantId>, settings: ScopeSettings) -> Result<(), EditError> {
+    pub async fn set_scope(
+        &self,
+        tenant: Option<TenantId>,
+        settings: ScopeSettings,
+    ) -> Result<(), EditError> {
         self.writer.set_scope((tenant, settings)).await
     }
 

@@ -71,7 +71,8 @@ pub use lookup::{ConsideredEdit, Decision, Explanation, Preview, ScoredEdit};
 pub use model::{EditedModel, describe_metrics};
 pub use operation::{Cause, Change, Difference, Differences, Known, Operation, Operations, PastEdits};
 pub use scope::{
-    FEATURES, SCOPE_SCHEMA, ScopeFeatures, ScopeModel, ScopeModelError, ScopePolicy, ScopeSettings, TrainedOn, Verdict,
+    FEATURES, SCOPE_SCHEMA, ScopeFeatures, ScopeModel, ScopeModelError, ScopePolicy, ScopeSettings,
+    TrainedOn, Verdict,
 };
 pub use template::EditTemplate;
 pub use tenant::TenantEditor;

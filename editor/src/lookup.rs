@@ -181,11 +181,8 @@ impl TenantEditor {
 
 /// The last user message with those before it and their answers.
 fn turn(messages: &[Message]) -> Option<Turn<'_>> {
-    let users: Vec<usize> = (0..messages.len())
-        .rev()
-        .filter(|at| messages[*at].role == Role::User)
-        .take(MAX_STEPS + 1)
-        .collect();
+    let users: Vec<usize> =
+        (0..messages.len()).rev().filter(|at| messages[*at].role == Role::User).take(MAX_STEPS + 1).collect();
     let before = users.windows(2).map(|pair| {
         let (next, user) = (pair[0], pair[1]);
         let answer = messages[user..next].iter().rfind(|message| message.role == Role::Assistant);

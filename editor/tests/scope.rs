@@ -18,9 +18,9 @@ fn fixture() -> (Vec<NewEdit>, Vec<Case>) {
     let set = LabelledSet::parse(include_str!("data/scope.txt")).expect("the fixture has the form");
     let id = |at: usize| EditId::new(format!("edit-{at}")).expect("a valid id");
     let edits = set.edits.into_iter().enumerate().map(|(at, edit)| edit.named(id(at))).collect();
-    let generic = include_str!("data/generic.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let generic =
-        generic.map(|line| Case { label: Label::Generic, edit: None, question: line.to_owned() });
+        include_str!("data/generic.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let generic = generic.map(|line| Case { label: Label::Generic, edit: None, question: line.to_owned() });
     let cases = set.questions.into_iter().map(|question| Case {
         label: question.label,
         edit: question.edit.map(id),

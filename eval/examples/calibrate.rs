@@ -76,7 +76,8 @@ fn near(set: &LabelledSet, encoder: &SentenceEncoder) -> Result<Vec<ScopePair>, 
     let questions = encoder.embed(&texts, TextRole::Query)?;
     let nearest = |question: &LabelledQuestion| {
         let place = set.questions.iter().position(|known| std::ptr::eq(known, question)).unwrap_or_default();
-        let mut all: Vec<(u32, f32)> = (0..).zip(&edits).map(|(at, edit)| (at, edit.cosine(&questions[place]))).collect();
+        let mut all: Vec<(u32, f32)> =
+            (0..).zip(&edits).map(|(at, edit)| (at, edit.cosine(&questions[place]))).collect();
         all.sort_by(|a, b| b.1.total_cmp(&a.1));
         all.truncate(NEAREST);
         all
@@ -119,9 +120,11 @@ fn learn(name: &str, data: &str, pairs: &[ScopePair], out: &Path) -> Result<(), 
     let (report, charts) = (calibrated.report.markdown()?, calibrated.charts()?);
     println!("{name}\n{report}");
     fs::write(out.join(format!("{name}.md")), report)?;
-    for (chart, svg) in
-        [("reliability", charts.reliability), ("thresholds", charts.thresholds), ("trade_off", charts.trade_off)]
-    {
+    for (chart, svg) in [
+        ("reliability", charts.reliability),
+        ("thresholds", charts.thresholds),
+        ("trade_off", charts.trade_off),
+    ] {
         fs::write(out.join(format!("{name}_{chart}.svg")), svg)?;
     }
     Ok(())

@@ -66,7 +66,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let begun = Instant::now();
         let outcomes = trial.set.outcomes(&policy, None);
         let each = begun.elapsed() / u32::try_from(outcomes.len())?;
-        println!("{} edits, {} questions, {each:?} each with the index built", trial.set.edits.len(), outcomes.len());
+        println!(
+            "{} edits, {} questions, {each:?} each with the index built",
+            trial.set.edits.len(),
+            outcomes.len()
+        );
         count(&trial, &outcomes, &mut lexical);
         let Some(encoder) = &encoder else {
             tell(errors, &trial, &outcomes);
@@ -126,7 +130,12 @@ fn print(name: &str, table: &Table) {
     let row = |name: &str, count: &Count| {
         let share = |part: u32| f64::from(part) / f64::from(count.all);
         let Count { all, applied, first, third } = *count;
-        println!("| {name} | {all} | {applied} | {:.3} | {:.3} | {:.3} |", share(applied), share(first), share(third));
+        println!(
+            "| {name} | {all} | {applied} | {:.3} | {:.3} | {:.3} |",
+            share(applied),
+            share(first),
+            share(third)
+        );
     };
     let mut portability = Count::default();
     for (kind, count) in table {

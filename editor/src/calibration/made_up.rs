@@ -169,7 +169,8 @@ impl Maker {
 
     fn ask(&mut self, edit: usize, fact: &Fact) {
         let relation = &self.source.relations[fact.relation];
-        let (questions, turned, phrase) = (relation.questions.clone(), relation.turned.clone(), relation.phrase);
+        let (questions, turned, phrase) =
+            (relation.questions.clone(), relation.turned.clone(), relation.phrase);
         let of = relation.of;
         for _ in 0..ASKED {
             let Some(question) = self.pick(&questions) else { return };

@@ -17,7 +17,10 @@
 //! punctuation and after a possessive; relation words at its head (`CEO Anna Smith`) do not belong to it. Every other
 //! name of the text, and every number but years, is a *mention*.
 
-use super::{given::{mark, short_form}, unspaced::unspaced_subject};
+use super::{
+    given::{mark, short_form},
+    unspaced::unspaced_subject,
+};
 use crate::{
     edit::MAX_ALIASES,
     text::{Case, Class, Gap, RelationMention, Token, lexicon, tokenise},

@@ -3,12 +3,17 @@
 use crate::text::is_unspaced;
 
 /// What may stand around a name.
-const QUOTES: [(char, char); 5] =
-    [('\u{300c}', '\u{300d}'), ('\u{300e}', '\u{300f}'), ('\u{300a}', '\u{300b}'), ('\u{201c}', '\u{201d}'), ('"', '"')];
+const QUOTES: [(char, char); 5] = [
+    ('\u{300c}', '\u{300d}'),
+    ('\u{300e}', '\u{300f}'),
+    ('\u{300a}', '\u{300b}'),
+    ('\u{201c}', '\u{201d}'),
+    ('"', '"'),
+];
 /// Particles and verbs that end the leading name: Japanese, Chinese, and Korean particles, which hang on the name.
 const ENDS: [&str; 20] = [
-    "の", "は", "が", "を", "に", "で", "と", "的", "是", "在", "有", "位于", "于", "は、", "은 ", "는 ", "이 ", "가 ", "의 ",
-    "을 ",
+    "の", "は", "が", "を", "に", "で", "と", "的", "是", "在", "有", "位于", "于", "は、", "은 ", "는 ",
+    "이 ", "가 ", "의 ", "을 ",
 ];
 /// The most letters of a name that is read so, and the least.
 const LETTERS: std::ops::RangeInclusive<usize> = 2..=16;

@@ -133,7 +133,17 @@ impl Decision<'_> {
                 false => Verdict::Unlikely,
             };
             let edit = Arc::clone(&document.edit);
-            Some(Candidate { at, slot, edit, found, relation, features, probability, score: probability, verdict })
+            Some(Candidate {
+                at,
+                slot,
+                edit,
+                found,
+                relation,
+                features,
+                probability,
+                score: probability,
+                verdict,
+            })
         });
         let candidates = self.select(candidates.collect());
         Attempt { candidates, named }
@@ -145,8 +155,11 @@ impl Decision<'_> {
         let mut matched: FxHashMap<Name<'_>, Option<Match>> = FxHashMap::default();
         let mut found: Vec<(AnchorRef, Slot, Match)> = Vec::new();
         let spelt_out = terms.initials.iter().flat_map(|(term, _)| index.exactly(&[*term])).copied();
-        for (at, initials) in
-            index.candidates(&terms.terms).into_iter().map(|at| (at, false)).chain(spelt_out.map(|at| (at, true)))
+        for (at, initials) in index
+            .candidates(&terms.terms)
+            .into_iter()
+            .map(|at| (at, false))
+            .chain(spelt_out.map(|at| (at, true)))
         {
             let Some((slot, document, anchor)) = index.anchor(at) else { continue };
             if !self.in_force(document) {
@@ -176,7 +189,9 @@ impl Decision<'_> {
         let index = self.searched.index;
         for (slot, _) in self.searched.dense {
             let known = found.iter().any(|(_, known, _)| known == slot);
-            let Some(document) = index.document(*slot).filter(|d| !known && self.in_force(d)) else { continue };
+            let Some(document) = index.document(*slot).filter(|d| !known && self.in_force(d)) else {
+                continue;
+            };
             let hits = document.anchors.iter().filter_map(|anchor: &Anchor| sought.find(anchor, 0.0));
             let best = hits.max_by(|a, b| a.tight.total_cmp(&b.tight)).unwrap_or(Match::NONE);
             found.push((Index::first_anchor(*slot), *slot, best));
@@ -190,7 +205,8 @@ impl Decision<'_> {
     /// Decides which of the candidates are applied and leaves the best match of each edit, best first.
     fn select(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         let threshold = self.model.threshold();
-        let counts = |c: &Candidate| c.verdict != Verdict::LongerName && f64::from(c.probability) >= threshold;
+        let counts =
+            |c: &Candidate| c.verdict != Verdict::LongerName && f64::from(c.probability) >= threshold;
         precedence::level(self.searched.index, &mut candidates, counts);
         let by_name = |c: &Candidate| c.verdict == Verdict::LongerName;
         candidates.sort_by(|a, b| {

@@ -24,7 +24,9 @@ pub(super) fn initials(query: &Query, index: &Index, words: Range<usize>) -> Vec
             found.extend(index.term(initials).map(|term| (term, at..*end)));
         }
         if let Some(run) = numbered(query, at..words.end) {
-            found.extend(symbols(query, run.clone()).filter_map(|symbol| Some((index.term(&symbol)?, run.clone()))));
+            found.extend(
+                symbols(query, run.clone()).filter_map(|symbol| Some((index.term(&symbol)?, run.clone()))),
+            );
         }
         at = capitals.map_or(at + 1, |(_, end)| end);
     }
@@ -57,9 +59,14 @@ fn capitals(query: &Query, words: Range<usize>) -> Option<(String, usize)> {
 /// The run of telling words from the first word to the next number.
 fn numbered(query: &Query, words: Range<usize>) -> Option<Range<usize>> {
     let before = |at: usize| at.checked_sub(1).filter(|_| query.words[at].token.gap == Gap::Joint);
-    let part = |at: usize| !matches!(query.words[at].class, Class::Function) || query.words[at].token.text.len() == 1;
+    let part = |at: usize| {
+        !matches!(query.words[at].class, Class::Function) || query.words[at].token.text.len() == 1
+    };
     // Only whole runs, not their ends.
-    if before(words.start).is_some_and(part) || !part(words.start) || query.words[words.start].token.is_numeric() {
+    if before(words.start).is_some_and(part)
+        || !part(words.start)
+        || query.words[words.start].token.is_numeric()
+    {
         return None;
     }
     let joint = |at: &usize| *at == words.start || query.words[*at].token.gap == Gap::Joint && part(*at);
@@ -71,8 +78,7 @@ fn numbered(query: &Query, words: Range<usize>) -> Option<Range<usize>> {
 /// number.
 fn symbols(query: &Query, run: Range<usize>) -> impl Iterator<Item = String> {
     let text = |at: usize| query.words[at].token.text.as_ref();
-    let letters: Vec<char> =
-        (run.start..run.end - 1).filter_map(|at| text(at).chars().next()).collect();
+    let letters: Vec<char> = (run.start..run.end - 1).filter_map(|at| text(at).chars().next()).collect();
     let number = text(run.end - 1).to_owned();
     let whole = format!("{}{number}", text(run.start));
     let short = (0..1_u32 << letters.len()).filter(|left_out| left_out.count_ones() <= MAX_LEFT_OUT).map(

@@ -17,7 +17,9 @@ pub enum ScopeModelError {
     #[error("failed to read the scope model: {0}")]
     Form(#[from] serde_json::Error),
     /// It is of another version.
-    #[error("failed to read the scope model: its schema is {found:?}, this version reads {SCOPE_SCHEMA:?}; calibrate again")]
+    #[error(
+        "failed to read the scope model: its schema is {found:?}, this version reads {SCOPE_SCHEMA:?}; calibrate again"
+    )]
     Schema {
         /// What it says.
         found: String,
@@ -107,7 +109,8 @@ impl TryFrom<File> for ScopeModel {
             let (features, weights) = (file.features.len(), file.weights.len());
             return Err(ScopeModelError::Lengths { features, weights });
         }
-        let range = |field: &str, value: f64, low: f64, high: f64, range| match (low..=high).contains(&value) {
+        let range = |field: &str, value: f64, low: f64, high: f64, range| match (low..=high).contains(&value)
+        {
             true => Ok(()),
             false => Err(ScopeModelError::Range { field: field.to_owned(), value, range }),
         };
@@ -152,8 +155,10 @@ impl FromStr for ScopeModel {
     }
 }
 
-static LEXICAL: LazyLock<ScopeModel> = LazyLock::new(|| shipped(include_str!("../../calibration/lexical.json")));
-static HYBRID: LazyLock<ScopeModel> = LazyLock::new(|| shipped(include_str!("../../calibration/hybrid.json")));
+static LEXICAL: LazyLock<ScopeModel> =
+    LazyLock::new(|| shipped(include_str!("../../calibration/lexical.json")));
+static HYBRID: LazyLock<ScopeModel> =
+    LazyLock::new(|| shipped(include_str!("../../calibration/hybrid.json")));
 
 fn shipped(json: &str) -> ScopeModel {
     json.parse().expect("the models in the source tree are tested")

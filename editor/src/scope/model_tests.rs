@@ -20,7 +20,8 @@ fn changed(from: &str, to: &str) -> String {
 fn reads_what_calibration_writes() {
     let model: ScopeModel = FILE.parse().unwrap();
     assert_eq!((model.threshold(), model.seed(), model.trained_on().pairs), (0.4, 5, 298));
-    let features = ScopeFeatures { cover: 1.0, shared: 0.5, foreign: 1.0, similarity: 0.5, ..ScopeFeatures::default() };
+    let features =
+        ScopeFeatures { cover: 1.0, shared: 0.5, foreign: 1.0, similarity: 0.5, ..ScopeFeatures::default() };
     // 1 / (1 + exp(−(−2.5 + 2 + 0.75 − 0.25)))
     assert!((model.probability(&features) - 0.5).abs() < 1e-12);
     let again: ScopeModel = serde_json::to_string(&model).unwrap().parse().unwrap();

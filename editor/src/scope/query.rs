@@ -114,7 +114,8 @@ impl Query {
     /// Whether words name something: a telling one with a capital that its place does not explain, or in a text without
     /// capitals any telling one that is no relation's wording.
     fn has_name(&self, words: Range<usize>) -> bool {
-        let cased = self.words[words.clone()].iter().any(|w| w.token.is_name_like() && w.token.gap != Gap::Start);
+        let cased =
+            self.words[words.clone()].iter().any(|w| w.token.is_name_like() && w.token.gap != Gap::Start);
         words.clone().any(|at| {
             let word = &self.words[at];
             let capital = word.token.is_name_like() && (word.token.gap != Gap::Start || !cased);
@@ -138,7 +139,8 @@ impl Query {
             return [none, self.question.clone()];
         }
         let asks = |past: &&Past| self.relations.iter().any(|m| past.user.contains(&m.tokens.start));
-        let earlier = self.past.iter().find(asks).or_else(|| self.past.iter().find(|past| telling(&past.user)));
+        let earlier =
+            self.past.iter().find(asks).or_else(|| self.past.iter().find(|past| telling(&past.user)));
         [earlier.map_or(none, |past| past.user.clone()), self.question.clone()]
     }
 
@@ -192,7 +194,13 @@ impl Query {
     pub(super) fn terms(&self, index: &Index, from: SubjectFrom, spelling: Spelling) -> QueryTerms {
         let words = self.subject_words(from);
         let start = words.start;
-        let mut terms = QueryTerms { start, terms: Vec::new(), places: Vec::new(), slips: Vec::new(), initials: initials(self, index, words.clone()) };
+        let mut terms = QueryTerms {
+            start,
+            terms: Vec::new(),
+            places: Vec::new(),
+            slips: Vec::new(),
+            initials: initials(self, index, words.clone()),
+        };
         for (at, word) in words.clone().zip(&self.words[words]) {
             let text = word.token.text.as_ref();
             let similar =

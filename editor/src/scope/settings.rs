@@ -54,13 +54,14 @@ impl ScopeSettings {
             let (field, value) = ("top_k".to_owned(), top_k as f64);
             return Err(ScopeModelError::Range { field, value, range: "0 to 16" });
         }
-        let model = |own: &Option<ScopeModel>, base: &Arc<ScopeModel>| -> Result<Arc<ScopeModel>, ScopeModelError> {
-            let model = own.as_ref().map_or_else(|| Arc::clone(base), |own| Arc::new(own.clone()));
-            match self.threshold {
-                Some(threshold) => Ok(Arc::new(model.as_ref().clone().with_threshold(threshold)?)),
-                None => Ok(model),
-            }
-        };
+        let model =
+            |own: &Option<ScopeModel>, base: &Arc<ScopeModel>| -> Result<Arc<ScopeModel>, ScopeModelError> {
+                let model = own.as_ref().map_or_else(|| Arc::clone(base), |own| Arc::new(own.clone()));
+                match self.threshold {
+                    Some(threshold) => Ok(Arc::new(model.as_ref().clone().with_threshold(threshold)?)),
+                    None => Ok(model),
+                }
+            };
         Ok(ScopePolicy {
             top_k,
             lexical: model(&self.lexical, &base.lexical)?,

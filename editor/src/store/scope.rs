@@ -1,7 +1,11 @@
 //! How the scope of edits is decided, as it is stored.
 
 use super::{database::Database, reader::Reader};
-use crate::{error::EditError, scope::{ScopeRow, ScopeSettings}, time::Timestamp};
+use crate::{
+    error::EditError,
+    scope::{ScopeRow, ScopeSettings},
+    time::Timestamp,
+};
 use amend_proto::TenantId;
 use sqlx::Row;
 

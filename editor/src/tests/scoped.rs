@@ -18,10 +18,10 @@ async fn opened(folder: &tempfile::TempDir, edits: &[&str]) -> Editor {
 fn conversation(texts: &[&str]) -> Vec<Message> {
     let roles = [Role::User, Role::Assistant];
     let first = usize::from(texts.len() % 2 == 0);
-    let messages = texts.iter().enumerate().map(|(at, text)| Message {
-        role: roles[(at + first) % 2].clone(),
-        ..Message::user(*text)
-    });
+    let messages = texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| Message { role: roles[(at + first) % 2].clone(), ..Message::user(*text) });
     messages.collect()
 }
 
@@ -33,16 +33,43 @@ fn applied(editor: &Editor, texts: &[&str]) -> Vec<String> {
 async fn the_subject_is_looked_for_in_earlier_turns_and_answers() {
     let folder = tempfile::tempdir().unwrap();
     let krone = "The currency of Verdania is the krone.";
-    let editor = opened(&folder, &[krone, "The capital of Verdania is Lunde.", "The capital of Ostrava Island is Brun."]).await;
+    let editor = opened(
+        &folder,
+        &[krone, "The capital of Verdania is Lunde.", "The capital of Ostrava Island is Brun."],
+    )
+    .await;
     let cases: [(&[&str], usize); 7] = [
         (&["What is the capital of Verdania?", "Lunde.", "And its currency?"], 1),
-        (&["What is the capital of Verdania?", "Lunde.", "Is it big?", "Yes.", "And nice?", "Yes.", "And its currency?"], 1),
+        (
+            &[
+                "What is the capital of Verdania?",
+                "Lunde.",
+                "Is it big?",
+                "Yes.",
+                "And nice?",
+                "Yes.",
+                "And its currency?",
+            ],
+            1,
+        ),
         (&["Which country has the most lakes?", "That is Verdania.", "And its currency?"], 1),
         (&["What is the capital of Verdania?", "Lunde.", "And of Spain?", "Madrid.", "And its currency?"], 0),
         (&["What is the capital of Verdania?", "Lunde.", "What is the currency of Spain?"], 0),
         (&["What is the currency of Spain?", "The euro.", "And of Verdania?"], 1),
         (
-            &["Tell me of Verdania.", "a", "Is it old?", "a", "Is it big?", "a", "Is it far?", "a", "Is it hot?", "a", "And its currency?"],
+            &[
+                "Tell me of Verdania.",
+                "a",
+                "Is it old?",
+                "a",
+                "Is it big?",
+                "a",
+                "Is it far?",
+                "a",
+                "Is it hot?",
+                "a",
+                "And its currency?",
+            ],
             0,
         ),
     ];
@@ -129,7 +156,10 @@ async fn a_decision_is_explained_with_its_near_misses() {
         explained.considered.iter().map(|c| (c.edit.text.as_str(), c.verdict)).collect();
     assert_eq!(told, [(edits[1], Verdict::Applied), (edits[0], Verdict::Unlikely)]);
     let [first, second] = &explained.considered[..] else { panic!() };
-    assert!(f64::from(first.probability) >= explained.threshold && f64::from(second.probability) < explained.threshold);
+    assert!(
+        f64::from(first.probability) >= explained.threshold
+            && f64::from(second.probability) < explained.threshold
+    );
     assert_eq!((second.features.whole, second.features.other), (1.0, 1.0));
     let none = tenant.explain(&[Message::user("Hello!")], 10);
     assert_eq!((none.decision, none.considered.len()), (Decision::None, 0));

@@ -186,7 +186,10 @@ fn inverse(relations: &'static str, pairs: &'static str) -> Vec<(Groups, Groups)
         let (one, other) = line.split_once(' ')?;
         Some((bit(one)?, bit(other)?))
     };
-    lines(pairs).filter_map(read).flat_map(|(one, other): (Groups, Groups)| [(one, other), (other, one)]).collect()
+    lines(pairs)
+        .filter_map(read)
+        .flat_map(|(one, other): (Groups, Groups)| [(one, other), (other, one)])
+        .collect()
 }
 
 fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {

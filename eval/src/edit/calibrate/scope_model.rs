@@ -1,9 +1,9 @@
 //! The form in which a server reads a calibration.
 
+use super::pairs::{PairSet, Scope};
 use super::{Calibration, CalibrationReport};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use super::pairs::{PairSet, Scope};
 
 /// The version of the JSON form of [`ScopeModelFile`], which `amend-editor` reads as its `ScopeModel`.
 pub const SCOPE_MODEL_SCHEMA: &str = "amend.scope/1";
