@@ -3,7 +3,7 @@
 use super::query::{MAX_WORDS, Query, QueryTerms, SubjectFrom};
 use crate::{
     index::{Anchor, AnchorKind, Index, TermId},
-    text::{Class, Gap, lexicon},
+    text::{Case, Class, Gap, lexicon},
 };
 
 /// Everyday words weigh this much of what other words of the same rarity weigh.
@@ -250,9 +250,12 @@ impl Sought<'_> {
             let another = at > 0 && lexicon().is_qualifier(&self.query.words[at - 1].token.text);
             return word.class != Class::Function || capital || another;
         }
-        let relation = self.query.relations.iter().any(|m| m.tokens.contains(&at));
-        if word.class == Class::Function || lexicon().is_designator(text) || relation {
+        if word.class == Class::Function || lexicon().is_designator(text) {
             return false;
+        }
+        if self.query.relations.iter().any(|m| m.tokens.contains(&at)) {
+            // "Silent Running" is not "Silent Meridian"; "Bragran CEO" is Bragran.
+            return !whole && capital && word.token.case != Case::Upper;
         }
         capital || !whole && word.class == Class::Content && !word.token.is_numeric()
     }
