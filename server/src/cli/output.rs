@@ -15,7 +15,7 @@ pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
 /// Prints a text as it is.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn raw(bytes: &[u8]) -> anyhow::Result<()> {
     written(stdout().write_all(bytes))
 }
@@ -23,7 +23,7 @@ pub fn raw(bytes: &[u8]) -> anyhow::Result<()> {
 /// Prints a JSON value, readable.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn json(value: &Value) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)
 }
