@@ -10,7 +10,7 @@ use crate::{
     live::Live,
     lookup::Preview,
     operation::Operations,
-    scope::ScopePolicy,
+    scope::{Policies, ScopePolicy, ScopeSettings},
     store::{Database, Part, Reader, Rollback, Writer, WriterDeps},
     template::EditTemplate,
     tenant::TenantEditor,
@@ -28,7 +28,7 @@ pub struct EditorOptions {
     pub database: PathBuf,
     /// How edits are put in front of a question.
     pub template: EditTemplate,
-    /// Which edits are.
+    /// Which edits are, unless [`set_scope`](Editor::set_scope) said otherwise.
     pub policy: ScopePolicy,
     /// How much is kept.
     pub limits: Limits,
@@ -68,7 +68,7 @@ pub struct Editor {
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
     pub(crate) template: Arc<ArcSwap<EditTemplate>>,
-    pub(crate) policy: ScopePolicy,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -94,15 +94,19 @@ impl Editor {
         metrics::gauge!("amend_edits_live").set(edits as f64);
         let (seconds, through) = (begun.elapsed().as_secs_f64(), live.through().get());
         tracing::info!(through, edits, seconds, "the edit log is read");
+        let policies = Policies::new(policy, reader.scopes().await?)
+            .map_err(|error| EditError::storage("use its scope settings", error))?;
+        let policies = Arc::new(policies);
         let deps = WriterDeps {
             database,
             live: Arc::clone(&live),
             dense: dense.clone(),
+            policies: Arc::clone(&policies),
             limits,
             clock: Arc::clone(&clock),
         };
         let (writer, template) = (Writer::start(deps)?, Arc::new(ArcSwap::from_pointee(template)));
-        Ok(Self { live, dense, writer, reader, template, policy, clock })
+        Ok(Self { live, dense, writer, reader, template, policies, clock })
     }
 
     /// The edits of one tenant.
@@ -255,6 +259,33 @@ impl Editor {
     /// Uses another template from the next request on.
     pub fn set_template(&self, template: EditTemplate) {
         self.template.store(Arc::new(template));
+    }
+
+    /// Decides the scope of one tenant's edits (`None`: of all tenants that have nothing of their own) by these settings
+    /// from now on, also after a restart. Settings that set nothing take back what was set. A tenant's settings lie over
+    /// those for all, and these over the [policy](EditorOptions::policy) that the editor was opened with.
+    ///
+    /// # Errors
+    /// [`EditError::InvalidEdit`] for `scope` when a number is out of its range, or too many tenants have settings;
+    /// [`EditError::Storage`].
+    pub async fn set_scope(
+        &self,
+        tenant: Option<TenantId>,
+        settings: ScopeSettings,
+    ) -> Result<(), EditError> {
+        self.writer.set_scope((tenant, settings)).await
+    }
+
+    /// What was [set](Self::set_scope) for one tenant, or for all.
+    #[must_use]
+    pub fn scope_settings(&self, tenant: Option<&TenantId>) -> Option<ScopeSettings> {
+        self.policies.settings(tenant)
+    }
+
+    /// How the scope of a tenant's edits is decided, all settings taken together.
+    #[must_use]
+    pub fn scope_policy(&self, tenant: &TenantId) -> Arc<ScopePolicy> {
+        self.policies.of(tenant)
     }
 
     /// Finishes the writes that wait, closes the database and releases its lock. Other clones can still look up;

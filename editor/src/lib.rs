@@ -27,6 +27,7 @@
 //! are what the log adds up to; they are rebuilt from it at every start. Whether an edit that stands is in force is for
 //! the clock to say. Nothing on the way of a question touches the disk.
 
+pub mod calibration;
 mod conflict;
 mod dense;
 mod edit;
@@ -65,10 +66,13 @@ pub use edit::{
 pub use editor::{Editor, EditorOptions};
 pub use encoder::{EncoderError, EncoderOptions, Prompts, SentenceEncoder, locate_encoder};
 pub use error::EditError;
-pub use lookup::{Decision, Preview, ScoredEdit};
+pub use lookup::{ConsideredEdit, Decision, Explanation, Preview, ScoredEdit};
 pub use model::{EditedModel, describe_metrics};
 pub use operation::{Cause, Change, Difference, Differences, Known, Operation, Operations, PastEdits};
-pub use scope::ScopePolicy;
+pub use scope::{
+    FEATURES, SCOPE_SCHEMA, ScopeFeatures, ScopeModel, ScopeModelError, ScopePolicy, ScopeSettings,
+    TrainedOn, Verdict,
+};
 pub use template::EditTemplate;
 pub use tenant::TenantEditor;
 pub use time::{Clock, SystemClock, Timestamp};

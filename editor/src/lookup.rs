@@ -2,10 +2,10 @@
 
 use crate::{
     dense::Near,
-    edit::Moment,
+    edit::{Edit, Moment},
     error::EditError,
     index::{Index, Slot},
-    scope::{InScope, Searched, Turn},
+    scope::{Candidate, MAX_STEPS, ScopeFeatures, Searched, Step, Turn, Verdict},
     tenant::TenantEditor,
 };
 use amend_proto::{EditId, Message, Role};
@@ -43,8 +43,34 @@ pub struct ScoredEdit {
     pub id: EditId,
     /// Its text, as stored.
     pub text: String,
-    /// How well it fits, 0 to 1; see [`ScopePolicy`](crate::ScopePolicy).
+    /// The probability that it is in scope, 0 to 1, or a greater one of an edit that states the same of the same; see
+    /// [`ScopeModel`](crate::ScopeModel).
     pub score: f32,
+}
+
+/// An edit that was considered for a question.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConsideredEdit {
+    /// Which edit, and its score.
+    #[serde(flatten)]
+    pub edit: ScoredEdit,
+    /// The probability of its own that it is in scope.
+    pub probability: f32,
+    /// What was done with it, and why.
+    pub verdict: Verdict,
+    /// What the probability was made of.
+    pub features: ScopeFeatures,
+}
+
+/// How it was decided which edits concern a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Whether edits are applied.
+    pub decision: Decision,
+    /// From this probability on an edit is applied.
+    pub threshold: f64,
+    /// The edits that were considered, the best first.
+    pub considered: Vec<ConsideredEdit>,
 }
 
 /// What would be done with a conversation.
@@ -75,11 +101,7 @@ impl TenantEditor {
     /// # Errors
     /// [`EditError::Template`] when the template fails on these texts.
     pub fn preview(&self, messages: &[Message]) -> Result<Preview, EditError> {
-        let question = question(messages).map(|at| messages[at].content.as_str());
-        let near = match (&self.editor().dense, question) {
-            (Some(dense), Some(question)) => dense.ask_blocking(self.id(), question),
-            _ => Vec::new(),
-        };
+        let near = self.near(messages);
         Ok(Preview::from(self.edit(messages.to_vec(), &near)?))
     }
 
@@ -111,16 +133,8 @@ impl TenantEditor {
     /// that the dense side finds for that message, best first.
     fn edit(&self, mut messages: Vec<Message>, near: &[Near]) -> Result<Edited, EditError> {
         let template = self.editor().template();
-        let users: Vec<usize> =
-            (0..messages.len()).rev().filter(|at| messages[*at].role == Role::User).take(2).collect();
-        let last = users.first().copied();
-        let in_scope = match last {
-            Some(last) => {
-                let before = users.get(1).map(|at| messages[*at].content.as_str());
-                self.decide(Turn { question: &messages[last].content, before }, near)
-            }
-            None => Vec::new(),
-        };
+        let last = question(&messages);
+        let in_scope = self.in_scope(&messages, near);
         let texts: Vec<&str> = in_scope.iter().map(|found| found.edit.content.text.as_str()).collect();
         for (at, message) in messages.iter_mut().enumerate() {
             message.content = match Some(at) == last {
@@ -134,14 +148,92 @@ impl TenantEditor {
         Ok(Edited { messages, edits: in_scope.into_iter().map(scored).collect(), last })
     }
 
-    fn decide(&self, turn: Turn<'_>, near: &[Near]) -> Vec<InScope> {
+    /// The edits in scope in prompt order: the best match last, next to the question, where models attend most; among
+    /// equals the newest last.
+    fn in_scope(&self, messages: &[Message], near: &[Near]) -> Vec<Considered> {
+        let applied = |candidate: &Candidate| candidate.verdict == Verdict::Applied;
+        let mut considered = self.consider(messages, near, applied);
+        considered.reverse();
+        considered
+    }
+
+    /// The edits that were considered, the best first, as far as they are wanted.
+    fn consider(
+        &self,
+        messages: &[Message],
+        near: &[Near],
+        wanted: impl FnMut(&Candidate) -> bool,
+    ) -> Vec<Considered> {
+        let Some(turn) = turn(messages) else { return Vec::new() };
         let editor = self.editor();
         let moment = Moment { now: editor.now(), served: self.served() };
+        let policy = editor.policies.of(self.id());
         let decide = |index: &Index, dense: &[(Slot, f32)]| {
-            editor.policy.decide(Searched { index, moment, dense }, turn)
+            let candidates = policy.decide(Searched { index, moment, dense }, &turn);
+            let whole = |candidate: Candidate| {
+                let edit = index.edit(candidate.slot)?;
+                Some(Considered { edit, candidate })
+            };
+            candidates.into_iter().filter(wanted).filter_map(whole).collect()
         };
         editor.live.look_up(self.id(), near, decide).unwrap_or_default()
     }
+
+    /// How the edits that [`preview`](Self::preview) shows were chosen: the `most` best of those that were considered,
+    /// near misses among them, each with its probability. It takes CPU time, as `preview` does.
+    #[must_use]
+    pub fn explain(&self, messages: &[Message], most: usize) -> Explanation {
+        let near = self.near(messages);
+        let (mut applied, mut left) = (false, most);
+        let considered = self.consider(messages, &near, |candidate| {
+            applied |= candidate.verdict == Verdict::Applied;
+            let wanted = left > 0;
+            left = left.saturating_sub(1);
+            wanted
+        });
+        let policy = self.editor().policies.of(self.id());
+        let model = if near.is_empty() { &policy.lexical } else { &policy.hybrid };
+        Explanation {
+            decision: if applied { Decision::Apply } else { Decision::None },
+            threshold: model.threshold(),
+            considered: considered
+                .into_iter()
+                .map(|considered| ConsideredEdit {
+                    probability: considered.candidate.probability,
+                    verdict: considered.candidate.verdict,
+                    features: considered.candidate.features,
+                    edit: scored(considered),
+                })
+                .collect(),
+        }
+    }
+
+    /// What the dense side finds for the last user message.
+    fn near(&self, messages: &[Message]) -> Vec<Near> {
+        let question = question(messages).map(|at| messages[at].content.as_str());
+        match (&self.editor().dense, question) {
+            (Some(dense), Some(question)) => dense.ask_blocking(self.id(), question),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// An edit that was considered, and what became of it.
+struct Considered {
+    edit: Edit,
+    candidate: Candidate,
+}
+
+/// The last user message with those before it and their answers.
+fn turn(messages: &[Message]) -> Option<Turn<'_>> {
+    let users: Vec<usize> =
+        (0..messages.len()).rev().filter(|at| messages[*at].role == Role::User).take(MAX_STEPS + 1).collect();
+    let before = users.windows(2).map(|pair| {
+        let (next, user) = (pair[0], pair[1]);
+        let answer = messages[user..next].iter().rfind(|message| message.role == Role::Assistant);
+        Step { user: &messages[user].content, answer: answer.map(|message| message.content.as_str()) }
+    });
+    Some(Turn { question: &messages[*users.first()?].content, before: before.collect() })
 }
 
 /// The place of the last user message.
@@ -158,7 +250,7 @@ impl From<Edited> for Preview {
     }
 }
 
-fn scored(found: InScope) -> ScoredEdit {
-    let (id, text) = (found.edit.id.clone(), found.edit.content.text.clone());
-    ScoredEdit { id, text, score: found.score }
+fn scored(found: Considered) -> ScoredEdit {
+    let Considered { edit, candidate } = found;
+    ScoredEdit { id: edit.id, text: edit.content.text, score: candidate.score }
 }

@@ -5,11 +5,13 @@
 //! words that thousands of edits share, the list of the whole name; it never walks over all edits.
 
 mod document;
+mod given;
 mod names;
 mod reading;
 mod saying;
 mod subject;
 mod terms;
+mod unspaced;
 
 pub(crate) use document::Document;
 pub(crate) use names::WordSet;
@@ -74,7 +76,12 @@ pub(crate) struct Index {
 
 /// A name with how an edit is tied to it, as a number of a [document](Document).
 fn packed(name: NameId, kind: AnchorKind, cased: bool) -> u32 {
-    name << 2 | u32::from(kind == AnchorKind::Mention) << 1 | u32::from(cased)
+    let kind = match kind {
+        AnchorKind::Subject => 0,
+        AnchorKind::Mention => 1,
+        AnchorKind::Short => 2,
+    };
+    name << 3 | kind << 1 | u32::from(cased)
 }
 
 impl Index {
@@ -109,7 +116,7 @@ impl Index {
         let Some(words) = self.documents.get_mut(slot as usize).and_then(Option::take) else { return };
         for (place, anchor) in Document::of(&words).anchors.iter().enumerate() {
             let at = anchor_ref(slot, place);
-            for word in self.names.remove(anchor >> 2, at) {
+            for word in self.names.remove(anchor >> 3, at) {
                 self.terms.remove(word, at);
             }
         }
@@ -131,15 +138,33 @@ impl Index {
         let slot = at / MAX_ANCHORS as u32;
         let document = self.document(slot)?;
         let packed = *document.anchors.get(at as usize % MAX_ANCHORS)?;
-        let (words, weights) = self.names.get(packed >> 2)?;
-        let kind = if packed & 2 == 0 { AnchorKind::Subject } else { AnchorKind::Mention };
+        Some((slot, document, self.unpacked(packed)?))
+    }
+
+    /// The anchors of an edit.
+    pub(crate) fn anchors<'a>(&'a self, document: Document<'a>) -> impl Iterator<Item = Anchor<'a>> {
+        document.anchors.iter().filter_map(|packed| self.unpacked(*packed))
+    }
+
+    fn unpacked(&self, packed: u32) -> Option<Anchor<'_>> {
+        let (words, weights) = self.names.get(packed >> 3)?;
+        let kind = match packed >> 1 & 3 {
+            0 => AnchorKind::Subject,
+            1 => AnchorKind::Mention,
+            _ => AnchorKind::Short,
+        };
         let (common, essential) = (weights.common, weights.essential);
-        Some((slot, document, Anchor { kind, words, common, essential, cased: packed & 1 == 1 }))
+        Some(Anchor { kind, words, common, essential, cased: packed & 1 == 1 })
     }
 
     /// The term of a folded word.
     pub(crate) fn term(&self, word: &str) -> Option<TermId> {
         self.terms.get(word)
+    }
+
+    /// How a term is written.
+    pub(crate) fn word(&self, term: TermId) -> &str {
+        self.terms.text(term)
     }
 
     /// Terms spelt almost like `word`, the closest first.
@@ -151,6 +176,17 @@ impl Index {
     pub(crate) fn rarity(&self, term: TermId) -> f32 {
         let holders = self.terms.anchors(term).len().min(self.live) as f32;
         (1.0 + (self.live as f32 - holders + 0.5) / (holders + 0.5)).ln()
+    }
+
+    /// The anchors of exactly these words, of many the newest.
+    pub(crate) fn exactly(&self, words: &[TermId]) -> &[AnchorRef] {
+        let list = self.names.anchors(words);
+        &list[list.len().saturating_sub(COMMON_FROM)..]
+    }
+
+    /// The first anchor of an edit.
+    pub(crate) fn first_anchor(slot: Slot) -> AnchorRef {
+        anchor_ref(slot, 0)
     }
 
     /// How many edits have a name of exactly these words.

@@ -1,6 +1,7 @@
 //! What an edit is about: its subject, given or read from its text, and the other names it mentions.
 //!
-//! Without a given subject, the first of these rules that yields something decides:
+//! Without a given subject, a text in a script without spaces is about what it quotes first or begins with; of others the
+//! first of these rules that yields something decides:
 //! 1. a question in the text: the names before its question mark;
 //! 2. a possessor: `France's capital is ...`, `hydrogen's symbol ...`;
 //! 3. what follows *of*, *the ... for* or *stands for*: `the capital of France`, `the symbol for iron`; not after
@@ -16,14 +17,18 @@
 //! punctuation and after a possessive; relation words at its head (`CEO Anna Smith`) do not belong to it. Every other
 //! name of the text, and every number but years, is a *mention*.
 
+use super::{
+    given::{mark, short_form},
+    unspaced::unspaced_subject,
+};
 use crate::{
     edit::MAX_ALIASES,
-    text::{Case, Class, Gap, Token, Word, lexicon, tokenise},
+    text::{Case, Class, Gap, RelationMention, Token, Word, lexicon, tokenise},
 };
 use std::ops::Range;
 
 /// The most words of one anchor that are kept.
-const MAX_ANCHOR_WORDS: usize = 8;
+pub(super) const MAX_ANCHOR_WORDS: usize = 8;
 /// The most anchors of one edit that are kept from its subject and its text.
 const MAX_READ: usize = 8;
 /// The most anchors of one edit.
@@ -46,6 +51,8 @@ pub(crate) enum AnchorKind {
     Subject,
     /// The edit names it, most often as the new object.
     Mention,
+    /// Initials of its subject: they may stand for many other things.
+    Short,
 }
 
 /// A name by which an edit is found, in folded words.
@@ -71,20 +78,21 @@ pub(super) struct Names {
 /// Reads an edit's names.
 pub(super) fn names(text: &str, subject: Option<&str>, aliases: &[String]) -> Names {
     let tokens = tokenise(text);
+    let subject = subject.or_else(|| unspaced_subject(text));
     let spans = name_spans(&tokens);
     let mut anchored = vec![false; tokens.len()];
     let mut anchors = Vec::new();
     match subject.map(tokenise).filter(|words| !words.is_empty()) {
         Some(given) => {
-            for (token, flag) in tokens.iter().zip(&mut anchored) {
-                *flag = token.class() != Class::Function && given.iter().any(|g| g.text == token.text);
-            }
+            mark(&tokens, &given, &mut anchored);
             anchors.extend(anchor(AnchorKind::Subject, &given));
+            anchors.extend(short_form(&given));
         }
         None => {
             for span in subjects(&tokens, &spans) {
                 anchored[span.clone()].fill(true);
-                anchors.extend(anchor(AnchorKind::Subject, &tokens[span]));
+                anchors.extend(anchor(AnchorKind::Subject, &tokens[span.clone()]));
+                anchors.extend(short_form(&tokens[span]));
             }
         }
     }
@@ -220,7 +228,7 @@ fn subjects(tokens: &[Token], spans: &[Range<usize>]) -> Vec<Range<usize>> {
             return asked;
         }
     }
-    let reader = Reader { tokens, spans, verb: verb(tokens) };
+    let reader = Reader { tokens, spans, relations: lexicon().relations(tokens), verb: verb(tokens) };
     let found = reader
         .possessor()
         .or_else(|| reader.after_of())
@@ -239,6 +247,7 @@ fn verb(tokens: &[Token]) -> usize {
 struct Reader<'a> {
     tokens: &'a [Token],
     spans: &'a [Range<usize>],
+    relations: Vec<RelationMention>,
     /// Where the first verb of the short list stands, or the end.
     verb: usize,
 }
@@ -316,7 +325,9 @@ impl Reader<'_> {
     }
 
     fn leads_to_subject(&self, at: usize) -> bool {
-        if self.spans.iter().any(|s| s.contains(&at)) {
+        // "place of birth" is one wording, "son of" ends in what it is about.
+        let worded = self.relations.iter().any(|m| m.tokens.contains(&at) && at + 1 < m.tokens.end);
+        if worded || self.spans.iter().any(|s| s.contains(&at)) {
             return false;
         }
         let before = self.word(at - 1);

@@ -58,9 +58,10 @@ fn reads_the_subject_from_common_sentences() {
 fn a_given_subject_wins_and_other_names_are_mentions() {
     let names = names("The capital of France is now Lyon.", Some("French Republic"), &[]);
     let words: Vec<String> = names.anchors.iter().map(|a| a.words.join(" ")).collect();
-    assert_eq!(words, ["french republic", "france", "lyon"]);
-    assert_eq!(names.anchors[0].kind, AnchorKind::Subject);
-    assert_eq!(names.anchors[1].kind, AnchorKind::Mention);
+    assert_eq!(words, ["french republic", "fr", "france", "lyon"]);
+    let kinds: Vec<AnchorKind> = names.anchors.iter().map(|a| a.kind).collect();
+    use AnchorKind::{Mention, Short, Subject};
+    assert_eq!(kinds, [Subject, Short, Mention, Mention]);
 }
 
 #[test]
@@ -82,4 +83,29 @@ fn aliases_are_names_of_the_subject_behind_all_others() {
         "a mention becomes an alias"
     );
     assert_eq!(names.main, 2);
+}
+
+#[test]
+fn a_name_that_shares_a_word_with_the_subject_is_a_mention() {
+    let names = names("Who is listed as Wang Tirell's father? Wang Cholan", Some("Wang Tirell"), &[]);
+    let mentions: Vec<String> =
+        names.anchors.iter().filter(|a| a.kind == AnchorKind::Mention).map(|a| a.words.join(" ")).collect();
+    assert_eq!(mentions, ["wang cholan"]);
+}
+
+#[test]
+fn the_subject_stands_behind_the_wording_of_the_relation() {
+    assert_eq!(read("The place of birth of Nestor Vidal is Arvik.").0, ["nestor vidal"]);
+    assert_eq!(read("The date of death of Nestor Vidal is 1950.").0, ["nestor vidal"]);
+}
+
+#[test]
+fn initials_stand_for_names_of_several_capitals() {
+    let short = |subject: &str| {
+        let names = names("It moved.", Some(subject), &[]);
+        names.anchors.iter().find(|a| a.kind == AnchorKind::Short).map(|a| a.words.join(" "))
+    };
+    assert_eq!(short("United Kingdom of the North").as_deref(), Some("ukn"));
+    assert_eq!(short("Arvik"), None);
+    assert_eq!(short("Type 9 Engine"), None);
 }

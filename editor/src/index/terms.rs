@@ -53,6 +53,11 @@ impl Terms {
         (hash, found.map(|found| found.number))
     }
 
+    /// How a term is written; empty for one that is gone.
+    pub(super) fn text(&self, term: TermId) -> &str {
+        self.terms.get(term as usize).map_or("", |t| &t.text)
+    }
+
     /// Where a term occurs, ascending.
     pub(super) fn anchors(&self, term: TermId) -> &[AnchorRef] {
         self.terms.get(term as usize).map_or(&[], |t| &t.anchors[..])

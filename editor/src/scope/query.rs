@@ -1,17 +1,22 @@
 //! A question, read for what it is about.
 
+use super::{MAX_STEPS, Turn, initials::initials, matching::Positions};
 use crate::{
     index::{Index, MIN_SIMILAR_LETTERS, TermId, stem_hash},
     text::{Case, Class, Gap, RelationMention, Token, lexicon, tokenise},
 };
 use std::ops::Range;
 
-/// The most words of a question that are read, together with [`MAX_BEFORE`]: half from its beginning, half from its end.
-const MAX_TOKENS: usize = 512;
-/// The most bytes of a message that are split into words: half from its beginning, half from its end.
-const MAX_BYTES: usize = 4_096;
-/// The most words of the turn before that are read.
-const MAX_BEFORE: usize = 128;
+/// The most words of a question that are read: half from its beginning, half from its end.
+const MAX_QUESTION: usize = 384;
+/// The most words of an earlier user message that are read, likewise.
+const MAX_EARLIER: usize = 64;
+/// The most words of an answer that are read, likewise.
+const MAX_ANSWER: usize = 32;
+/// The most bytes that are split into words for each word that may be read.
+const BYTES_A_WORD: usize = 10;
+/// The most words of a query.
+pub(super) const MAX_WORDS: usize = MAX_QUESTION + MAX_STEPS * (MAX_EARLIER + MAX_ANSWER);
 /// The most words of one query that are compared with similar spellings.
 const MAX_SIMILAR_LOOKUPS: usize = 16;
 
@@ -20,8 +25,17 @@ const MAX_SIMILAR_LOOKUPS: usize = 16;
 pub(super) enum SubjectFrom {
     /// Those of the question itself.
     Question,
-    /// Those of the turn before, to which the question points.
-    TurnBefore,
+    /// Those of the user message so many steps before it, 0 for the last one.
+    Earlier(usize),
+    /// Those of the answer to that message.
+    Answer(usize),
+}
+
+/// A user message before the question, and the answer to it, as places among the words.
+#[derive(Debug)]
+struct Past {
+    user: Range<usize>,
+    answer: Range<usize>,
 }
 
 /// Which spellings count.
@@ -41,63 +55,112 @@ pub(super) struct Word {
     pub(super) hash: u32,
 }
 
-/// A question with the turn before it.
+/// A question with what was said before it.
 #[derive(Debug)]
 pub(super) struct Query {
     pub(super) words: Vec<Word>,
     pub(super) relations: Vec<RelationMention>,
-    /// The words of the question itself; those before it are of the turn before.
+    /// The words of the question itself; those before it were said before.
     question: Range<usize>,
+    /// The last one first.
+    past: Vec<Past>,
     /// Capitals in it tell names from other words.
     pub(super) case_tells: bool,
 }
 
 impl Query {
-    /// Reads a question and the user's message before it, if any.
-    pub(super) fn new(question: &str, before: Option<&str>) -> Self {
-        let mut tokens = before.map(|text| read(text, MAX_BEFORE)).unwrap_or_default();
-        let start = tokens.len();
-        tokens.extend(read(question, MAX_TOKENS - MAX_BEFORE));
+    /// Reads a question and what was said before it.
+    pub(super) fn new(turn: &Turn<'_>) -> Self {
+        let mut tokens: Vec<Token> = Vec::new();
+        let mut past: Vec<Past> = Vec::new();
+        let mut add = |text: &str, most: usize| {
+            let start = tokens.len();
+            tokens.extend(read(text, most));
+            start..tokens.len()
+        };
+        for step in turn.before.iter().take(MAX_STEPS) {
+            let answer = add(step.answer.unwrap_or_default(), MAX_ANSWER);
+            past.push(Past { answer, user: add(step.user, MAX_EARLIER) });
+        }
+        let question = add(turn.question, MAX_QUESTION);
         let relations = lexicon().relations(&tokens);
-        let case_tells = case_tells(&tokens[start..]);
+        let case_tells = case_tells(&tokens[question.clone()]);
         let words = tokens.into_iter().map(|token| Word {
             class: token.class(),
             hash: stem_hash(&token.text),
             token,
         });
-        let words: Vec<Word> = words.collect();
-        Self { question: start..words.len(), words, relations, case_tells }
+        Self { words: words.collect(), relations, question, past, case_tells }
     }
 
     /// The words that may name the subject.
     pub(super) fn subject_words(&self, from: SubjectFrom) -> Range<usize> {
+        let past = |step: usize| self.past.get(step);
         match from {
             SubjectFrom::Question => self.question.clone(),
-            SubjectFrom::TurnBefore => 0..self.question.start,
+            SubjectFrom::Earlier(step) => past(step).map_or(0..0, |past| past.user.clone()),
+            SubjectFrom::Answer(step) => past(step).map_or(0..0, |past| past.answer.clone()),
         }
     }
 
-    /// The words that may name the relation: the question's; those of the turn before if the question has none
-    /// beside its subject ("And Spain?").
-    pub(super) fn relation_words(&self, taken: impl Fn(usize) -> bool) -> Range<usize> {
-        let telling = self.question.clone().any(|at| {
-            !taken(at)
-                && (self.words[at].class == Class::Content
-                    || lexicon().is_relation(&self.words[at].token.text))
-        });
-        match telling || self.question.start == 0 {
-            true => self.question.clone(),
-            false => 0..self.words.len(),
-        }
+    /// Where a question that names no subject may find it, in the order in which it is looked for: in each message
+    /// before, then in its answer, back to a message that has a subject of its own.
+    pub(super) fn back(&self) -> impl Iterator<Item = SubjectFrom> {
+        let own = self.past.iter().position(|past| self.has_name(past.user.clone()));
+        let steps = own.map_or(self.past.len(), |step| step + 1);
+        (0..steps).flat_map(|step| [SubjectFrom::Earlier(step), SubjectFrom::Answer(step)])
     }
 
-    /// Whether the question points back to the turn before: it has no name of its own, and either a pronoun or
+    /// Whether words name something: a telling one with a capital that its place does not explain, or in a text without
+    /// capitals any telling one that is no relation's wording.
+    fn has_name(&self, words: Range<usize>) -> bool {
+        let cased =
+            self.words[words.clone()].iter().any(|w| w.token.is_name_like() && w.token.gap != Gap::Start);
+        words.clone().any(|at| {
+            let word = &self.words[at];
+            let capital = word.token.is_name_like() && (word.token.gap != Gap::Start || !cased);
+            word.class == Class::Content
+                && (capital || !cased)
+                && !self.relations.iter().any(|m| m.tokens.contains(&at))
+        })
+    }
+
+    /// The words that may name the relation: the question's, and if it has none beside its subject ("And Spain?") also
+    /// those of the last user message that has.
+    pub(super) fn relation_words(&self, taken: impl Fn(usize) -> bool) -> [Range<usize>; 2] {
+        let none = 0..0;
+        let telling = |range: &Range<usize>| {
+            range.clone().any(|at| {
+                let word = &self.words[at];
+                !taken(at) && (word.class == Class::Content || lexicon().is_relation(&word.token.text))
+            })
+        };
+        if telling(&self.question) {
+            return [none, self.question.clone()];
+        }
+        let asks = |past: &&Past| self.relations.iter().any(|m| past.user.contains(&m.tokens.start));
+        let earlier =
+            self.past.iter().find(asks).or_else(|| self.past.iter().find(|past| telling(&past.user)));
+        [earlier.map_or(none, |past| past.user.clone()), self.question.clone()]
+    }
+
+    /// The words of the question itself.
+    pub(super) fn question_words(&self) -> Range<usize> {
+        self.question.clone()
+    }
+
+    /// Whether a sentence begins with this word, so that its capital tells nothing.
+    pub(super) fn starts(&self, at: usize) -> bool {
+        self.words[at].token.gap == Gap::Start
+    }
+
+    /// Whether the question points back to what was said before: it has no name of its own, and either a pronoun or
     /// nothing but relation words ("And the currency?").
     pub(super) fn points_back(&self) -> bool {
         let words = &self.words[self.question.clone()];
         let telling = |w: &Word| w.class == Class::Content && !lexicon().is_relation(&w.token.text);
         let named = words.iter().any(|w| telling(w) && w.token.is_name_like());
-        if self.question.start == 0 || named {
+        if self.past.is_empty() || named {
             return false;
         }
         let pronoun = words.iter().any(|w| lexicon().is_pronoun(&w.token.text));
@@ -105,20 +168,20 @@ impl Query {
         pronoun || relation && !words.iter().any(telling)
     }
 
-    /// Whether the word at `at` stands where questions name their subject: as a possessor, or after *of*, *in* or *for*
-    /// that are no part of a relation's wording ("the capital of X", but not "a son of X").
-    pub(super) fn is_asked_about(&self, at: usize) -> bool {
-        let name =
-            |at: &usize| self.words[*at].token.is_name_like() || self.words[*at].class == Class::Content;
-        let joint = |at: usize| self.words.get(at).is_some_and(|w| w.token.gap == Gap::Joint);
-        let last =
-            (at..self.words.len()).take_while(|i| *i == at || joint(*i) && name(i)).last().unwrap_or(at);
-        if self.words[at..=last].iter().any(|w| w.token.possessive) {
+    /// Whether a name stands where questions name their subject: as a possessor, or after *of*, *in* or *for* that are
+    /// no part of a relation's wording ("the capital of X", but not "a son of X").
+    pub(super) fn is_asked_about(&self, name: &Positions) -> bool {
+        if name.iter().any(|at| self.words[at].token.possessive) {
             return true;
         }
-        let first = (0..at).rev().take_while(|i| joint(i + 1) && name(i)).last().unwrap_or(at);
         let before = |at: usize| at.checked_sub(1).map(|i| (i, self.words[i].token.text.as_ref()));
-        let lead = match before(first) {
+        let part = |at: &usize| {
+            let word = &self.words[*at];
+            self.words[*at + 1].token.gap == Gap::Joint
+                && (word.token.is_name_like() || word.class == Class::Content)
+        };
+        let first = name.iter().next().map(|at| (0..at).rev().take_while(part).last().unwrap_or(at));
+        let lead = match first.and_then(before) {
             Some((i, "the")) => before(i),
             other => other,
         };
@@ -131,7 +194,13 @@ impl Query {
     pub(super) fn terms(&self, index: &Index, from: SubjectFrom, spelling: Spelling) -> QueryTerms {
         let words = self.subject_words(from);
         let start = words.start;
-        let mut terms = QueryTerms { start, terms: Vec::new(), places: Vec::new(), slips: Vec::new() };
+        let mut terms = QueryTerms {
+            start,
+            terms: Vec::new(),
+            places: Vec::new(),
+            slips: Vec::new(),
+            initials: initials(self, index, words.clone()),
+        };
         for (at, word) in words.clone().zip(&self.words[words]) {
             let text = word.token.text.as_ref();
             let similar =
@@ -167,6 +236,8 @@ pub(super) struct QueryTerms {
     places: Vec<(TermId, usize)>,
     /// Words that are in no name as they are spelt.
     slips: Vec<usize>,
+    /// Initials of a run of capitalised words that some name is written as ("United Kingdom" for `UK`).
+    pub(super) initials: Vec<(TermId, Range<usize>)>,
 }
 
 impl QueryTerms {
@@ -208,11 +279,12 @@ fn may_be_slip(word: &Word) -> bool {
 
 /// The words of a text's two ends, `most` at most.
 fn read(text: &str, most: usize) -> Vec<Token> {
-    let mut tokens = match text.len() > MAX_BYTES {
+    let bytes = most * BYTES_A_WORD;
+    let mut tokens = match text.len() > bytes {
         false => tokenise(text),
         true => {
-            let head = text.floor_char_boundary(MAX_BYTES / 2);
-            let tail = text.ceil_char_boundary(text.len() - MAX_BYTES / 2);
+            let head = text.floor_char_boundary(bytes / 2);
+            let tail = text.ceil_char_boundary(text.len() - bytes / 2);
             let mut tokens = tokenise(&text[..head]);
             tokens.extend(tokenise(&text[tail..]));
             tokens

@@ -22,9 +22,10 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITER_CACHE: &str = "-65536";
 
 /// The schema's history. Each entry is applied once, in order, and checked against its hash at every start.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "edit log", include_str!("../../migrations/0001_edit_log.sql")),
     (2, "full log", include_str!("../../migrations/0002_full_log.sql")),
+    (3, "scope", include_str!("../../migrations/0003_scope.sql")),
 ];
 
 /// The answer that an idempotency key stands for.

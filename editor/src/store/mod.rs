@@ -10,6 +10,7 @@ mod pending;
 mod reader;
 mod rollback;
 mod rows;
+mod scope;
 mod transaction;
 mod write;
 mod writer;

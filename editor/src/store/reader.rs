@@ -71,6 +71,10 @@ impl Reader {
         Self { pool: SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_lazy_with(options) }
     }
 
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
     /// Waits for the queries that run, and refuses later ones.
     pub(crate) async fn close(&self) {
         self.pool.close().await;

@@ -16,6 +16,7 @@ use crate::{
     edit::{Limits, RolledBack, Seq},
     error::EditError,
     live::Live,
+    scope::{Policies, ScopeRow},
     time::Clock,
 };
 use amend_proto::TenantId;
@@ -49,6 +50,7 @@ type Reply<T> = oneshot::Sender<Result<T, EditError>>;
 enum Job {
     Write(TenantId, Write, Reply<Done>),
     RollBack(Rollback, Reply<RolledBack>),
+    SetScope(Box<ScopeRow>, Reply<()>),
     Close(Reply<()>),
 }
 
@@ -59,6 +61,7 @@ pub(crate) struct WriterDeps {
     pub(crate) live: Arc<Live>,
     /// Kept in step with `live`.
     pub(crate) dense: Option<Arc<DenseSide>>,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -109,6 +112,11 @@ impl Writer {
     /// Goes back to an earlier state. That is durable and visible when this returns.
     pub(crate) async fn roll_back(&self, rollback: Rollback) -> Result<RolledBack, EditError> {
         self.ask(|reply| Job::RollBack(rollback, reply)).await
+    }
+
+    /// Sets how scope is decided. That is durable and in use when this returns.
+    pub(crate) async fn set_scope(&self, row: ScopeRow) -> Result<(), EditError> {
+        self.ask(|reply| Job::SetScope(Box::new(row), reply)).await
     }
 
     /// Follows the last durable and visible entry; ends when the writer does.
@@ -236,6 +244,7 @@ impl Task {
             match job {
                 Job::Close(reply) => return ControlFlow::Break(reply),
                 Job::RollBack(rollback, reply) => answer(reply, self.roll_back(rollback).await),
+                Job::SetScope(row, reply) => answer(reply, self.set_scope(*row).await),
                 Job::Write(tenant, write, reply) => {
                     let (mut writes, mut replies) = (vec![(tenant, write)], vec![reply]);
                     // A piece of an import is a transaction of its own: whoever else waits is answered before.
@@ -277,6 +286,15 @@ impl Task {
             }
             Err(error) => Err(EditError::storage("write its log", self.recover(error).await)),
         }
+    }
+
+    async fn set_scope(&mut self, row: ScopeRow) -> Result<(), EditError> {
+        let WriterDeps { database, policies, clock, .. } = &mut self.deps;
+        policies.check(&row).map_err(|error| EditError::invalid("scope", error.to_string()))?;
+        database.set_scope(&row, clock.now()).await?;
+        policies.set(row);
+        self.transactions += 1;
+        Ok(())
     }
 
     /// After a failure: ends the transaction, and shows what is in the log all the same, because a commit that reported
@@ -349,7 +367,7 @@ impl Job {
         match self {
             Self::Write(_, Write::Add(batch), _) => batch.readings.len(),
             Self::Write(..) => 1,
-            Self::RollBack(..) | Self::Close(_) => 0,
+            Self::RollBack(..) | Self::SetScope(..) | Self::Close(_) => 0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The dense side through the editor.
 
 use super::{encoders::Odd, *};
-use crate::{edit::SupersedeEdit, error::EditError, transfer::ImportOptions};
+use crate::{edit::SupersedeEdit, error::EditError, scope::ScopeSettings, transfer::ImportOptions};
 use amend_proto::Embedder;
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -9,6 +9,16 @@ const DIM: usize = 32;
 /// Of the cache's file.
 const HEADER: usize = 256;
 const RECORD: usize = DIM + 36;
+/// Applies an edit from a similarity of 0.7 on.
+const BY_SIMILARITY: &str = r#"{
+  "schema": "amend.scope/1",
+  "features": ["similarity"],
+  "weights": [50.0],
+  "bias": -35.0,
+  "threshold": 0.5,
+  "seed": 1,
+  "trained_on": { "data": "nothing", "sha256": "00", "pairs": 0, "in_scope": 0, "held_out": 0 }
+}"#;
 
 #[derive(Debug, Clone, Copy)]
 enum Damage {
@@ -60,6 +70,9 @@ async fn an_edit_is_found_by_what_it_means_as_long_as_it_stands() {
     let question = "The prime minister of Blighty is who?";
     add(&tenant, edit("pm", "The prime minister of the United Kingdom is Ann.")).await;
     add(&bench.of("rival"), edit("pm", "The prime minister of the United Kingdom is Bob.")).await;
+    // The shipped model trusts no encoder so far that a name need not be there at all.
+    let settings = ScopeSettings { hybrid: Some(BY_SIMILARITY.parse().unwrap()), ..ScopeSettings::default() };
+    bench.editor.set_scope(None, settings).await.unwrap();
     assert_eq!(applied(&tenant, question), ["pm"]);
     let preview = tenant.preview_async(asking(question)).await.unwrap();
     assert_eq!(preview.edits[0].text, "The prime minister of the United Kingdom is Ann.");

@@ -6,6 +6,7 @@ mod hybrid;
 mod lifecycle;
 mod past;
 mod random;
+mod scoped;
 mod standing;
 
 use crate::{

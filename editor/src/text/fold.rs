@@ -18,7 +18,7 @@ pub(super) fn is_mark(c: char) -> bool {
 }
 
 /// Scripts whose words are not separated by spaces, or (Hangul) carry their particles attached.
-pub(super) fn is_bigram_script(c: char) -> bool {
+pub(crate) fn is_bigram_script(c: char) -> bool {
     matches!(
         c,
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1100}'..='\u{11ff}' | '\u{1780}'..='\u{17ff}'

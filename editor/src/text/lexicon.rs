@@ -48,10 +48,15 @@ const AGENT: u8 = 1 << 7;
 pub(crate) struct Lexicon {
     words: HashMap<&'static str, u8>,
     wordings: HashMap<String, Vec<Wording>>,
+    /// Relations that are each other's inverse, both ways.
+    inverse: Vec<(Groups, Groups)>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
-    Lexicon::read(include_str!("../../lexicon/words.txt"), include_str!("../../lexicon/relations.txt"))
+    let relations = include_str!("../../lexicon/relations.txt");
+    let mut lexicon = Lexicon::read(include_str!("../../lexicon/words.txt"), relations);
+    lexicon.inverse = inverse(relations, include_str!("../../lexicon/inverse.txt"));
+    lexicon
 });
 
 /// The word lists.
@@ -88,7 +93,7 @@ impl Lexicon {
         for known in wordings.values_mut() {
             known.sort_by_key(|w| std::cmp::Reverse(w.rest.len()));
         }
-        Self { words: sections, wordings }
+        Self { words: sections, wordings, inverse: Vec::new() }
     }
 
     fn lists(&self, sections: u8, word: &str) -> bool {
@@ -141,6 +146,12 @@ impl Lexicon {
         self.wordings.get(stem(word)).is_some_and(|known| known.iter().any(|w| w.rest.is_empty()))
     }
 
+    /// The relations by which the object of these is asked about.
+    pub(crate) fn inverse(&self, groups: Groups) -> Groups {
+        let turned = self.inverse.iter().filter(|(one, _)| one & groups != 0);
+        turned.fold(0, |all, (_, other)| all | other)
+    }
+
     /// The wordings of relations in a text, left to right, the longest at each place.
     pub(crate) fn relations(&self, tokens: &[Token]) -> Vec<RelationMention> {
         let stems: Vec<&str> = tokens.iter().map(|t| stem(&t.text)).collect();
@@ -165,6 +176,22 @@ impl Lexicon {
     }
 }
 
+/// The pairs of `inverse.txt`, both ways; names that are no relation's are passed over (a test finds them).
+fn inverse(relations: &'static str, pairs: &'static str) -> Vec<(Groups, Groups)> {
+    let bit = |name: &str| {
+        let place = lines(relations).position(|line| line.split(':').next() == Some(name))?;
+        (place < Groups::BITS as usize).then(|| 1 << place)
+    };
+    let read = |line: &'static str| {
+        let (one, other) = line.split_once(' ')?;
+        Some((bit(one)?, bit(other)?))
+    };
+    lines(pairs)
+        .filter_map(read)
+        .flat_map(|(one, other): (Groups, Groups)| [(one, other), (other, one)])
+        .collect()
+}
+
 fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
@@ -186,6 +213,14 @@ mod tests {
             "{relations} relations do not fit into {} bits",
             Groups::BITS
         );
+    }
+
+    #[test]
+    fn relations_are_turned_round() {
+        assert_eq!(lexicon().inverse.len(), 2 * lines(include_str!("../../lexicon/inverse.txt")).count());
+        let groups = |text: &str| lexicon().relations(&tokenise(text))[0].groups;
+        assert_ne!(lexicon().inverse(groups("his dad")) & groups("the kid"), 0);
+        assert_eq!(lexicon().inverse(groups("the currency")), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod lexicon;
 mod stem;
 mod word;
 
-pub(crate) use fold::{fold, is_ignorable};
+pub(crate) use fold::{fold, is_bigram_script as is_unspaced, is_ignorable};
 pub(crate) use lexicon::{Class, Groups, RelationMention, lexicon};
 pub(crate) use stem::stem;
 pub(crate) use word::Word;

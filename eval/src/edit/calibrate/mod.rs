@@ -10,6 +10,7 @@ pub(crate) mod curve;
 mod fit;
 mod logistic;
 mod pairs;
+mod scope_model;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ pub use fit::{
 };
 pub use logistic::Logistic;
 pub use pairs::{LabelledPair, PairSet, Scope, Split};
+pub use scope_model::{SCOPE_MODEL_SCHEMA, ScopeModelFile, TrainedOn};
 
 /// Why nothing was learned.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -104,6 +104,24 @@ fn tenants_add_up_and_json_survives() {
 }
 
 #[test]
+fn a_server_computes_the_same_probabilities() {
+    let pairs = set(400);
+    let Calibrated { report, scores, .. } = calibrate(&pairs, options()).unwrap();
+    let file = report.scope_model("draws of a generator", &pairs);
+    let (_, held) = pairs.split(options().split);
+    for (pair, score) in held.pairs().iter().zip(&scores) {
+        let logit = file.bias + pair.features.iter().zip(&file.weights).map(|(x, w)| x * w).sum::<f64>();
+        near(1.0 / (1.0 + (-logit).exp()), score.score);
+    }
+    assert_eq!(file.trained_on.pairs + file.trained_on.held_out, 400);
+    // `amend-editor` reads exactly this form: see its test of `ScopeModel`.
+    let rounded = |x: f64| (x * 1e6).round() / 1e6;
+    let weights = file.weights.iter().copied().map(rounded).collect();
+    let (bias, threshold) = (rounded(file.bias), rounded(file.threshold));
+    insta::assert_json_snapshot!("scope_model", ScopeModelFile { weights, bias, threshold, ..file });
+}
+
+#[test]
 fn reads_as_a_table() {
     let Calibrated { report, .. } = calibrate(&set(400), options()).unwrap();
     insta::assert_snapshot!(report.markdown().unwrap());
