@@ -128,11 +128,9 @@ impl DenseSide {
     pub(crate) fn fill(&self, edits: &[Edit]) {
         let mut told = Instant::now();
         for batch in edits.chunks(BATCH) {
-            let version = |edit| -> Version<'_> {
-                let Edit { tenant, seq, content, .. } = edit;
-                (tenant, *seq, &content.text)
-            };
-            self.put(&batch.iter().map(version).collect::<Vec<_>>());
+            let versions: Vec<Version<'_>> =
+                batch.iter().map(|edit| (&edit.tenant, edit.seq, edit.content.text.as_str())).collect();
+            self.put(&versions);
             if told.elapsed() >= PROGRESS {
                 let DenseStatus { embedded, missing, .. } = self.status();
                 tracing::info!(embedded, missing, "edits are being embedded");

@@ -8,7 +8,7 @@ use std::{fs, path::PathBuf, time::Duration};
 const DIM: usize = 32;
 /// Of the cache's file.
 const HEADER: usize = 256;
-const RECORD: usize = DIM + 36;
+const RECORD: usize = 2 * DIM + 36;
 
 #[derive(Debug, Clone, Copy)]
 enum Damage {
