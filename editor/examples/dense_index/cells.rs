@@ -1,4 +1,4 @@
-//! The alternative: an inverted file. K-means cells over a sample, rows of one byte a number by cell, and a lookup that
+//! The alternative: an inverted file. K-means cells over a sample, rows of two bytes a number by cell, and a lookup that
 //! reads the cells nearest to the query (Jégou et al. 2011, without product quantisation).
 
 use crate::data::{DIM, World, dot};
@@ -14,7 +14,7 @@ const ROUNDS: usize = 5;
 struct Cell {
     keys: Vec<u64>,
     scales: Vec<f32>,
-    codes: Vec<i8>,
+    codes: Vec<i16>,
 }
 
 pub(crate) struct Cells {
@@ -43,12 +43,11 @@ impl Cells {
         let mut order: Vec<(f32, usize)> =
             self.centres.iter().enumerate().map(|(at, centre)| (dot(centre, values), at)).collect();
         order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        let wide: Vec<i16> = values.iter().map(|x| (x * 32_767.0).round() as i16).collect();
         let mut best: Vec<(f32, u64)> = Vec::with_capacity(most + 1);
         for (_, at) in order.into_iter().take(probes) {
             let cell = &self.cells[at];
             for ((codes, scale), key) in cell.codes.chunks_exact(DIM).zip(&cell.scales).zip(&cell.keys) {
-                let score = product(codes, &wide) as f32 * scale;
+                let score = product(codes, values) * scale;
                 if best.len() < most || score > best[most - 1].0 {
                     let at = best.partition_point(|known| known.0 >= score);
                     best.insert(at, (score, *key));
@@ -60,8 +59,15 @@ impl Cells {
     }
 }
 
-fn product(codes: &[i8], query: &[i16]) -> i32 {
-    codes.iter().zip(query).map(|(x, y)| i32::from(*x) * i32::from(*y)).sum()
+fn product(codes: &[i16], query: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut lanes = [0f32; LANES];
+    for (codes, query) in codes.chunks_exact(LANES).zip(query.chunks_exact(LANES)) {
+        for lane in 0..LANES {
+            lanes[lane] += f32::from(codes[lane]) * query[lane];
+        }
+    }
+    lanes.iter().sum()
 }
 
 /// The centre with the largest dot product; centres have length 1.

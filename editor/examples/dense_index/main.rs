@@ -106,7 +106,7 @@ fn measure_index(world: &World, near: &Queries, far: &Queries) -> Vec<Measured> 
     }
     let bytes_a_row = resident().saturating_sub(before) / world.rows.max(1);
     eprintln!("slowest insert: {slowest:?} (it sketches a segment)");
-    [("flat, one byte a number", Precision::Exact), ("sketches, two bits a number", Precision::Sketched)]
+    [("flat, two bytes a number", Precision::Exact), ("sketches, two bits a number", Precision::Sketched)]
         .map(|(name, precision)| {
             let look_up = |embedding: &Embedding| {
                 let query = DenseQuery { embedding, most: NEAREST, precision };

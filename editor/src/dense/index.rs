@@ -2,7 +2,7 @@
 
 use super::{
     best::Best,
-    quantised::{Quantised, WideQuery},
+    quantised::Quantised,
     rotation::Rotation,
     segment::{ROWS, Segment, Sought},
     sketch::RotatedQuery,
@@ -86,10 +86,10 @@ type Shared = Arc<RwLock<Segment>>;
 /// The live embeddings, in memory.
 ///
 /// A lookup reads the sketches of all rows (two bits a number), takes a locked segment at a time, and compares the few
-/// rows that may be among the nearest with one byte a number. Inserting and removing changes one segment at once. A
+/// rows that may be among the nearest with two bytes a number. Inserting and removing changes one segment at once. A
 /// lookup sees every insert and remove that returned before it began; of those during it, any.
 ///
-/// Memory for embeddings of D numbers: D bytes of codes, D / 4 of sketches, and about 60 for keys and tables.
+/// Memory for embeddings of D numbers: 2·D bytes of codes, D / 4 of sketches, and about 60 for keys and tables.
 pub struct DenseIndex {
     options: DenseOptions,
     rotation: Arc<Rotation>,
@@ -185,7 +185,6 @@ impl DenseIndex {
     ) -> Result<Vec<DenseHit>, DenseError> {
         self.check(query.embedding.dim())?;
         let sought = Sought {
-            wide: WideQuery::of(query.embedding),
             rotated: RotatedQuery::new(query.embedding.as_slice(), &self.rotation),
             precision: query.precision,
             accept: &accept,

@@ -1,4 +1,4 @@
-use super::*;
+use super::{super::quantised::cosine, *};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -30,13 +30,12 @@ fn brute_force(
     most: usize,
     accept: impl Fn(u64) -> bool,
 ) -> Vec<DenseHit> {
-    let wide = WideQuery::of(query);
     let mut hits: Vec<DenseHit> = model
         .iter()
         .filter(|(key, _)| accept(**key))
         .map(|(key, stored)| DenseHit {
             key: DenseKey(*key),
-            cosine: wide.cosine(stored.codes(), stored.scale()),
+            cosine: cosine(query.as_slice(), stored.codes(), stored.scale()),
         })
         .collect();
     hits.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.key.cmp(&b.key)));

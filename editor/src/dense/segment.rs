@@ -1,9 +1,9 @@
-//! A run of rows that is scanned under one lock: embeddings with one byte a number, and, once it is full, their sketches.
+//! A run of rows that is scanned under one lock: embeddings with two bytes a number, and, once it is full, their sketches.
 
 use super::{
     DenseKey, Precision,
     best::Best,
-    quantised::{Quantised, WideQuery},
+    quantised::{Quantised, cosine},
     rotation::Rotation,
     sketch::{RotatedQuery, Sketch},
 };
@@ -11,20 +11,22 @@ use super::{
 /// Rows of one segment: a scan of it takes some tens of microseconds, and no lock is held for longer.
 pub(super) const ROWS: usize = 8_192;
 
+/// Rows that are passed over together when none of them may be among the best.
+const SKIPPED: usize = 64;
+
 /// Up to [`ROWS`] embeddings of one width. Rows have no order; the last one moves into a gap.
 #[derive(Debug)]
 pub(super) struct Segment {
     dim: usize,
     keys: Vec<DenseKey>,
     scales: Vec<f32>,
-    codes: Vec<i8>,
+    codes: Vec<i16>,
     /// Made when the segment is full for the first time, and kept up from then on. Fewer rows are scanned as they are.
     sketch: Option<Sketch>,
 }
 
 /// A query in the forms that segments need.
 pub(super) struct Sought<'a> {
-    pub(super) wide: WideQuery,
     pub(super) rotated: RotatedQuery<'a>,
     pub(super) precision: Precision,
     pub(super) accept: &'a dyn Fn(DenseKey) -> bool,
@@ -123,27 +125,43 @@ impl Segment {
     /// The rows with the highest bounds first, so that few others are worth a look.
     fn search_bounded(&self, sought: &Sought<'_>, best: &mut Best, bounds: &mut [f32]) {
         let mut first = Best::new(best.most());
-        for (row, bound) in bounds.iter().enumerate() {
-            if *bound > first.floor() && *bound > best.floor() && (sought.accept)(self.keys[row]) {
-                first.offer(*bound, DenseKey(row as u64));
+        for (block, start) in bounds.chunks(SKIPPED).zip((0..).step_by(SKIPPED)) {
+            if !any_above(block, first.floor().max(best.floor())) {
+                continue;
+            }
+            for (bound, row) in block.iter().zip(start..) {
+                if *bound > first.floor() && *bound > best.floor() && (sought.accept)(self.keys[row]) {
+                    first.offer(*bound, DenseKey(row as u64));
+                }
             }
         }
         for (_, DenseKey(row)) in first.into_sorted() {
             self.offer(row as usize, sought, best);
             bounds[row as usize] = f32::NEG_INFINITY;
         }
-        for (row, bound) in bounds.iter().enumerate() {
-            if *bound > best.floor() {
-                self.offer(row, sought, best);
+        for (block, start) in bounds.chunks(SKIPPED).zip((0..).step_by(SKIPPED)) {
+            if !any_above(block, best.floor()) {
+                continue;
+            }
+            for (bound, row) in block.iter().zip(start..) {
+                if *bound > best.floor() {
+                    self.offer(row, sought, best);
+                }
             }
         }
     }
 
     fn offer(&self, row: usize, sought: &Sought<'_>, best: &mut Best) {
         let codes = &self.codes[row * self.dim..][..self.dim];
-        let score = sought.wide.cosine(codes, self.scales[row]);
+        let score = cosine(sought.rotated.values(), codes, self.scales[row]);
         if best.takes(score, self.keys[row]) && (sought.accept)(self.keys[row]) {
             best.offer(score, self.keys[row]);
         }
     }
+}
+
+/// Whether any of these is above the floor, without a branch for each.
+#[inline]
+fn any_above(bounds: &[f32], floor: f32) -> bool {
+    bounds.iter().fold(false, |any, bound| any | (*bound > floor))
 }

@@ -66,6 +66,11 @@ impl<'a> RotatedQuery<'a> {
         rotation.apply(&mut rotated);
         Self { values, rotated }
     }
+
+    /// As it was.
+    pub(super) fn values(&self) -> &[f32] {
+        self.values
+    }
 }
 
 /// A query relative to a segment's mean, by bit.
@@ -149,6 +154,37 @@ impl Sketch {
     /// For each of the first `rows` rows, a cosine that it most probably does not exceed.
     pub(super) fn bounds(&self, query: &RotatedQuery<'_>, rows: usize, bounds: &mut Vec<f32>) {
         let planes = self.planes(query);
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512vpopcntdq") {
+                // SAFETY: the processor has what the function is compiled for.
+                return unsafe { self.scan_avx512(&planes, rows, bounds) };
+            }
+            if has!("avx2") && has!("popcnt") {
+                // SAFETY: the processor has what the function is compiled for.
+                return unsafe { self.scan_avx2(&planes, rows, bounds) };
+            }
+        }
+        self.scan(&planes, rows, bounds);
+    }
+
+    /// Counts bits eight words at a time.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq")]
+    fn scan_avx512(&self, planes: &Planes, rows: usize, bounds: &mut Vec<f32>) {
+        self.scan(planes, rows, bounds);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,popcnt")]
+    fn scan_avx2(&self, planes: &Planes, rows: usize, bounds: &mut Vec<f32>) {
+        self.scan(planes, rows, bounds);
+    }
+
+    /// Inlined into each function above, to be compiled for its processor.
+    #[inline(always)]
+    fn scan(&self, planes: &Planes, rows: usize, bounds: &mut Vec<f32>) {
         bounds.clear();
         let blocks = self.bits.chunks_exact(LEVEL_BITS * self.words).zip(&self.rows);
         for (bits, rows) in blocks.take(rows.div_ceil(BLOCK)) {
@@ -184,7 +220,7 @@ impl Sketch {
 }
 
 /// ⟨c, v⟩ of each row of a block. Written out by the query's bits, so that the four sums stay in registers.
-#[inline]
+#[inline(always)]
 fn products(block: &[Lanes], query: &[[u64; QUERY_BITS]]) -> [i64; BLOCK] {
     let (low, high) = block.split_at(query.len());
     let mut sums = [[0i64; BLOCK]; QUERY_BITS];

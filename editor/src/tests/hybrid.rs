@@ -8,7 +8,7 @@ use std::{fs, path::PathBuf, time::Duration};
 const DIM: usize = 32;
 /// Of the cache's file.
 const HEADER: usize = 256;
-const RECORD: usize = DIM + 36;
+const RECORD: usize = 2 * DIM + 36;
 /// Applies an edit from a similarity of 0.7 on.
 const BY_SIMILARITY: &str = r#"{
   "schema": "amend.scope/1",

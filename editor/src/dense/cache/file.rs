@@ -1,7 +1,7 @@
 //! The file of an embedding cache. All numbers are little-endian.
 //!
-//! Header, 256 bytes: `AMENDEM1`, the width (4), the length of the encoder's id (4), the id, zeros, a checksum (8).
-//! Record, width + 36 bytes: its number (8), the text's key (16), the scale (4), the codes, a checksum (8). Numbers
+//! Header, 256 bytes: `AMENDEM2`, the width (4), the length of the encoder's id (4), the id, zeros, a checksum (8).
+//! Record, 2 · width + 36 bytes: its number (8), the text's key (16), the scale (4), the codes, a checksum (8). Numbers
 //! ascend in the order of writing; a checksum is the beginning of the SHA-256 of what stands before it.
 
 use super::{CacheError, Quantised, TextKey};
@@ -13,7 +13,7 @@ use std::{
     path::PathBuf,
 };
 
-const MAGIC: &[u8; 8] = b"AMENDEM1";
+const MAGIC: &[u8; 8] = b"AMENDEM2";
 const HEADER: usize = 256;
 const CHECK: usize = 8;
 /// What a record has besides its codes.
@@ -59,7 +59,7 @@ impl RecordFile {
         match this.header(embedder).map_err(failed("read", &this.path))? {
             Header::Wanted => {}
             Header::Foreign { found, found_dim } => {
-                let (path, expected, expected_dim) = (this.path, embedder.clone(), dim);
+                let (path, expected, expected_dim) = (this.path.clone(), embedder.clone(), dim);
                 return Err(CacheError::Foreign { path, expected, expected_dim, found, found_dim });
             }
             Header::Damaged => {
@@ -87,7 +87,10 @@ impl RecordFile {
         }
         let (scale, codes) = record[24..].split_at(4);
         let scale = f32::from_le_bytes([scale[0], scale[1], scale[2], scale[3]]);
-        let codes = codes[..self.dim].iter().map(|code| *code as i8).collect();
+        let codes = codes[..2 * self.dim]
+            .chunks_exact(2)
+            .map(|code| i16::from_le_bytes([code[0], code[1]]))
+            .collect();
         Ok(Quantised::from_parts(scale, codes))
     }
 
@@ -103,7 +106,7 @@ impl RecordFile {
         record.extend_from_slice(&number.to_le_bytes());
         record.extend_from_slice(key);
         record.extend_from_slice(&embedding.scale().to_le_bytes());
-        record.extend(embedding.codes().iter().map(|code| *code as u8));
+        record.extend(embedding.codes().iter().flat_map(|code| code.to_le_bytes()));
         record.extend_from_slice(&check(&record));
         // From here on the place counts, whatever comes of the write.
         self.places = self.places.max(place + 1);
@@ -113,7 +116,7 @@ impl RecordFile {
     }
 
     fn record(&self) -> usize {
-        self.dim + OVERHEAD
+        2 * self.dim + OVERHEAD
     }
 
     fn offset(&self, place: u32) -> u64 {
@@ -160,6 +163,15 @@ impl RecordFile {
             }
         }
         Ok(records)
+    }
+}
+
+impl Drop for RecordFile {
+    /// Closing alone would leave the lock with a process that is being started at this moment and has the file still open.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the embedding cache is closed locked");
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use std::{
 pub struct CacheOptions {
     /// The file. It is made if it is not there, its folder is not.
     pub path: PathBuf,
-    /// The most embeddings, of D + 36 bytes each on disk and about 45 in memory.
+    /// The most embeddings, of 2·D + 36 bytes each on disk and about 45 in memory.
     pub capacity: u32,
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::Path};
 use tempfile::TempDir;
 
 const DIM: usize = 24;
-const RECORD: usize = DIM + 36;
+const RECORD: usize = 2 * DIM + 36;
 const HEADER: usize = 256;
 
 fn options(folder: &TempDir, capacity: u32) -> CacheOptions {
