@@ -1,7 +1,7 @@
 //! What stands in front of a question: the fact and its hard negatives, in random order, and what is asked after it.
 
 use super::fact::{AlignmentFact, Asked, Instruction};
-use super::nearness::subject_key;
+use super::nearness::{answer_key, subject_key};
 use super::recipe::DataRecipe;
 use super::row::{Part, RowKind};
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -29,7 +29,7 @@ impl<'a> Source<'a> {
         nearest: Vec<Vec<usize>>,
     ) -> Self {
         let subjects = facts.iter().map(subject_key).collect();
-        let answers = facts.iter().map(|fact| fact.answer.trim().to_lowercase()).collect();
+        let answers = facts.iter().map(answer_key).collect();
         Self { facts, instructions, nearest, subjects, answers }
     }
 
@@ -65,7 +65,10 @@ impl<'a> Source<'a> {
                 None => rng.random_range(0..self.facts.len()),
             };
             drawn += 1;
-            let same = |other: usize| self.subjects[other] == self.subjects[candidate];
+            let same = |other: usize| {
+                self.subjects[other] == self.subjects[candidate]
+                    || self.answers[other] == self.answers[candidate]
+            };
             let answers =
                 mentions(&query, &self.subjects[candidate]) || mentions(&query, &self.answers[candidate]);
             if !answers && !edits.iter().copied().chain(own).any(same) {

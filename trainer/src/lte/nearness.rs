@@ -12,12 +12,18 @@ pub trait Nearness: Send + Sync {
     /// Names it in the data card.
     fn name(&self) -> String;
 
-    /// For every fact the places of at most `k` others, the nearest first, whose subject is another. The same facts give
-    /// the same lists.
+    /// For every fact the places of at most `k` others, the nearest first, whose subject is another and whose answer too
+    /// (a fact with the same answer is no negative: the model need not tell the two apart). The same facts give the same
+    /// lists.
     ///
     /// # Errors
     /// When an encoder fails.
     fn nearest(&self, facts: &[AlignmentFact], k: usize) -> Result<Vec<Vec<usize>>>;
+}
+
+/// An answer without case and outer white space.
+pub(super) fn answer_key(fact: &AlignmentFact) -> String {
+    fact.answer.trim().to_lowercase()
 }
 
 /// What two subjects must not share: the text without case and outer white space.
@@ -25,9 +31,26 @@ pub(super) fn subject_key(fact: &AlignmentFact) -> String {
     fact.subject.trim().to_lowercase()
 }
 
-/// The best `k` of `scored` whose subject is not that of `fact`; of equal scores the first fact is nearer.
-fn best(mut scored: Vec<(usize, f32)>, (fact, k): (usize, usize), subjects: &[String]) -> Vec<usize> {
-    scored.retain(|(other, _)| subjects[*other] != subjects[fact]);
+/// What tells a fact from its negatives: subject and answer.
+struct Keys {
+    subjects: Vec<String>,
+    answers: Vec<String>,
+}
+
+impl Keys {
+    fn of(facts: &[AlignmentFact]) -> Self {
+        let subjects = facts.iter().map(subject_key).collect();
+        Self { subjects, answers: facts.iter().map(answer_key).collect() }
+    }
+
+    fn differ(&self, one: usize, other: usize) -> bool {
+        self.subjects[one] != self.subjects[other] && self.answers[one] != self.answers[other]
+    }
+}
+
+/// The best `k` of `scored` that are negatives of `fact`; of equal scores the first fact is nearer.
+fn best(mut scored: Vec<(usize, f32)>, (fact, k): (usize, usize), keys: &Keys) -> Vec<usize> {
+    scored.retain(|(other, _)| keys.differ(*other, fact));
     let order = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     if scored.len() > k {
         scored.select_nth_unstable_by(k, order);
@@ -51,7 +74,7 @@ impl Nearness for WordOverlap {
     }
 
     fn nearest(&self, facts: &[AlignmentFact], k: usize) -> Result<Vec<Vec<usize>>> {
-        let subjects: Vec<String> = facts.iter().map(subject_key).collect();
+        let keys = Keys::of(facts);
         let mut numbers: HashMap<String, usize> = HashMap::new();
         let (mut words, mut postings): (Vec<Vec<usize>>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
         for (place, fact) in facts.iter().enumerate() {
@@ -83,7 +106,7 @@ impl Nearness for WordOverlap {
                 }
             }
             let scored = scores.into_iter().map(|(other, s)| (other, s / (lengths[place] * lengths[other])));
-            best(scored.collect(), (place, k), &subjects)
+            best(scored.collect(), (place, k), &keys)
         };
         Ok((0..facts.len()).into_par_iter().map(of).collect())
     }
@@ -114,7 +137,7 @@ impl Nearness for EmbeddedNearness<'_> {
         if facts.is_empty() {
             return Ok(Vec::new());
         }
-        let subjects: Vec<String> = facts.iter().map(subject_key).collect();
+        let keys = Keys::of(facts);
         let mut values: Vec<f32> = Vec::with_capacity(facts.len() * self.embedder.dim());
         for block in facts.chunks(BLOCK) {
             let texts: Vec<&str> = block.iter().map(|fact| fact.statement.as_str()).collect();
@@ -127,7 +150,7 @@ impl Nearness for EmbeddedNearness<'_> {
             let rows = BLOCK.min(facts.len() - start);
             let cosines = all.narrow(0, start, rows)?.matmul(&all.t()?)?.to_vec2::<f32>()?;
             let of = |(row, scores): (usize, Vec<f32>)| {
-                best(scores.into_iter().enumerate().collect(), (start + row, k), &subjects)
+                best(scores.into_iter().enumerate().collect(), (start + row, k), &keys)
             };
             nearest.extend(cosines.into_par_iter().enumerate().map(of).collect::<Vec<_>>());
         }
@@ -146,7 +169,7 @@ mod tests {
             statement: statement.into(),
             question: "?".into(),
             rephrasings: vec![],
-            answer: "a".into(),
+            answer: statement.trim_end_matches('.').rsplit(' ').next().unwrap_or_default().into(),
             before: None,
             portability: vec![],
             locality: vec![],
@@ -170,15 +193,15 @@ mod tests {
         assert!(nearest[0][..2].iter().all(|n| [1, 5].contains(n)), "{:?}", nearest[0]);
         for (place, others) in nearest.iter().enumerate() {
             assert!(others.len() <= 3 && !others.contains(&place));
-            let subject = |n: usize| subject_key(&facts()[n]);
-            assert!(others.iter().all(|&other| subject(other) != subject(place)), "{place}: {others:?}");
+            let keys = Keys::of(&facts());
+            assert!(others.iter().all(|&other| keys.differ(other, place)), "{place}: {others:?}");
         }
         assert_eq!(nearest, nearness.nearest(&facts(), 3).expect("finds"));
         assert!(nearness.nearest(&[], 3).expect("finds").is_empty());
     }
 
     #[test]
-    fn facts_that_share_words_are_near_and_never_share_a_subject() {
+    fn facts_that_share_words_are_near_and_never_share_subject_or_answer() {
         check(&WordOverlap);
     }
 

@@ -49,6 +49,7 @@ struct Candidate {
 pub(super) enum Dropped {
     NoTeacher,
     Balance,
+    FewInstructions,
     Refused,
     CutShort,
     Empty,
@@ -60,6 +61,7 @@ impl Dropped {
         match self {
             Self::NoTeacher => "the answer is missing and there is no teacher",
             Self::Balance => "left out to balance the parts, or beyond the limit",
+            Self::FewInstructions => "there are not enough instructions for the share of free-form rows",
             Self::Refused => "the teacher refused the question",
             Self::CutShort => "the teacher's answer was cut short",
             Self::Empty => "the teacher's answer is empty",
@@ -109,6 +111,7 @@ pub(super) fn plan(
     let wanted = (2.0 * each as f64 * share / (1.0 - share)).round() as usize;
     shuffle(&mut free, recipe.seed, "free form");
     choose_free_form(&mut free, wanted, recipe.free_form_edited);
+    *dropped.entry(Dropped::FewInstructions).or_default() += wanted - free.len();
     let mut all: Vec<Candidate> = [inside, outside, free].concat();
     shuffle(&mut all, recipe.seed, "order");
     dropped.retain(|_, count| *count > 0);

@@ -184,6 +184,8 @@ fn what_is_missing_is_left_out_and_counted() {
     assert!(rows.len() <= 60 && rows.iter().all(|r| r.provenance.kind.part() != Part::FreeForm));
     assert!(card.dropped.keys().any(|why| why.contains("no teacher")), "{:?}", card.dropped);
     assert!(card.dropped.keys().any(|why| why.contains("balance")), "{:?}", card.dropped);
+    let few = card.dropped.iter().find(|(why, _)| why.contains("not enough instructions"));
+    assert_eq!(few.map(|(_, count)| *count), Some(20), "a third of 60");
     let readme = std::fs::read_to_string(folder.path().join("README.md")).expect("readable");
     for why in card.dropped.keys() {
         assert!(readme.contains(why.as_str()), "{readme}");
