@@ -39,7 +39,8 @@ impl WordDirections {
             let asked = relation.questions.iter().copied();
             asked.chain([relation.statement])
         });
-        let sentences = sentences.chain(wording.prompts.iter().copied()).chain(wording.filler.iter().copied());
+        let sentences =
+            sentences.chain(wording.prompts.iter().copied()).chain(wording.filler.iter().copied());
         let plain = sentences.flat_map(words).map(|word| {
             let direction = direction(seed, &word, PLAIN);
             (word, direction)
@@ -81,7 +82,9 @@ impl Embedder for WordDirections {
 
 /// Runs of letters and digits, in small letters.
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    text.split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
 }
 
 /// A direction of about this length.

@@ -1,10 +1,11 @@
 //! The table: figures by size, beside what is promised.
 
-use super::report::{Adds, Dense, Lookups, ScaleReport, SizeReport};
+use super::{
+    report::{Adds, Dense, Lookups, ScaleReport, SizeReport},
+    workload::Asks,
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
-
-use super::workload::Asks;
 
 /// What is promised of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -62,13 +63,17 @@ const ROWS: [Row; 28] = {
         }),
         Row("add to visible p99, on the disk, ms", 2, None, |size| Some(size.served.adds.visible.p99_ms)),
         Row("  the disk's own sync p99, ms", 2, None, |size| Some(size.served.adds.disk_sync.p99_ms)),
-        Row("  add less the sync before it p99, ms", 2, None, |size| Some(size.served.adds.besides_sync.p99_ms)),
+        Row("  add less the sync before it p99, ms", 2, None, |size| {
+            Some(size.served.adds.besides_sync.p99_ms)
+        }),
         Row("add to visible p99, without a disk, ms", 2, Some(AtMost(5.0)), |size| {
             // Without such a place the promise is about what is left on the disk.
             let on_disk = size.served.adds.besides_sync;
             Some(size.adds_in_memory.map_or(on_disk, |Adds { visible, .. }| visible).p99_ms)
         }),
-        Row("import, edits a second", 0, Some(AtLeast(20_000.0)), |size| Some(size.imported.alone.edits_a_second)),
+        Row("import, edits a second", 0, Some(AtLeast(20_000.0)), |size| {
+            Some(size.imported.alone.edits_a_second)
+        }),
         Row("  CPU of an edit imported, µs", 1, None, |size| {
             let import = size.imported.alone;
             Some(import.cpu_seconds * 1e6 / import.edits as f64)
@@ -92,13 +97,22 @@ const ROWS: [Row; 28] = {
             Some(dense(size)?.hybrid.concurrent.lookups.p99_ms)
         }),
         Row("  nearest 3 p99, ms", 3, None, |size| Some(dense(size)?.nearest.index.p99_ms)),
-        Row("  reference: exhaustive, top 3 p99, ms", 3, None, |size| Some(dense(size)?.nearest.exhaustive.p99_ms)),
-        Row("  recall@3 against exact search", 4, Some(AtLeast(0.99)), |size| Some(dense(size)?.nearest.recall)),
+        Row("  reference: exhaustive, top 3 p99, ms", 3, None, |size| {
+            Some(dense(size)?.nearest.exhaustive.p99_ms)
+        }),
+        Row("  recall@3 against exact search", 4, Some(AtLeast(0.99)), |size| {
+            Some(dense(size)?.nearest.recall)
+        }),
         Row("  memory of an edit more, bytes", 0, Some(AtMost(1_200.0)), |size| {
             let lexical = memory(size.served.open.memory_bytes, size);
-            Some(dense(size)?.hybrid.open.memory_bytes as f64 / dense(size)?.hybrid.open.edits as f64 - lexical)
+            Some(
+                dense(size)?.hybrid.open.memory_bytes as f64 / dense(size)?.hybrid.open.edits as f64
+                    - lexical,
+            )
         }),
-        Row("  open with embeddings from the cache, s", 2, None, |size| Some(dense(size)?.hybrid.open.seconds)),
+        Row("  open with embeddings from the cache, s", 2, None, |size| {
+            Some(dense(size)?.hybrid.open.seconds)
+        }),
         Row("  generic prompts given edits", 3, Some(AtMost(0.0)), |size| {
             Some(dense(size)?.hybrid.lookups.get(&Asks::Generic)?.given_edits)
         }),

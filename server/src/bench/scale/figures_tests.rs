@@ -71,6 +71,7 @@ fn dense(edits: usize) -> SizeReport {
         index: latency(2.0),
         exhaustive: latency(180.0),
         recall: 0.997,
+        recall_without_sketches: 0.998,
         recall_by_kind: BTreeMap::from([(Asks::InScope, 0.999)]),
         exhaustive_gives_generic: 1.0,
     };
@@ -98,8 +99,12 @@ fn only_the_largest_size_must_keep_the_promises() {
     assert!(report(vec![slow.clone(), size(10_000)]).holds());
     let missed = report(vec![size(1_000), slow]);
     assert!(!missed.holds());
-    let names: Vec<&str> =
-        missed.figures.iter().filter(|figure| figure.holds == Some(false)).map(|figure| figure.name).collect();
+    let names: Vec<&str> = missed
+        .figures
+        .iter()
+        .filter(|figure| figure.holds == Some(false))
+        .map(|figure| figure.name)
+        .collect();
     assert_eq!(names, ["open, s"]);
     assert!(missed.to_string().contains("≤ 10  MISSED"));
 }

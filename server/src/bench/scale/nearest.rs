@@ -63,7 +63,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 pub(super) fn nearest(files: &Files, edits: usize) -> Result<Nearest, ScaleError> {
     let embedder = WordDirections::new(SEED)?;
     let (rows, index) = fill(files, edits, &embedder)?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut compared) = (Vec::new(), Vec::new(), (0, 0));
     let mut kinds: BTreeMap<Asks, (usize, usize)> = BTreeMap::new();
     let (mut generic, mut given) = (0, 0);
     for question in questions(files)? {
@@ -71,8 +71,11 @@ pub(super) fn nearest(files: &Files, edits: usize) -> Result<Nearest, ScaleError
         let begun = Instant::now();
         let exact = rows.nearest(embedding.as_slice());
         theirs.push(begun.elapsed());
-        let (hits, took) = look_up(&index, &embedding)?;
+        let (hits, took) = look_up(&index, &embedding, Precision::Sketched)?;
         ours.push(took);
+        let (all, _) = look_up(&index, &embedding, Precision::Exact)?;
+        compared.0 += found_of(&rows, &embedding, &exact, &all);
+        compared.1 += exact.len();
         let (found, wanted) = kinds.entry(question.asks).or_default();
         *found += found_of(&rows, &embedding, &exact, &hits);
         *wanted += exact.len();
@@ -90,6 +93,7 @@ pub(super) fn nearest(files: &Files, edits: usize) -> Result<Nearest, ScaleError
         index: Latency::of(ours).ok_or(ScaleError::Nothing)?,
         exhaustive: Latency::of(theirs).ok_or(ScaleError::Nothing)?,
         recall: share((found, wanted)),
+        recall_without_sketches: share(compared),
         recall_by_kind: kinds.into_iter().map(|(asks, counts)| (asks, share(counts))).collect(),
         exhaustive_gives_generic: share((given, generic)),
     })
@@ -102,9 +106,13 @@ fn found_of(rows: &Rows, query: &Embedding, exact: &[(f32, usize)], hits: &[usiz
     hits.iter().filter(near).count().min(exact.len())
 }
 
-fn look_up(index: &DenseIndex, embedding: &Embedding) -> Result<(Vec<usize>, Duration), ScaleError> {
+fn look_up(
+    index: &DenseIndex,
+    embedding: &Embedding,
+    precision: Precision,
+) -> Result<(Vec<usize>, Duration), ScaleError> {
     let begun = Instant::now();
-    let query = DenseQuery { embedding, most: TOP, precision: Precision::Sketched };
+    let query = DenseQuery { embedding, most: TOP, precision };
     let hits = index.search(query, |_| true)?;
     let took = begun.elapsed();
     Ok((hits.iter().map(|hit| hit.key.0 as usize).collect(), took))
@@ -125,11 +133,7 @@ fn questions(files: &Files) -> Result<Vec<Question>, ScaleError> {
     Ok(files.questions()?.into_iter().filter(|question| wanted(question)).collect())
 }
 
-fn fill(
-    files: &Files,
-    edits: usize,
-    embedder: &WordDirections,
-) -> Result<(Rows, DenseIndex), ScaleError> {
+fn fill(files: &Files, edits: usize, embedder: &WordDirections) -> Result<(Rows, DenseIndex), ScaleError> {
     let mut rows = Vec::with_capacity(edits * DIM);
     let index = DenseIndex::new(DenseOptions { dim: DIM, capacity: edits, seed: SEED });
     let mut texts = files.read::<Line>("edits.jsonl")?.map(|line| line.map(|line| line.text));

@@ -55,7 +55,11 @@ impl Phase {
     }
 
     /// Runs it in a process of its own.
-    pub(super) async fn measure<T: DeserializeOwned>(self, folder: &Path, edits: usize) -> Result<T, ScaleError> {
+    pub(super) async fn measure<T: DeserializeOwned>(
+        self,
+        folder: &Path,
+        edits: usize,
+    ) -> Result<T, ScaleError> {
         eprintln!("{edits} edits: {self}");
         let program = std::env::current_exe().map_err(ScaleError::Start)?;
         let child = Command::new(program)

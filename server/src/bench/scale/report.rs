@@ -150,7 +150,9 @@ pub struct Nearest {
     pub exhaustive: Latency,
     /// The share of the exact search's results that the index gives; one that is just as near counts.
     pub recall: f64,
-    /// The same by kind of question.
+    /// The same when the index compares every row: what its one byte a number costs.
+    pub recall_without_sketches: f64,
+    /// The share that the index gives, by kind of question.
     pub recall_by_kind: BTreeMap<Asks, f64>,
     /// The share of generic prompts that the reference method gives edits to.
     pub exhaustive_gives_generic: f64,
