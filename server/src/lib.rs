@@ -14,3 +14,7 @@ pub mod grpc;
 pub mod http;
 pub mod registry;
 pub mod telemetry;
+
+/// The edits that stand are millions of small pieces of memory, made on several threads at once at every start.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

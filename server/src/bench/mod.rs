@@ -4,6 +4,7 @@ pub mod edits;
 pub mod latency;
 pub mod model;
 pub mod overhead;
+pub mod scale;
 pub mod serving;
 pub mod start;
 

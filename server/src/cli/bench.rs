@@ -3,7 +3,7 @@
 use super::{Failure, exit, output};
 use crate::{
     app::AppConfig,
-    bench::{edits, model, serving, start},
+    bench::{edits, model, scale, serving, start},
 };
 use amend_eval::Progress;
 use anyhow::Context;
@@ -14,6 +14,7 @@ use std::{
     fmt::Display,
     io::{IsTerminal, stderr},
     num::NonZeroUsize,
+    path::PathBuf,
 };
 
 /// Arguments of `amend bench`.
@@ -22,7 +23,8 @@ use std::{
 Examples:
   amend bench model --items 500
   amend bench serving --json
-  amend bench edits --check        exits with 5 when a promised figure is missed")]
+  amend bench edits --check        exits with 5 when a promised figure is missed
+  amend bench edits --n 1000000    a million live edits, beside fewer; some minutes and 2 GB of memory")]
 pub struct BenchArgs {
     #[command(subcommand)]
     command: BenchCommand,
@@ -37,6 +39,24 @@ pub struct Output {
     /// Exit with 5 when a promised figure is missed
     #[arg(long)]
     check: bool,
+}
+
+/// Many live edits.
+#[derive(Debug, Args)]
+pub struct ScaleArgs {
+    /// Measure lookups, imports and starts among so many live edits instead, and the growth up to there; several
+    /// numbers, with commas, are measured as they are
+    #[arg(long, value_delimiter = ',', value_name = "EDITS", conflicts_with = "count")]
+    n: Vec<usize>,
+    /// The folder whose disk is measured; a temporary one otherwise
+    #[arg(long, requires = "n")]
+    folder: Option<PathBuf>,
+    /// With embeddings as well: more minutes, and 4 GB of memory for a million edits
+    #[arg(long, requires = "n")]
+    dense: bool,
+    /// One phase, in this process
+    #[arg(long, requires = "folder", hide = true)]
+    phase: Option<scale::Phase>,
 }
 
 /// What to measure.
@@ -68,6 +88,9 @@ pub enum BenchCommand {
         /// Edits to push
         #[arg(long, default_value_t = 1000)]
         count: usize,
+        /// Many live edits instead
+        #[command(flatten)]
+        scale: ScaleArgs,
         /// How to report it
         #[command(flatten)]
         output: Output,
@@ -88,6 +111,10 @@ pub enum BenchCommand {
 /// # Errors
 /// When the measurement cannot be made, or with `--check` a figure is missed.
 pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
+    let args = match args.command {
+        BenchCommand::Edits { scale, output, .. } if !scale.n.is_empty() => return many(scale, output).await,
+        _ => args,
+    };
     let folder = tempfile::tempdir().context("failed to make a temporary data folder")?;
     let config = AppConfig::new(folder.path().to_owned(), "atlas")?;
     match args.command {
@@ -104,13 +131,27 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
             let holds = report.holds();
             show(&report, holds, output)
         }
-        BenchCommand::Edits { count, output } => {
+        BenchCommand::Edits { count, scale: _, output } => {
             let report = edits::run(config, count).await?;
             let holds = report.holds();
             show(&report, holds, output)
         }
         BenchCommand::Start { times, output } => {
             let report = start::run(folder.path(), times).await?;
+            let holds = report.holds();
+            show(&report, holds, output)
+        }
+    }
+}
+
+async fn many(args: ScaleArgs, output: Output) -> anyhow::Result<()> {
+    let ScaleArgs { n: sizes, folder, dense, phase } = args;
+    match (phase, folder, sizes.as_slice()) {
+        (Some(phase), Some(folder), [edits]) => output::line(phase.run(&folder, *edits).await?),
+        (Some(_), ..) => anyhow::bail!("a phase is of one number of edits, in a folder"),
+        (None, folder, _) => {
+            let sides = if dense { scale::Sides::Both } else { scale::Sides::Lexical };
+            let report = scale::run(scale::ScaleOptions { sizes, folder, sides }).await?;
             let holds = report.holds();
             show(&report, holds, output)
         }

@@ -3,7 +3,10 @@
 //!
 //! Everything follows from the seed. Names are made of syllables; sentences are in `wording.txt`.
 
-use super::wording::{Kind, Relation, Wording};
+use super::{
+    ScaleError,
+    wording::{Kind, Relation, Wording},
+};
 use amend_editor::{Content, NewEdit};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -31,15 +34,15 @@ const SYLLABLES: [&str; 48] = [
 
 /// One line of an import.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Line {
-    pub(crate) text: String,
+pub(super) struct Line {
+    pub(super) text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) subject: Option<String>,
+    pub(super) subject: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) relation: Option<String>,
+    pub(super) relation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) object: Option<String>,
-    pub(crate) source: String,
+    pub(super) object: Option<String>,
+    pub(super) source: String,
 }
 
 impl From<Line> for NewEdit {
@@ -52,7 +55,7 @@ impl From<Line> for NewEdit {
 /// What a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Asks {
+pub enum Asks {
     /// An edit that is stored, in other words.
     InScope,
     /// The same with a slip in the subject.
@@ -67,15 +70,15 @@ pub(crate) enum Asks {
 
 /// A question, and what its answer must be about.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Question {
-    pub(crate) asks: Asks,
-    pub(crate) text: String,
+pub(super) struct Question {
+    pub(super) asks: Asks,
+    pub(super) text: String,
     /// The subject of the edit that is wanted; `None`: no edit is.
-    pub(crate) subject: Option<String>,
+    pub(super) subject: Option<String>,
 }
 
 /// What is stored, and what is asked.
-pub(crate) struct Workload {
+pub(super) struct Workload {
     wording: Wording,
     random: ChaCha8Rng,
     subjects: Vec<(Kind, String)>,
@@ -89,7 +92,7 @@ impl Workload {
     ///
     /// # Errors
     /// As [`Wording::read`].
-    pub(crate) fn new(edits: usize, seed: u64) -> Result<Self, String> {
+    pub(super) fn new(edits: usize, seed: u64) -> Result<Self, ScaleError> {
         let subjects = (edits / EDITS_A_SUBJECT).max(64);
         let mut made = Self {
             wording: Wording::read()?,
@@ -115,14 +118,14 @@ impl Workload {
     }
 
     /// The next edit; no two say the same.
-    pub(crate) fn edit(&mut self) -> (Line, Question) {
+    pub(super) fn edit(&mut self) -> (Line, Question) {
         let at = skewed(&mut self.random, self.subjects.len());
         let (kind, subject) = self.subjects[at].clone();
         self.edit_about(kind, subject)
     }
 
     /// An edit about a subject that has no other.
-    pub(crate) fn edit_about_another(&mut self) -> (Line, Question) {
+    pub(super) fn edit_about_another(&mut self) -> (Line, Question) {
         loop {
             let kind = self.subjects[skewed(&mut self.random, self.subjects.len())].0;
             let subject = self.name(kind);
@@ -163,7 +166,7 @@ impl Workload {
     }
 
     /// The question with a slip in it: two letters of the longest word of its subject change places.
-    pub(crate) fn misspelt(&mut self, question: &Question) -> Option<Question> {
+    pub(super) fn misspelt(&mut self, question: &Question) -> Option<Question> {
         let subject = question.subject.as_ref()?;
         let longest = subject.split(' ').max_by_key(|word| word.len()).filter(|word| word.len() >= 7)?;
         let at = self.random.random_range(2..longest.len() - 2);
@@ -175,7 +178,7 @@ impl Workload {
     }
 
     /// The question after many words about other things.
-    pub(crate) fn long(&mut self, question: &Question) -> Question {
+    pub(super) fn long(&mut self, question: &Question) -> Question {
         let (mut text, mut words) = (String::new(), 0);
         while words < LONG_WORDS {
             let sentence = self.wording.filler[self.random.random_range(0..self.wording.filler.len())];
@@ -188,7 +191,7 @@ impl Workload {
     }
 
     /// A question about a subject that has no edits.
-    pub(crate) fn other_subject(&mut self) -> Question {
+    pub(super) fn other_subject(&mut self) -> Question {
         loop {
             let kind = self.subjects[skewed(&mut self.random, self.subjects.len())].0;
             let subject = self.name(kind);
@@ -202,7 +205,7 @@ impl Workload {
     }
 
     /// A prompt about nothing that is stored.
-    pub(crate) fn generic(&mut self) -> Question {
+    pub(super) fn generic(&mut self) -> Question {
         let at = self.random.random_range(0..self.wording.prompts.len());
         Question { asks: Asks::Generic, text: self.wording.prompts[at].to_owned(), subject: None }
     }
@@ -273,4 +276,35 @@ fn word(number: usize) -> String {
         number /= SYLLABLES.len();
     }
     word[..1].to_uppercase() + &word[1..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_seed_gives_one_workload_and_no_two_edits_say_the_same() {
+        let texts = |seed| {
+            let mut workload = Workload::new(3_000, seed).unwrap();
+            (0..3_000).map(|_| workload.edit().0.text).collect::<Vec<_>>()
+        };
+        let made = texts(1);
+        assert_eq!(made, texts(1));
+        assert_ne!(made, texts(2));
+        assert_eq!(made.iter().collect::<HashSet<_>>().len(), made.len());
+    }
+
+    #[test]
+    fn questions_about_other_subjects_name_none_that_has_edits() {
+        let mut workload = Workload::new(500, 3).unwrap();
+        let edits: Vec<Question> = (0..500).map(|_| workload.edit().1).collect();
+        for _ in 0..200 {
+            let other = workload.other_subject();
+            assert!(other.subject.is_none());
+        }
+        let slips: Vec<Question> = edits.iter().filter_map(|edit| workload.misspelt(edit)).collect();
+        assert!(slips.len() > 100);
+        assert!(slips.iter().all(|slip| !slip.text.contains(slip.subject.as_deref().unwrap())));
+    }
 }
