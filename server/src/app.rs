@@ -242,7 +242,7 @@ impl App {
 }
 
 /// Where Hugging Face's tools keep what they download.
-fn hub_folder() -> PathBuf {
+pub(crate) fn hub_folder() -> PathBuf {
     let home = std::env::var_os("HF_HOME").map(PathBuf::from);
     let home = home.or_else(|| dirs::home_dir().map(|home| home.join(".cache/huggingface")));
     home.unwrap_or_default().join("hub")

@@ -3,6 +3,7 @@
 //! `amend-eval` has the protocols and the scores; here they meet a model, a store of edits in a folder of their own, and
 //! the trainer's decoder, which can be forced to a target.
 
+pub mod calibration;
 mod forced;
 mod store;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The HTTP API: routes, limits, errors, events.
 //!
-//! [`router`] makes a service of a [`ChatModel`] and an [`Editor`]; [`serve`] puts it on a listener.
+//! [`router`] makes a service of a [`ChatModel`] and [edits](EditService); [`serve`] puts it on a listener.
 //! Nothing here knows which model answers. The path of a completion: `observe` gives it an id and a place among
 //! those in flight, `body` reads it within bounds, `amend_proto::wire` understands it, `ask` asks the model, and
 //! `chat` or `stream` writes the answer.
@@ -113,6 +113,7 @@ fn routes() -> Vec<Route> {
                 .put(edits::write::replace),
         ),
         route("/v1/edits/preview", &["post"], edits::preview_route()),
+        route("/v1/edit-scope", &["get", "put"], get(edits::scope::show).put(edits::scope::replace)),
         route("/v1/edit-log", &["get"], get(edits::log::list)),
         route("/v1/edit-log/conflicts", &["get"], get(edits::log::conflicts)),
         route("/v1/edit-log/diff", &["get"], get(edits::log::diff)),

@@ -25,6 +25,8 @@ use utoipa::OpenApi;
         edits::write::change,
         edits::write::remove,
         edits::read::preview,
+        edits::scope::show,
+        edits::scope::replace,
         edits::log::list,
         edits::log::conflicts,
         edits::log::diff,

@@ -2,7 +2,7 @@
 //! how much memory an edit; with `--dense` the same with embeddings, beside the reference method.
 //!
 //! Each size runs through the [phases](Phase), each in a process of its own. The edits are synthetic, with the skew of
-//! real ones, and follow from a seed ([`workload`]). A folder is made, or given, whose disk is what is measured. What
+//! real ones, and follow from a seed (`workload.rs`). A folder is made, or given, whose disk is what is measured. What
 //! else the machine does is in the figures: *load* tells of it, and CPU times are there beside the others.
 
 mod adds;

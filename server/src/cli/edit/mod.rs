@@ -1,5 +1,6 @@
 //! `amend edit`: corrections of a running daemon.
 
+mod calibrate;
 mod fields;
 mod read;
 mod transfer;
@@ -93,6 +94,19 @@ A line is one JSON object with `text` and, if wanted, id, subject, relation, obj
 expires_at, source, author, reason. Lines that are wrong do not keep out the rest: each is told with its number and
 field, and the exit code is 4. Importing the same file again adds nothing twice.")]
     Import(transfer::ImportArgs),
+    /// Learn from labelled questions which corrections concern a question; needs no daemon
+    #[command(after_help = "\
+Examples:
+  amend edit calibrate --questions mine.txt --out scope
+  amend edit calibrate --questions mine.txt --encoder ./all-MiniLM-L6-v2 --out scope
+  curl -X PUT localhost:8080/v1/edit-scope -H 'content-type: application/json' \\
+    -d \"{\\\"lexical\\\": $(cat scope/lexical.json)}\"
+
+A file of labelled questions has an edit a line (`+ subject | text`, or `+ text`), then the questions about it: `=` in
+scope, `~` about another relation of its subject, `!` about another subject, and, anywhere, `-` about nothing of the kind.
+Written are the models, a report for each and three charts: reliability, thresholds, and what is kept against what is
+falsely applied, each beside the best fixed threshold.")]
+    Calibrate(calibrate::CalibrateArgs),
     /// Print all corrections as JSON lines, as `import` takes them
     #[command(after_help = "Examples:\n  amend edit export > edits.jsonl\n  amend edit export --as-of 17")]
     Export(transfer::ExportArgs),
@@ -117,6 +131,7 @@ pub async fn run(args: EditArgs) -> anyhow::Result<()> {
         EditCommand::Conflicts(args) => read::conflicts(&client, args).await,
         EditCommand::Preview(args) => read::preview(&client, args).await,
         EditCommand::Import(args) => transfer::import(&client, args).await,
+        EditCommand::Calibrate(args) => tokio::task::spawn_blocking(move || calibrate::run(&args)).await?,
         EditCommand::Export(args) => transfer::export(&client, args).await,
     }
 }

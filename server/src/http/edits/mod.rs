@@ -3,6 +3,7 @@
 pub(super) mod log;
 mod params;
 pub(super) mod read;
+pub(super) mod scope;
 pub(super) mod transfer;
 pub(super) mod watch;
 pub(super) mod write;

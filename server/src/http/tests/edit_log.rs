@@ -203,6 +203,31 @@ async fn a_watch_goes_on_where_the_client_was() {
 }
 
 #[tokio::test]
+async fn a_tenant_decides_what_concerns_its_questions() {
+    let bench = bench().await;
+    for tenant in ["acme", "beta"] {
+        let edit = json!({"text": FRANCE});
+        assert_eq!(bench.ask("POST", "/v1/edits", tenant, Some(&edit)).await.status, 201);
+    }
+    let none = json!({"top_k": 0});
+    let set = bench.ask("PUT", "/v1/edit-scope", "acme", Some(&none)).await;
+    assert_eq!((set.status.as_u16(), set.json()), (200, none.clone()));
+    let question = json!({"query": "What is the capital of France?"});
+    let decision = async |tenant: &str| {
+        bench.ask("POST", "/v1/edits/preview", tenant, Some(&question)).await.json()["decision"].clone()
+    };
+    assert_eq!((decision("acme").await, decision("beta").await), (json!("none"), json!("apply")));
+    assert_eq!(bench.ask("GET", "/v1/edit-scope", "beta", None).await.json(), json!({}));
+    assert_eq!(bench.ask("PUT", "/v1/edit-scope", "acme", Some(&json!({}))).await.status, 200);
+    assert_eq!(decision("acme").await, json!("apply"));
+    for wrong in [json!({"threshold": 2.0}), json!({"top_k": 99}), json!({"topk": 1}), json!({"lexical": {}})]
+    {
+        let answer = bench.ask("PUT", "/v1/edit-scope", "acme", Some(&wrong)).await;
+        assert_eq!(answer.status, 400, "{wrong} {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn tenants_do_not_see_each_other() {
     let name = |name: &str| TenantId::new(name).unwrap();
     let tenants = Tenants::from(vec![name("acme"), name("beta")]);
