@@ -35,6 +35,7 @@ pub enum EvalCommand {
 Examples:
   amend eval edits --data zsre.json --limit 100
   amend eval edits --data zsre.json --protocol sequential --sizes 1,100,all --out report
+  amend eval edits --data atlas --sizes 1,1000
   amend eval edits --data counterfact.json --model ./my-model --json | jq .stages[0].scores
 
 The sets are those of ZsRE, KnowEdit, WikiBio, CounterFact and MQuAKE as published: a JSON array, or one object a line.
@@ -46,7 +47,7 @@ run goes on where it stopped.")]
 /// Arguments of `amend eval edits`.
 #[derive(Debug, Args)]
 pub struct EditsArgs {
-    /// The set; may be given several times
+    /// The set; may be given several times; `atlas` alone is a thousand edits of the built-in model's small world
     #[arg(long, required = true, value_name = "FILE")]
     data: Vec<PathBuf>,
     /// The model: `atlas` (built in), a folder, a .gguf file, or a hub id such as org/name
@@ -116,7 +117,10 @@ impl FromStr for SizeArg {
 /// When the data or the model cannot be read, or the run breaks off.
 pub async fn run(args: EvalArgs) -> anyhow::Result<()> {
     let EvalCommand::Edits(args) = args.command;
-    let records = evaluation::read(&args.data, args.limit)?;
+    let records = match args.data.as_slice() {
+        [only] if only.as_os_str() == "atlas" => evaluation::atlas(args.seed, args.limit.min(ATLAS_EDITS)),
+        files => evaluation::read(files, args.limit)?,
+    };
     tell_issues(&records);
     if records.records.is_empty() {
         return Err(Failure::new(exit::FAILURE, "the data hold no record that can be measured").into());
@@ -177,6 +181,9 @@ fn write(report: &EditReport, out: &Path) -> anyhow::Result<()> {
     put("report.md", report.markdown()?)?;
     put("growth.svg", report.growth_chart()?)
 }
+
+/// Edits of atlas.
+const ATLAS_EDITS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 /// A bar at a terminal, a line now and then elsewhere.
 struct Bar(ProgressBar);

@@ -15,7 +15,10 @@ pub use store::TenantStore;
 use crate::app::{App, AppConfig, AppError};
 use amend_editor::EditedModel;
 use amend_eval::{
-    data::{DataError, EditRecord, Issue, ReadOptions, load},
+    data::{
+        DataError, EditRecord, Fact, Format, Gold, Issue, Locality, Portability, Probe, PromptForm,
+        ReadOptions, load,
+    },
     edit::{
         protocol::{
             Bench, FileJournal, ForcedPair, Job, Journal, JournalError, Load, MeasureOptions, Plan, RunError,
@@ -25,6 +28,10 @@ use amend_eval::{
     },
 };
 use amend_proto::{ChatModel, Priority, TenantId};
+use amend_trainer::{
+    atlas::Atlas,
+    lte::{AlignmentFact, Asked, atlas_edit_set},
+};
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -80,6 +87,41 @@ pub fn read(files: &[PathBuf], limit: NonZeroUsize) -> Result<Records, EvalError
         all.issues_seen += loaded.issues_seen;
     }
     Ok(all)
+}
+
+/// Edits of the built-in model's small world that it was never trained on, `count` of them, each about a subject of its
+/// own, so that all can be live together.
+#[must_use]
+pub fn atlas(seed: u64, count: NonZeroUsize) -> Records {
+    let facts = atlas_edit_set(Atlas::built_in(), seed, count.get());
+    let records = facts.into_iter().enumerate().filter_map(|(index, fact)| of_atlas(index, fact));
+    Records { name: "atlas".to_owned(), records: records.collect(), issues: Vec::new(), issues_seen: 0 }
+}
+
+fn of_atlas(index: usize, fact: AlignmentFact) -> Option<EditRecord> {
+    let gold = |answer: String| Gold::new(vec![vec![answer]]);
+    let probe = |asked: Asked| Some(Probe { prompt: asked.question, gold: gold(asked.answer)? });
+    let probes = |asked: Vec<Asked>| asked.into_iter().filter_map(probe).collect();
+    let AlignmentFact { subject, statement, question, rephrasings, answer, before, portability, locality } =
+        fact;
+    Some(EditRecord {
+        index,
+        case: None,
+        format: Format::KnowEdit,
+        fact: Fact {
+            subject,
+            prompt: question,
+            form: PromptForm::Question,
+            target: gold(answer)?,
+            before: before.and_then(gold),
+            rephrasings,
+            statement,
+        },
+        further: Vec::new(),
+        portability: Portability { reasoning: probes(portability), ..Portability::default() },
+        locality: Locality { other_subjects: probes(locality), ..Locality::default() },
+        fluency_prompts: Vec::new(),
+    })
 }
 
 /// What to measure, and how.

@@ -36,6 +36,15 @@ async fn the_decoder_is_forced_with_and_without_edits() {
     );
 }
 
+#[test]
+fn atlas_is_a_set_too() {
+    let count = NonZeroUsize::new(60).unwrap();
+    let set = atlas(1, count);
+    assert_eq!((set.records.len(), &set), (60, &atlas(1, count)));
+    assert!(set.records.iter().all(|record| !record.fact.rephrasings.is_empty()));
+    assert!(set.records.iter().filter(|record| !record.locality.other_subjects.is_empty()).count() > 50);
+}
+
 #[tokio::test]
 async fn a_published_file_is_measured_from_end_to_end() {
     let folder = tempfile::tempdir().unwrap();

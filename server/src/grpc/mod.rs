@@ -58,10 +58,11 @@ pub async fn serve(
     tracing::info!(%address, "gRPC is listening");
     let (health, health_service) = tonic_health::server::health_reporter();
     let reporting = tokio::spawn(report(health, lifecycle.clone()));
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
     let edits = EditsServer::new(Edits::new(service, lifecycle.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
@@ -71,7 +72,9 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
         .add_service(health_service)
-        .add_service(reflection)
+        .add_service(reflection().build_v1()?)
+        // What grpcurl before 1.8.8 and Python's grpcio-reflection ask for.
+        .add_service(reflection().build_v1alpha()?)
         .add_service(edits)
         .serve_with_incoming_shutdown(incoming::connections(listener, limits), async move {
             draining.reached(Phase::Draining).await;
