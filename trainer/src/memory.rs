@@ -3,7 +3,8 @@
 /// Tells the C library to keep freed memory instead of giving it back to the kernel. A training step allocates and
 /// frees the same large buffers again and again; by default glibc unmaps them each time and the kernel clears every page
 /// anew, which doubles the time of a step of a small model. Applies to the whole process, so only a program that trains
-/// and then exits should call it. Does nothing where the C library is not glibc.
+/// and then exits should call it. Does nothing where the C library is not glibc, nor for a program with another
+/// allocator, as `amend` is: 100 steps of a small model take it 12.1 s of processor time, and 12.9 s with glibc so told.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

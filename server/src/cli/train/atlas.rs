@@ -4,7 +4,6 @@ use super::watch::{Watch, stop_on_interrupt};
 use crate::cli::{Failure, exit, output};
 use amend_trainer::{
     atlas::build::{BuildObserver, Built, KindScore, Recipe, build},
-    memory::keep_freed_memory,
     sft::StepMetrics,
 };
 use anyhow::Context;
@@ -61,7 +60,6 @@ pub(super) fn run(args: AtlasArgs) -> anyhow::Result<()> {
         matrix_rate: args.matrix_rate,
         context_weight: args.context_weight,
     };
-    keep_freed_memory();
     let mut watch = Watch::new(recipe.steps, stop_on_interrupt()?);
     match build(&args.out, recipe, &mut watch).context("failed to train the built-in model")? {
         Built::Finished(scores) => {

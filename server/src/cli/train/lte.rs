@@ -15,7 +15,6 @@ use amend_trainer::{
         AlignJob, AlignObserver, AlignRecipe, Aligned, AlignmentFact, Asked, DataCard, Instruction, Teacher,
         WordOverlap, align, atlas_facts, atlas_instructions, read_lines,
     },
-    memory::keep_freed_memory,
     sft::StepMetrics,
 };
 use anyhow::Context;
@@ -118,7 +117,6 @@ pub(super) fn run(args: LteArgs) -> anyhow::Result<()> {
     (recipe.seed, recipe.data.seed) = (args.seed, args.seed);
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.learning_rate = args.learning_rate.unwrap_or(recipe.learning_rate);
-    keep_freed_memory();
     let job = AlignJob {
         model: &folder,
         facts: &material.facts,
