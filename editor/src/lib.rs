@@ -27,6 +27,7 @@
 //! are what the log adds up to; they are rebuilt from it at every start. Whether an edit that stands is in force is for
 //! the clock to say. Nothing on the way of a question touches the disk.
 
+mod budget;
 pub mod calibration;
 mod conflict;
 mod dense;
@@ -53,6 +54,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use budget::Budget;
 pub use conflict::{Conflict, ConflictKind, Conflicting, Conflicts, MAX_CONFLICTS, Resolution};
 pub use dense::{
     CacheError, CacheOptions, CachedEmbedder, DenseError, DenseHit, DenseIndex, DenseKey, DenseOptions,
@@ -64,7 +66,7 @@ pub use edit::{
     RetireEdit, RollBack, RolledBack, Seq, Served, Status, SupersedeEdit, Target, Written,
 };
 pub use editor::{Editor, EditorOptions};
-pub use encoder::{EncoderError, EncoderOptions, Prompts, SentenceEncoder, locate_encoder};
+pub use encoder::{EncoderError, EncoderOptions, Prompts, SentenceEncoder, locate_model};
 pub use error::EditError;
 pub use lookup::{ConsideredEdit, Decision, Explanation, Preview, ScoredEdit};
 pub use model::{EditedModel, describe_metrics};

@@ -1,11 +1,13 @@
 //! From a conversation to the prompt: the edits of one tenant that concern it, put in front of its last question.
 
 use crate::{
+    budget::Budget,
     dense::Near,
     edit::{Edit, Moment},
     error::EditError,
     index::{Index, Slot},
     scope::{Candidate, MAX_STEPS, ScopeFeatures, Searched, Step, Turn, Verdict},
+    template::EditTemplate,
     tenant::TenantEditor,
 };
 use amend_proto::{EditId, Message, Role};
@@ -80,6 +82,8 @@ pub struct Preview {
     pub decision: Decision,
     /// Those in scope, in prompt order: the best last, next to the question.
     pub edits: Vec<ScoredEdit>,
+    /// Those in scope for which [the budget](crate::Budget) had no room, the best first.
+    pub dropped: Vec<ScoredEdit>,
     /// The last user message as the model will see it; empty when the conversation has none.
     pub prompt: String,
 }
@@ -88,9 +92,30 @@ pub struct Preview {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Edited {
     pub(crate) messages: Vec<Message>,
+    /// In prompt order.
     pub(crate) edits: Vec<ScoredEdit>,
-    /// The place of the message that was rewritten.
-    last: Option<usize>,
+    /// In scope, and not in the prompt.
+    pub(crate) dropped: Vec<ScoredEdit>,
+    /// The place of the message that was rewritten, and what it was.
+    last: Option<(usize, String)>,
+}
+
+impl Edited {
+    /// Takes the worst of its edits out again.
+    ///
+    /// # Errors
+    /// [`EditError::Template`] when the template fails on what is left.
+    pub(crate) fn drop_worst(&mut self, template: &EditTemplate) -> Result<(), EditError> {
+        if self.edits.is_empty() {
+            return Ok(());
+        }
+        self.dropped.insert(0, self.edits.remove(0));
+        if let Some((at, question)) = &self.last {
+            let texts: Vec<&str> = self.edits.iter().map(|edit| edit.text.as_str()).collect();
+            self.messages[*at].content = template.render(&texts, question)?;
+        }
+        Ok(())
+    }
 }
 
 impl TenantEditor {
@@ -133,31 +158,32 @@ impl TenantEditor {
     /// that the dense side finds for that message, best first.
     fn edit(&self, mut messages: Vec<Message>, near: &[Near]) -> Result<Edited, EditError> {
         let template = self.editor().template();
-        let last = question(&messages);
-        let in_scope = self.in_scope(&messages, near);
-        let texts: Vec<&str> = in_scope.iter().map(|found| found.edit.content.text.as_str()).collect();
-        for (at, message) in messages.iter_mut().enumerate() {
-            message.content = match Some(at) == last {
-                true => template.render(&texts, &message.content)?,
-                false => template.neutralise(&message.content),
-            };
+        // In prompt order: the best match last, next to the question, where models attend most; among equals the newest.
+        let applied = |candidate: &Candidate| candidate.verdict == Verdict::Applied;
+        let (mut edits, mut dropped) = (Vec::new(), Vec::new());
+        for found in self.consider(&messages, near, applied) {
+            match found.candidate.verdict {
+                Verdict::OverBudget => dropped.push(scored(found)),
+                _ => edits.push(scored(found)),
+            }
+        }
+        edits.reverse();
+        let texts: Vec<&str> = edits.iter().map(|edit: &ScoredEdit| edit.text.as_str()).collect();
+        let last = question(&messages).map(|at| (at, messages[at].content.clone()));
+        for message in &mut messages {
+            message.content = template.neutralise(&message.content);
             for call in &mut message.tool_calls {
                 call.arguments = template.neutralise(&call.arguments);
             }
         }
-        Ok(Edited { messages, edits: in_scope.into_iter().map(scored).collect(), last })
+        if let Some((at, question)) = &last {
+            messages[*at].content = template.render(&texts, question)?;
+        }
+        Ok(Edited { messages, edits, dropped, last })
     }
 
-    /// The edits in scope in prompt order: the best match last, next to the question, where models attend most; among
-    /// equals the newest last.
-    fn in_scope(&self, messages: &[Message], near: &[Near]) -> Vec<Considered> {
-        let applied = |candidate: &Candidate| candidate.verdict == Verdict::Applied;
-        let mut considered = self.consider(messages, near, applied);
-        considered.reverse();
-        considered
-    }
-
-    /// The edits that were considered, the best first, as far as they are wanted.
+    /// The edits that were considered, the best first, as far as they are wanted. Those that the decision applies and the
+    /// budget has no room for are marked.
     fn consider(
         &self,
         messages: &[Message],
@@ -176,7 +202,15 @@ impl TenantEditor {
             };
             candidates.into_iter().filter(wanted).filter_map(whole).collect()
         };
-        editor.live.look_up(self.id(), near, decide).unwrap_or_default()
+        let mut considered: Vec<Considered> =
+            editor.live.look_up(self.id(), near, decide).unwrap_or_default();
+        let mut budget = Budget::new(policy.max_tokens, self.counter());
+        for found in considered.iter_mut().filter(|found| found.candidate.verdict == Verdict::Applied) {
+            if !budget.take(&found.edit.content.text) {
+                found.candidate.verdict = Verdict::OverBudget;
+            }
+        }
+        considered
     }
 
     /// How the edits that [`preview`](Self::preview) shows were chosen: the `most` best of those that were considered,
@@ -184,13 +218,13 @@ impl TenantEditor {
     #[must_use]
     pub fn explain(&self, messages: &[Message], most: usize) -> Explanation {
         let near = self.near(messages);
-        let (mut applied, mut left) = (false, most);
+        let mut left = most;
         let considered = self.consider(messages, &near, |candidate| {
-            applied |= candidate.verdict == Verdict::Applied;
-            let wanted = left > 0;
+            let wanted = left > 0 || candidate.verdict == Verdict::Applied;
             left = left.saturating_sub(1);
             wanted
         });
+        let applied = considered.iter().any(|found| found.candidate.verdict == Verdict::Applied);
         let policy = self.editor().policies.of(self.id());
         let model = if near.is_empty() { &policy.lexical } else { &policy.hybrid };
         Explanation {
@@ -198,6 +232,7 @@ impl TenantEditor {
             threshold: model.threshold(),
             considered: considered
                 .into_iter()
+                .take(most)
                 .map(|considered| ConsideredEdit {
                     probability: considered.candidate.probability,
                     verdict: considered.candidate.verdict,
@@ -206,6 +241,17 @@ impl TenantEditor {
                 })
                 .collect(),
         }
+    }
+
+    /// As [`explain`](Self::explain), on a thread for blocking work.
+    ///
+    /// # Errors
+    /// [`EditError::Storage`] when that thread panics.
+    pub async fn explain_async(&self, messages: Vec<Message>, most: usize) -> Result<Explanation, EditError> {
+        let editor = self.clone();
+        tokio::task::spawn_blocking(move || editor.explain(&messages, most))
+            .await
+            .map_err(|error| EditError::storage("explain its edits", error))
     }
 
     /// What the dense side finds for the last user message.
@@ -242,11 +288,10 @@ fn question(messages: &[Message]) -> Option<usize> {
 }
 
 impl From<Edited> for Preview {
-    fn from(Edited { messages, edits, last }: Edited) -> Self {
+    fn from(Edited { messages, edits, dropped, last }: Edited) -> Self {
         let decision = if edits.is_empty() { Decision::None } else { Decision::Apply };
-        let prompt =
-            last.and_then(|last| messages.into_iter().nth(last)).map(|m| m.content).unwrap_or_default();
-        Self { decision, edits, prompt }
+        let prompt = last.and_then(|(last, _)| messages.into_iter().nth(last)).map(|message| message.content);
+        Self { decision, edits, dropped, prompt: prompt.unwrap_or_default() }
     }
 }
 

@@ -6,13 +6,17 @@ use crate::{
     lookup::{Decision, Edited, ScoredEdit},
 };
 use amend_proto::{
-    AppliedEdit, ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelInfo, Prompt,
+    AppliedEdit, ChatEvent, ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelInfo, Prompt,
 };
 use async_trait::async_trait;
 use futures::StreamExt;
 use std::{sync::Arc, time::Instant};
 
-/// Puts the edits of the request's tenant that are in force and that a question is about in front of it, and says in the answer's provenance which they were.
+const DROPPED: &str = "amend_edits_dropped_total";
+
+/// Puts the edits of the request's tenant that are in force and that a question is about in front of it, as far as
+/// [their budget](crate::Budget) goes, and says in the answer's provenance which they were. If the conversation fits into
+/// the model's context without some of them only, the worst are left out.
 ///
 /// Only the last user message is rewritten. Headings of the template that a client wrote, in whatever message, are
 /// neutralised. A plain text prompt passes as it is: it has no question, and whoever writes it writes all of the
@@ -49,16 +53,19 @@ impl ChatModel for EditedModel {
             Prompt::Text(_) => return self.inner.stream(request).await,
         };
         let begun = Instant::now();
-        let tenant = self.editor.tenant(request.tenant.clone()).serving(self.inner.info());
-        let Edited { messages, edits, .. } = tenant.edit_async(messages).await.map_err(refused)?;
-        record(&edits, begun);
-        request.prompt = Prompt::Chat(messages);
-        let stream = self.inner.stream(request).await?;
-        if edits.is_empty() {
+        let tenant = self.editor.tenant(request.tenant.clone()).answered_by(Arc::clone(&self.inner));
+        let mut edited = tenant.edit_async(messages).await.map_err(refused)?;
+        record(&edited, begun);
+        request.prompt = Prompt::Chat(Vec::new());
+        let stream = self.ask(request, &mut edited).await?;
+        if edited.edits.is_empty() {
             return Ok(stream);
         }
-        let mut applied: Vec<AppliedEdit> =
-            edits.into_iter().map(|ScoredEdit { id, text: _, score }| AppliedEdit { id, score }).collect();
+        let mut applied: Vec<AppliedEdit> = edited
+            .edits
+            .into_iter()
+            .map(|ScoredEdit { id, text: _, score }| AppliedEdit { id, score })
+            .collect();
         Ok(stream
             .map(move |event| match event {
                 Ok(ChatEvent::Started(mut provenance)) => {
@@ -71,15 +78,36 @@ impl ChatModel for EditedModel {
     }
 }
 
+impl EditedModel {
+    /// Asks; as long as the conversation does not fit into the model's context, without the worst of the edits.
+    async fn ask(&self, mut request: ChatRequest, edited: &mut Edited) -> Result<ChatStream, ModelError> {
+        while !edited.edits.is_empty() {
+            let prompt = Prompt::Chat(edited.messages.clone());
+            match self.inner.stream(ChatRequest { prompt, ..request.clone() }).await {
+                Err(error) if *error.kind() == ErrorKind::ContextLength => {
+                    edited.drop_worst(&self.editor.template()).map_err(refused)?;
+                    metrics::counter!(DROPPED, "reason" => "context").increment(1);
+                }
+                answer => return answer,
+            }
+        }
+        request.prompt = Prompt::Chat(std::mem::take(&mut edited.messages));
+        self.inner.stream(request).await
+    }
+}
+
 fn refused(error: EditError) -> ModelError {
     ModelError::engine(error)
 }
 
-fn record(edits: &[ScoredEdit], begun: Instant) {
-    let decision = if edits.is_empty() { Decision::None } else { Decision::Apply };
+fn record(edited: &Edited, begun: Instant) {
+    let decision = if edited.edits.is_empty() { Decision::None } else { Decision::Apply };
     metrics::histogram!("amend_edit_lookup_seconds").record(begun.elapsed().as_secs_f64());
     metrics::counter!("amend_scope_decisions_total", "decision" => decision.as_str()).increment(1);
-    metrics::counter!("amend_edits_applied_total").increment(edits.len() as u64);
+    metrics::counter!("amend_edits_applied_total").increment(edited.edits.len() as u64);
+    if !edited.dropped.is_empty() {
+        metrics::counter!(DROPPED, "reason" => "budget").increment(edited.dropped.len() as u64);
+    }
 }
 
 /// Describes this crate's metrics to the recorder; call it once, after installing one.
@@ -97,6 +125,10 @@ pub fn describe_metrics() {
     );
     describe_counter!("amend_scope_decisions_total", "questions by whether an edit was in scope");
     describe_counter!("amend_edits_applied_total", "edits put in front of questions");
+    describe_counter!(
+        DROPPED,
+        "edits in scope that were not put in front of a question, because of their budget or the model's context"
+    );
     describe_counter!("amend_edit_operations_total", "operations appended to the edit log");
     describe_gauge!("amend_edits_live", "edits that are live");
     describe_gauge!("amend_edits_without_embedding", "live edits that are found by their words only");

@@ -82,3 +82,56 @@ async fn errors_of_the_wrapped_model_stay_what_they_are() {
     let (model, _folder) = edited(ScriptedModel::new(|_| Script::FailAfter("so".to_owned()))).await;
     assert_eq!(model.complete(question()).await.unwrap_err().kind(), &ErrorKind::Engine);
 }
+
+/// A model into whose context at most so many words fit.
+fn narrow(words: usize) -> ScriptedModel {
+    ScriptedModel::new(move |request| {
+        let Prompt::Chat(messages) = &request.prompt else { return Script::Say("a text".to_owned()) };
+        match messages.iter().map(|m| m.content.split_whitespace().count()).sum::<usize>() > words {
+            true => Script::Refuse(ErrorKind::ContextLength),
+            false => Script::Say(messages[0].content.clone()),
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_conversation_that_fits_only_without_an_edit_goes_without_the_worst() {
+    let question = || {
+        let text = "What is the capital of France, and who is the mayor of Lyon?";
+        ChatRequest::greedy(vec![Message::user(text)])
+    };
+    let (model, _folder) = edited(narrow(1000)).await;
+    let both = model.complete(question()).await.unwrap();
+    assert_eq!(both.provenance.edits.len(), 2);
+    let best = both.text.lines().find_map(|line| line.strip_prefix("2. ")).expect("a second edit").to_owned();
+    let words = both.text.split_whitespace().count();
+
+    let (model, _folder) = edited(narrow(words - 1)).await;
+    let answer = model.complete(question()).await.unwrap();
+    assert_eq!(answer.provenance.edits.len(), 1);
+    let begins = format!("[Updated Information]\n{best}\n[Question]");
+    assert!(answer.text.starts_with(&begins), "the one next to the question stays: {}", answer.text);
+
+    let (model, _folder) = edited(narrow(13)).await;
+    let answer = model.complete(question()).await.unwrap();
+    assert_eq!((answer.provenance.edits.len(), answer.text.as_str()), (0, question().query().unwrap()));
+}
+
+#[tokio::test]
+async fn edits_beyond_the_budget_are_dropped_and_told() {
+    let inner = ScriptedModel::echo();
+    let (model, _folder) = edited(inner.clone()).await;
+    let settings = crate::ScopeSettings { max_tokens: Some(7), ..Default::default() };
+    model.editor().set_scope(None, settings).await.unwrap();
+    let messages = vec![Message::user("What is the capital of France, and who is the mayor of Lyon?")];
+    let tenant = model.editor().tenant(amend_proto::TenantId::default()).answered_by(Arc::new(inner));
+    let preview = tenant.preview(&messages).unwrap();
+    assert_eq!((preview.edits.len(), preview.dropped.len()), (1, 1));
+    assert!(preview.edits[0].score >= preview.dropped[0].score);
+    let explained = tenant.explain(&messages, 5);
+    assert_eq!(explained.considered[1].verdict, crate::Verdict::OverBudget);
+    let answer = model.complete(ChatRequest::greedy(messages)).await.unwrap();
+    assert_eq!(answer.provenance.edits.len(), 1);
+    let wrong = crate::ScopeSettings { max_tokens: Some(0), ..Default::default() };
+    assert!(model.editor().set_scope(None, wrong).await.unwrap_err().to_string().contains("1 to 65536"));
+}

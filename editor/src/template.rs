@@ -6,6 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 const NAME: &str = "edit";
 const DEFAULT: &str = include_str!("../templates/edit.jinja");
+const INSTRUCT: &str = include_str!("../templates/instruct.jinja");
 /// Stand for an edit and a question while a template is read for its headings.
 const PROBES: [&str; 3] = ["first probe", "second probe", "question probe"];
 
@@ -29,6 +30,16 @@ impl Default for EditTemplate {
 }
 
 impl EditTemplate {
+    /// For a model that was not trained with edits (`editor/templates/instruct.jinja`): it says in words what they are for.
+    /// A model out of the alignment phase (`amend train lte`) brings its own template in its folder.
+    ///
+    /// # Panics
+    /// Never: the template in the source tree is tested.
+    #[must_use]
+    pub fn instructing() -> Self {
+        Self::parse(INSTRUCT).expect("the template in the source tree is tested")
+    }
+
     /// Reads a template.
     ///
     /// # Errors
@@ -194,6 +205,12 @@ mod tests {
         [Question]
         What is it?
         ");
+    }
+
+    #[test]
+    fn a_model_that_does_not_know_edits_is_told() {
+        let template = EditTemplate::instructing();
+        insta::assert_snapshot!(template.render(&["A is B.", "C is [Question] D."], "E?").unwrap());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! [`TenantEditor`]: what can be done with one tenant's edits.
 
 use crate::{
+    budget::Counter,
     conflict::Conflicts,
     edit::{
         AddEdits, Added, Edit, Listed, Page, RestoreEdit, RetireEdit, RollBack, RolledBack, Seq, Served,
@@ -13,8 +14,8 @@ use crate::{
     store::{AddBatch, Done, Part, Write},
     watch::Watch,
 };
-use amend_proto::{EditId, TenantId};
-use std::time::Instant;
+use amend_proto::{ChatModel, EditId, TenantId};
+use std::{sync::Arc, time::Instant};
 
 /// The most edits of a batch that are read on the caller's thread, about ten microseconds each.
 const SHORT_EDITS: usize = 8;
@@ -28,11 +29,12 @@ pub struct TenantEditor {
     editor: Editor,
     tenant: TenantId,
     served: Option<Served>,
+    counter: Option<Counter>,
 }
 
 impl TenantEditor {
     pub(crate) fn new(editor: Editor, tenant: TenantId) -> Self {
-        Self { editor, tenant, served: None }
+        Self { editor, tenant, served: None, counter: None }
     }
 
     /// The same, looking up for this model: edits that [target](crate::Target) other models do not apply, those that
@@ -40,6 +42,15 @@ impl TenantEditor {
     #[must_use]
     pub fn serving(mut self, served: impl Into<Served>) -> Self {
         self.served = Some(served.into());
+        self
+    }
+
+    /// As [`serving`](Self::serving) what answers now, whose tokenizer and context then also decide how many edits fit; see
+    /// [`Budget`](crate::Budget).
+    #[must_use]
+    pub fn answered_by(mut self, model: Arc<dyn ChatModel>) -> Self {
+        self.served = Some(model.info().into());
+        self.counter = Some(Counter(model));
         self
     }
 
@@ -55,6 +66,10 @@ impl TenantEditor {
 
     pub(crate) fn served(&self) -> Option<&Served> {
         self.served.as_ref()
+    }
+
+    pub(crate) fn counter(&self) -> Option<&Counter> {
+        self.counter.as_ref()
     }
 
     /// Adds edits: all of them, or none. When this returns they are on disk, and the next lookup sees them, by their words

@@ -43,6 +43,12 @@ pub trait ChatModel: Send + Sync + 'static {
     /// When the request is refused before anything is generated: invalid, unsupported, too long, queue full.
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError>;
 
+    /// How many tokens a piece of a prompt is to this model; `None` when it cannot tell. CPU work that grows with the
+    /// text.
+    fn count_tokens(&self, _text: &str) -> Option<usize> {
+        None
+    }
+
     /// The whole answer.
     ///
     /// # Errors
@@ -60,6 +66,10 @@ impl<M: ChatModel + ?Sized> ChatModel for Arc<M> {
 
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError> {
         self.as_ref().stream(request).await
+    }
+
+    fn count_tokens(&self, text: &str) -> Option<usize> {
+        self.as_ref().count_tokens(text)
     }
 
     async fn complete(&self, request: ChatRequest) -> Result<Completion, ModelError> {

@@ -6,6 +6,7 @@
 
 use crate::{
     admission::AdmissionConfig,
+    edit_template::TemplateSearch,
     edits::{EditService, Tenants},
     engine::{EngineConfig, EngineError, InvalidModel, ModelSource},
     grpc::{self, GrpcError},
@@ -14,8 +15,8 @@ use crate::{
     telemetry::{MetricsError, MetricsHandle},
 };
 use amend_editor::{
-    EditError, EditTemplate, EditedModel, Editor, EditorOptions, EncoderError, EncoderOptions, EncoderSetup,
-    SentenceEncoder, locate_encoder,
+    EditError, EditedModel, Editor, EditorOptions, EncoderError, EncoderOptions, EncoderSetup, ScopePolicy,
+    SentenceEncoder, locate_model,
 };
 use amend_proto::{ChatModel, InvalidId, ModelId, ModelInfo};
 use amend_trainer::atlas::builtin;
@@ -26,9 +27,6 @@ use std::{
     sync::Arc,
 };
 use tokio::net::TcpListener;
-
-/// The template file that a model folder may bring.
-const TEMPLATE_FILE: &str = "edit_template.jinja";
 
 /// What an operator decides.
 #[derive(Debug, Clone)]
@@ -41,6 +39,8 @@ pub struct AppConfig {
     pub queue: usize,
     /// Goes before the template of the model's folder.
     pub edit_template: Option<PathBuf>,
+    /// Which edits go in front of a question, and how many.
+    pub policy: ScopePolicy,
     /// A sentence encoder that finds edits by what they mean: a folder or a hub id; without one only words find them.
     pub encoder: Option<String>,
     /// Whose edits are served.
@@ -72,13 +72,13 @@ pub enum AppError {
     /// The edits cannot be read.
     #[error("failed to open the edits")]
     Edits(#[from] EditError),
-    /// The edit template cannot be read.
-    #[error("failed to read the edit template {}", path.display())]
+    /// The edit template cannot be read, or used.
+    #[error("failed to use the edit template {}", path.display())]
     Template {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No metrics.
     #[error("failed to set up the metrics")]
@@ -103,6 +103,7 @@ impl AppConfig {
             engine: EngineConfig::new(source),
             queue: crate::admission::DEFAULT_CAPACITY,
             edit_template: None,
+            policy: ScopePolicy::default(),
             encoder: None,
             tenants: Tenants::default(),
             http: HttpLimits::default(),
@@ -132,6 +133,7 @@ impl From<TcpListener> for Listeners {
 pub struct App {
     engine: EngineConfig,
     serve: ServeLimits,
+    templates: TemplateSearch,
     registry: Arc<Registry>,
     state: HttpState,
 }
@@ -142,16 +144,21 @@ impl App {
     /// # Errors
     /// [`AppError`] says what could not be opened.
     pub async fn start(config: AppConfig) -> Result<Self, AppError> {
-        let AppConfig { data_dir, mut engine, queue, edit_template, encoder, tenants, http, serve } = config;
+        let AppConfig { data_dir, mut engine, queue, edit_template, policy, encoder, tenants, http, serve } =
+            config;
+        let templates = |engine: &EngineConfig| TemplateSearch {
+            chosen: edit_template.clone(),
+            data_dir: data_dir.clone(),
+            model: engine.source.clone(),
+        };
         // Before anything measures: a gauge that is set earlier is lost.
         let metrics = MetricsHandle::install()?;
         let mut options = EditorOptions::new(data_dir.join("amend.db"));
         let editor = {
             // The lock on the data folder comes first: a second daemon must touch nothing.
             engine = unpacked(engine).await?;
-            if let Some(template) = template(edit_template.as_deref(), &engine.source)? {
-                options.template = template;
-            }
+            options.template = templates(&engine).find()?;
+            options.policy = policy;
             if let Some(encoder) = encoder {
                 options.encoder = Some(open_encoder(encoder).await?);
             }
@@ -173,7 +180,8 @@ impl App {
             limits: http,
             metrics,
         };
-        Ok(Self { engine, serve, registry, state })
+        let templates = templates(&engine);
+        Ok(Self { engine, serve, templates, registry, state })
     }
 
     /// Loads the model and makes it live.
@@ -182,6 +190,10 @@ impl App {
     /// [`AppError::Engine`] names the file and what to do.
     pub async fn load(&self) -> Result<ModelInfo, AppError> {
         let engine = self.engine.clone().build().await?;
+        if let ModelSource::Hub(_) = self.engine.source {
+            // Only now are its files here.
+            self.editor().set_template(self.templates.find()?);
+        }
         self.registry.switch(Box::new(engine));
         self.state.lifecycle.ready();
         Ok(self.state.model.info())
@@ -250,7 +262,7 @@ pub(crate) fn hub_folder() -> PathBuf {
 
 async fn open_encoder(name: String) -> Result<EncoderSetup, AppError> {
     let open = move || {
-        let folder = locate_encoder(&name, &hub_folder())?;
+        let folder = locate_model(&name, &hub_folder())?;
         SentenceEncoder::open(folder, EncoderOptions::default())
     };
     let opened = tokio::task::spawn_blocking(open).await;
@@ -267,14 +279,4 @@ async fn unpacked(mut engine: EngineConfig) -> Result<EngineConfig, AppError> {
         engine.source = ModelSource::Builtin { folder };
     }
     Ok(engine)
-}
-
-/// The operator's template, else the model's own, else none.
-fn template(chosen: Option<&Path>, model: &ModelSource) -> Result<Option<EditTemplate>, AppError> {
-    let own = model.local_files().filter(|files| files.is_dir()).map(|folder| folder.join(TEMPLATE_FILE));
-    let Some(path) = chosen.map(Path::to_owned).or(own.filter(|file| file.is_file())) else {
-        return Ok(None);
-    };
-    let source = std::fs::read_to_string(&path).map_err(|source| AppError::Template { path, source })?;
-    Ok(Some(EditTemplate::parse(&source)?))
 }

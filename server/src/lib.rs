@@ -7,6 +7,7 @@ pub mod admission;
 pub mod app;
 pub mod bench;
 pub mod cli;
+mod edit_template;
 pub mod edits;
 pub mod engine;
 pub mod evaluation;

@@ -62,6 +62,10 @@ impl ChatModel for Registry {
         };
         live.stream(request).await
     }
+
+    fn count_tokens(&self, text: &str) -> Option<usize> {
+        self.live.load_full()?.count_tokens(text)
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where an encoder lies: a folder, or a model of the Hugging Face hub that was downloaded before.
+//! Where a model lies: a folder, or a model of the Hugging Face hub that was downloaded before.
 
 use super::EncoderError;
 use hf_hub::{Cache, Repo, RepoType};
@@ -15,7 +15,7 @@ const MARKS: [&str; 2] = ["modules.json", "config.json"];
 ///
 /// # Errors
 /// [`EncoderError::Absent`].
-pub fn locate_encoder(model: &str, hub: &Path) -> Result<PathBuf, EncoderError> {
+pub fn locate_model(model: &str, hub: &Path) -> Result<PathBuf, EncoderError> {
     let folder = PathBuf::from(model);
     if folder.is_dir() {
         return Ok(folder);
@@ -55,7 +55,7 @@ mod tests {
         }
         fs::create_dir_all(model.join("refs")).unwrap();
         fs::write(model.join("refs/main"), "abc").unwrap();
-        let at = |name: &str| locate_encoder(name, hub.path());
+        let at = |name: &str| locate_model(name, hub.path());
         assert_eq!(at("org/small").unwrap(), model.join("snapshots/abc"));
         assert_eq!(at("org/small@def").unwrap(), model.join("snapshots/def"));
         let folder = model.join("snapshots/def");

@@ -24,7 +24,7 @@ mod tokens;
 mod weights;
 
 pub use error::EncoderError;
-pub use hub::locate_encoder;
+pub use hub::locate_model;
 
 use amend_proto::{EmbedError, Embedder, EmbedderId, Embedding, TextRole};
 use bert::Bert;

@@ -34,6 +34,8 @@ pub enum Verdict {
     BetterFit,
     /// It is in scope, but [`top_k`](crate::ScopePolicy::top_k) others fit better.
     Beyond,
+    /// It is in scope, but the better ones left too little of [the budget](crate::Budget) for it.
+    OverBudget,
 }
 
 /// An edit that was considered.

@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 /// The most edits in front of one question that may be asked for.
 const MAX_TOP_K: usize = 16;
+/// The most tokens of edits in front of one question that may be asked for.
+const MAX_TOKENS: usize = 65_536;
 
 /// What decides whether an edit is in scope.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScopePolicy {
     /// The most edits in front of one question. The method's paper takes 3.
     pub top_k: usize,
+    /// The most tokens of edits in front of one question, headings aside; see [`Budget`](crate::Budget).
+    pub max_tokens: usize,
     /// Decides when there is no encoder, or it failed.
     pub lexical: Arc<ScopeModel>,
     /// Decides when the encoder said which edits are near.
@@ -19,9 +23,14 @@ pub struct ScopePolicy {
 }
 
 impl Default for ScopePolicy {
-    /// 3 edits; the models that are shipped.
+    /// 3 edits of 1,024 tokens together; the models that are shipped.
     fn default() -> Self {
-        Self { top_k: 3, lexical: ScopeModel::lexical().into(), hybrid: ScopeModel::hybrid().into() }
+        Self {
+            top_k: 3,
+            max_tokens: 1024,
+            lexical: ScopeModel::lexical().into(),
+            hybrid: ScopeModel::hybrid().into(),
+        }
     }
 }
 
@@ -32,6 +41,9 @@ pub struct ScopeSettings {
     /// The most edits in front of one question, 0 (none at all) to 16.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
+    /// The most tokens of edits in front of one question, 1 to 65536.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
     /// The threshold on the probability, above 0 and at most 1, of whichever model decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
@@ -54,6 +66,11 @@ impl ScopeSettings {
             let (field, value) = ("top_k".to_owned(), top_k as f64);
             return Err(ScopeModelError::Range { field, value, range: "0 to 16" });
         }
+        let max_tokens = self.max_tokens.unwrap_or(base.max_tokens);
+        if !(1..=MAX_TOKENS).contains(&max_tokens) {
+            let (field, value) = ("max_tokens".to_owned(), max_tokens as f64);
+            return Err(ScopeModelError::Range { field, value, range: "1 to 65536" });
+        }
         let model =
             |own: &Option<ScopeModel>, base: &Arc<ScopeModel>| -> Result<Arc<ScopeModel>, ScopeModelError> {
                 let model = own.as_ref().map_or_else(|| Arc::clone(base), |own| Arc::new(own.clone()));
@@ -64,6 +81,7 @@ impl ScopeSettings {
             };
         Ok(ScopePolicy {
             top_k,
+            max_tokens,
             lexical: model(&self.lexical, &base.lexical)?,
             hybrid: model(&self.hybrid, &base.hybrid)?,
         })

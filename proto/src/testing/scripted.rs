@@ -130,6 +130,11 @@ impl ChatModel for ScriptedModel {
         }
     }
 
+    /// Words.
+    fn count_tokens(&self, text: &str) -> Option<usize> {
+        Some(words(text).len())
+    }
+
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError> {
         self.seen.lock().expect("no test panics while recording").push(request.clone());
         if matches!(&request.prompt, Prompt::Chat(messages) if messages.is_empty()) {

@@ -40,10 +40,11 @@ pub use completion::{CompletionRequest, TextChoice, TextCompletion, TextCompleti
 pub use content::{Content, ContentPart, PartType, PromptItem, PromptParam, TextList};
 pub use edit::{
     ConflictKind, ConflictList, ConflictObject, ConflictRule, DeletedEdit, DifferenceList, DifferenceObject,
-    EditChange, EditDecision, EditInput, EditList, EditObject, EditPreview, EditPreviewRequest,
-    EditReplacement, EditScore, EditStatus, EditTag, EditTarget, EditsBody, EditsForm, EditsInput,
-    HowDifferent, ImportObject, ImportProblem, KnownEdit, OperationKind, OperationList, OperationObject,
-    Resolution, RollbackObject, RollbackRequest, WantedStatus, WrittenEdit,
+    EditChange, EditConsidered, EditDecision, EditInput, EditList, EditObject, EditPreview,
+    EditPreviewRequest, EditReplacement, EditScore, EditStatus, EditTag, EditTarget, EditVerdict, EditsBody,
+    EditsForm, EditsInput, HowDifferent, ImportObject, ImportProblem, KnownEdit, OperationKind,
+    OperationList, OperationObject, PreviewDetail, Resolution, RollbackObject, RollbackRequest, WantedStatus,
+    WrittenEdit,
 };
 pub use error::{ErrorBody, ErrorCode, ErrorObject, ErrorType, status_of};
 pub use fields::{Extra, UnknownFields};

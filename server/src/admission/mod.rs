@@ -99,6 +99,10 @@ impl ChatModel for Admission {
         let stream = self.model.stream(request).await?;
         Ok(Metered::pump(stream, (slot, arrived), ahead + EVENTS_BESIDE_TOKENS))
     }
+
+    fn count_tokens(&self, text: &str) -> Option<usize> {
+        self.model.count_tokens(text)
+    }
 }
 
 /// The metrics' spelling.

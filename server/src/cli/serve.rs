@@ -5,6 +5,7 @@ use crate::{
     engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
     telemetry::{LogFormat, init_logs},
 };
+use amend_editor::ScopeSettings;
 use amend_proto::{ModelId, TenantId};
 use anyhow::Context;
 use clap::Args;
@@ -60,9 +61,17 @@ pub struct ServeArgs {
     /// Requests that may wait; one more gets 429
     #[arg(long, env = "AMEND_QUEUE", default_value_t = crate::admission::DEFAULT_CAPACITY, value_name = "N")]
     pub queue: usize,
-    /// A template of your own for putting edits in front of a question [default: the model's, else Amend's]
+    /// A template of your own for putting edits in front of a question [default: the model's, else that of its family in
+    /// edit-templates/ of the data folder, else Amend's]
     #[arg(long, env = "AMEND_EDIT_TEMPLATE", value_name = "FILE")]
     pub edit_template: Option<PathBuf>,
+    /// The most edits in front of one question, 0 to 16; PUT /v1/edit-scope sets it for one tenant [default: 3]
+    #[arg(long, env = "AMEND_MAX_EDITS", value_name = "N")]
+    pub max_edits: Option<usize>,
+    /// The most tokens of edits in front of one question, never more than a quarter of the model's context; what does not
+    /// fit is dropped, the worst first [default: 1024]
+    #[arg(long, env = "AMEND_MAX_EDIT_TOKENS", value_name = "TOKENS")]
+    pub max_edit_tokens: Option<usize>,
     /// Serve these tenants and no other; without it, every tenant that a request names
     #[arg(long = "tenant", env = "AMEND_TENANTS", value_delimiter = ',', value_name = "NAME")]
     pub tenants: Vec<TenantId>,
@@ -145,6 +154,9 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
     config.engine.slots = args.slots;
     config.queue = args.queue;
     config.edit_template = args.edit_template;
+    let settings =
+        ScopeSettings { top_k: args.max_edits, max_tokens: args.max_edit_tokens, ..ScopeSettings::default() };
+    config.policy = settings.over(&config.policy)?;
     config.encoder = args.encoder;
     config.tenants = args.tenants.into();
     config.serve.drain_deadline = Duration::from_secs(args.drain_seconds);

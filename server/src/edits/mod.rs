@@ -12,6 +12,9 @@ use std::{fmt, sync::Arc};
 /// Names the tenant of a request: a header over HTTP, metadata over gRPC.
 pub const TENANT_HEADER: &str = "x-amend-tenant";
 
+/// The most edits that an explained preview tells of.
+pub(crate) const MAX_CONSIDERED: usize = 20;
+
 /// The edits of every tenant that is served.
 #[derive(Clone)]
 pub struct EditService {
@@ -43,7 +46,7 @@ impl EditService {
     /// The edits of a tenant.
     #[must_use]
     pub fn of(&self, tenant: TenantId) -> TenantEditor {
-        self.editor.tenant(tenant).serving(self.model.info())
+        self.editor.tenant(tenant).answered_by(Arc::clone(&self.model))
     }
 
     /// The edits of all tenants.

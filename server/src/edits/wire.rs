@@ -5,9 +5,10 @@ use amend_editor::{Attribution, Cause, Change, Content, Edit, NewEdit, OnConflic
 use amend_proto::{
     EditId, InvalidId,
     wire::{
-        ConflictKind, ConflictObject, ConflictRule, DifferenceObject, EditInput, EditObject, EditStatus,
-        EditTarget, HowDifferent, ImportObject, ImportProblem, KnownEdit, OperationKind, OperationObject,
-        Resolution, RollbackObject, WrittenEdit,
+        ConflictKind, ConflictObject, ConflictRule, DifferenceObject, EditConsidered, EditDecision,
+        EditInput, EditObject, EditPreview, EditScore, EditStatus, EditTarget, EditVerdict, HowDifferent,
+        ImportObject, ImportProblem, KnownEdit, OperationKind, OperationObject, Resolution, RollbackObject,
+        WrittenEdit,
     },
 };
 
@@ -196,6 +197,48 @@ pub(crate) fn import(report: editor::ImportReport) -> ImportObject {
         conflicts: report.conflicts,
         problems: report.problems.into_iter().map(problem).collect(),
         through: report.through.get(),
+    }
+}
+
+fn scored(edit: editor::ScoredEdit) -> EditScore {
+    EditScore { id: edit.id, text: edit.text, score: edit.score }
+}
+
+/// What would be done with a conversation, and, if that was asked, why.
+pub(crate) fn preview(preview: editor::Preview, why: Option<editor::Explanation>) -> EditPreview {
+    let editor::Preview { decision, edits, dropped, prompt } = preview;
+    let (threshold, considered) = match why {
+        Some(why) => (Some(why.threshold), Some(why.considered.into_iter().map(considered).collect())),
+        None => (None, None),
+    };
+    EditPreview {
+        decision: match decision {
+            editor::Decision::Apply => EditDecision::Apply,
+            editor::Decision::None => EditDecision::None,
+        },
+        edits: edits.into_iter().map(scored).collect(),
+        dropped: dropped.into_iter().map(scored).collect(),
+        threshold,
+        considered,
+        prompt,
+    }
+}
+
+fn considered(considered: editor::ConsideredEdit) -> EditConsidered {
+    let editor::ConsideredEdit { edit, probability, verdict, features } = considered;
+    let names = editor::ScopeFeatures::NAMES.iter().map(|name| (*name).to_owned());
+    EditConsidered {
+        edit: scored(edit),
+        probability,
+        verdict: match verdict {
+            editor::Verdict::Applied => EditVerdict::Applied,
+            editor::Verdict::Unlikely => EditVerdict::Unlikely,
+            editor::Verdict::LongerName => EditVerdict::LongerName,
+            editor::Verdict::BetterFit => EditVerdict::BetterFit,
+            editor::Verdict::Beyond => EditVerdict::Beyond,
+            editor::Verdict::OverBudget => EditVerdict::OverBudget,
+        },
+        features: names.zip(features.values()).collect(),
     }
 }
 

@@ -170,6 +170,10 @@ impl ChatModel for MistralEngine {
         }
         result
     }
+
+    fn count_tokens(&self, text: &str) -> Option<usize> {
+        self.shared.assets.count_tokens(text)
+    }
 }
 
 /// Counts a request that the engine failed.

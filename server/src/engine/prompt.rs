@@ -79,6 +79,11 @@ impl Assets {
         Ok(Prepared { tokens, max_tokens, tools, grammar })
     }
 
+    /// How many tokens a piece of a prompt is; `None` when the tokenizer fails on it.
+    pub(super) fn count_tokens(&self, text: &str) -> Option<usize> {
+        (self.encode)(text, BeginToken::FromTemplate).ok().map(|tokens| tokens.len())
+    }
+
     /// The same model with a tokenizer that knows nothing, and no template.
     #[cfg(test)]
     pub(super) fn clone_without_encode(&self) -> Self {

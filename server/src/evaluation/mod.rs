@@ -154,7 +154,7 @@ pub async fn edits(
     };
     let app = App::start(config).await?;
     app.load().await?;
-    let tenant = app.editor().tenant(TenantId::default()).serving(app.unedited().info());
+    let tenant = app.editor().tenant(TenantId::default()).answered_by(app.unedited());
     let forced = app.model_folder().and_then(forcing);
     let pair = forced.map(|base| (base.clone().with_edits(tenant.clone()), base));
     let edited: Arc<dyn ChatModel> = Arc::new(EditedModel::new(app.editor().clone(), app.unedited()));

@@ -221,19 +221,78 @@ pub(super) fn rolled_back(done: editor::RolledBack) -> v1::RollBackResponse {
     v1::RollBackResponse { to: to.get(), from: from.get(), through: through.get(), retired, restored }
 }
 
-pub(super) fn preview(preview: editor::Preview) -> v1::PreviewResponse {
+pub(super) fn preview(preview: editor::Preview, why: Option<editor::Explanation>) -> v1::PreviewResponse {
     use v1::preview_response::Decision;
     let decision = match preview.decision {
         editor::Decision::Apply => Decision::Apply,
         editor::Decision::None => Decision::None,
     };
-    let scored =
-        |edit: editor::ScoredEdit| v1::ScoredEdit { id: edit.id.into(), text: edit.text, score: edit.score };
+    let (threshold, considered) = match why {
+        Some(why) => (Some(why.threshold), why.considered),
+        None => (None, Vec::new()),
+    };
     v1::PreviewResponse {
         decision: decision.into(),
         edits: preview.edits.into_iter().map(scored).collect(),
         prompt: preview.prompt,
+        dropped: preview.dropped.into_iter().map(scored).collect(),
+        threshold,
+        considered: considered.into_iter().map(considered_edit).collect(),
     }
+}
+
+fn scored(edit: editor::ScoredEdit) -> v1::ScoredEdit {
+    v1::ScoredEdit { id: edit.id.into(), text: edit.text, score: edit.score }
+}
+
+fn considered_edit(considered: editor::ConsideredEdit) -> v1::ConsideredEdit {
+    use v1::considered_edit::Verdict;
+    let editor::ConsideredEdit { edit, probability, verdict, features } = considered;
+    let verdict = match verdict {
+        editor::Verdict::Applied => Verdict::Applied,
+        editor::Verdict::Unlikely => Verdict::Unlikely,
+        editor::Verdict::LongerName => Verdict::LongerName,
+        editor::Verdict::BetterFit => Verdict::BetterFit,
+        editor::Verdict::Beyond => Verdict::Beyond,
+        editor::Verdict::OverBudget => Verdict::OverBudget,
+    };
+    let names = editor::ScopeFeatures::NAMES.iter().map(|name| (*name).to_owned());
+    v1::ConsideredEdit {
+        edit: Some(scored(edit)),
+        probability,
+        verdict: verdict.into(),
+        features: names.zip(features.values()).collect(),
+    }
+}
+
+pub(super) fn scope(settings: editor::ScopeSettings) -> v1::ScopeSettings {
+    let count = |count: Option<usize>| count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    let json = |model: Option<editor::ScopeModel>| {
+        model.map(|model| serde_json::to_string(&model).expect("numbers and names are JSON"))
+    };
+    v1::ScopeSettings {
+        top_k: count(settings.top_k),
+        max_tokens: count(settings.max_tokens),
+        threshold: settings.threshold,
+        lexical: json(settings.lexical),
+        hybrid: json(settings.hybrid),
+    }
+}
+
+pub(super) fn scope_settings(settings: v1::ScopeSettings) -> Result<editor::ScopeSettings, Failure> {
+    let model = |field: &str, json: Option<String>| {
+        let read = |json: String| {
+            json.parse::<editor::ScopeModel>().map_err(|error| Failure::invalid(format!("{field}: {error}")))
+        };
+        json.map(read).transpose()
+    };
+    Ok(editor::ScopeSettings {
+        top_k: settings.top_k.map(|count| count as usize),
+        max_tokens: settings.max_tokens.map(|count| count as usize),
+        threshold: settings.threshold,
+        lexical: model("settings.lexical", settings.lexical)?,
+        hybrid: model("settings.hybrid", settings.hybrid)?,
+    })
 }
 
 pub(super) fn import(report: editor::ImportReport) -> v1::ImportResponse {

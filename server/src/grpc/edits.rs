@@ -2,14 +2,17 @@
 
 use super::{convert, observe::observe, status::Failure};
 use crate::{
-    edits::{EditService, TENANT_HEADER},
+    edits::{EditService, MAX_CONSIDERED, TENANT_HEADER},
     http::{Lifecycle, Phase},
 };
 use amend_editor::{
     AddEdits, Edit, EditError, ImportOptions, NewEdit, Page, RestoreEdit, RetireEdit, RollBack, Seq,
     SupersedeEdit, TenantEditor, Timestamp,
 };
-use amend_proto::grpc::v1::{self, edits_server};
+use amend_proto::{
+    TenantId,
+    grpc::v1::{self, edits_server},
+};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use std::io;
 use tokio::sync::Semaphore;
@@ -36,6 +39,14 @@ impl Edits {
     fn editor<T>(&self, request: &Request<T>) -> Result<TenantEditor, Failure> {
         let name = request.metadata().get(TENANT_HEADER).map(|value| value.as_encoded_bytes());
         Ok(self.service.of(self.service.tenant(name)?))
+    }
+
+    /// Whose scope settings are meant; `None` is all tenants.
+    fn whose<T>(&self, request: &Request<T>, of: v1::ScopeOf) -> Result<Option<TenantId>, Failure> {
+        match of {
+            v1::ScopeOf::AllTenants => Ok(None),
+            v1::ScopeOf::Unspecified => self.editor(request).map(|editor| Some(editor.id().clone())),
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -259,9 +270,34 @@ impl edits_server::Edits for Edits {
     async fn preview(&self, request: Request<v1::PreviewRequest>) -> Answer<v1::PreviewResponse> {
         observe("Preview", async {
             let editor = self.editor(&request)?;
-            let messages = request.into_inner().messages.into_iter().enumerate();
-            let messages = messages.map(|(at, message)| convert::message(at, message));
-            Ok(convert::preview(editor.preview_async(messages.collect::<Result<_, _>>()?).await?))
+            let v1::PreviewRequest { messages, explain } = request.into_inner();
+            let messages =
+                messages.into_iter().enumerate().map(|(at, message)| convert::message(at, message));
+            let messages = messages.collect::<Result<Vec<_>, _>>()?;
+            let why = match explain {
+                true => Some(editor.explain_async(messages.clone(), MAX_CONSIDERED).await?),
+                false => None,
+            };
+            Ok(convert::preview(editor.preview_async(messages).await?, why))
+        })
+        .await
+    }
+
+    async fn get_scope(&self, request: Request<v1::GetScopeRequest>) -> Answer<v1::ScopeSettings> {
+        observe("GetScope", async {
+            let whose = self.whose(&request, request.get_ref().of())?;
+            Ok(convert::scope(self.service.editor().scope_settings(whose.as_ref()).unwrap_or_default()))
+        })
+        .await
+    }
+
+    async fn set_scope(&self, request: Request<v1::SetScopeRequest>) -> Answer<v1::ScopeSettings> {
+        observe("SetScope", async {
+            let whose = self.whose(&request, request.get_ref().of())?;
+            let settings = convert::scope_settings(request.into_inner().settings.unwrap_or_default())?;
+            let editor = self.service.editor();
+            editor.set_scope(whose.clone(), settings).await?;
+            Ok(convert::scope(editor.scope_settings(whose.as_ref()).unwrap_or_default()))
         })
         .await
     }

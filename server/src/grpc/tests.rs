@@ -61,7 +61,7 @@ fn add(edits: Vec<v1::NewEdit>) -> v1::AddRequest {
 
 fn ask(question: &str) -> v1::PreviewRequest {
     let role = v1::message::Role::User.into();
-    v1::PreviewRequest { messages: vec![v1::Message { role, content: question.to_owned() }] }
+    v1::PreviewRequest { messages: vec![v1::Message { role, content: question.to_owned() }], explain: false }
 }
 
 fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
@@ -92,6 +92,10 @@ async fn an_edit_lives_and_its_log_tells_how() {
     let preview = client.preview(ask("What is the capital of France?")).await.unwrap().into_inner();
     assert_eq!(preview.decision(), v1::preview_response::Decision::Apply);
     assert_eq!(preview.edits[0].id, "capital");
+    let why = v1::PreviewRequest { explain: true, ..ask("What is the capital of France?") };
+    let why = client.preview(why).await.unwrap().into_inner();
+    assert_eq!(why.considered[0].verdict(), v1::considered_edit::Verdict::Applied);
+    assert!(f64::from(why.considered[0].probability) >= why.threshold.unwrap());
 
     let newer = v1::Content { text: "The capital of France is Nice.".to_owned(), ..v1::Content::default() };
     let newer = v1::SupersedeRequest {
@@ -259,4 +263,35 @@ async fn reflection_describes_the_service() {
     let Some(MessageResponse::ListServicesResponse(services)) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = services.service.iter().map(|service| service.name.as_str()).collect();
     assert!(names.contains(&super::SERVICE) && names.contains(&"grpc.health.v1.Health"), "{names:?}");
+}
+
+#[tokio::test]
+async fn the_scope_is_set_for_a_tenant_and_for_all() {
+    let bench = Bench::new(Tenants::Any).await;
+    let mut client = bench.client();
+    client
+        .add(of("acme", add(vec![edit("ceo", "The chief executive of Nordwind is Ann Bell.")])))
+        .await
+        .unwrap();
+    let question = || of("acme", ask("Who is the chief executive of Nordwind?"));
+    let none = v1::ScopeSettings { top_k: Some(0), ..v1::ScopeSettings::default() };
+    let all = v1::ScopeOf::AllTenants.into();
+    let set = v1::SetScopeRequest { of: all, settings: Some(none.clone()) };
+    assert_eq!(client.set_scope(set).await.unwrap().into_inner(), none);
+    assert_eq!(client.preview(question()).await.unwrap().into_inner().edits.len(), 0);
+    let own = v1::ScopeSettings {
+        top_k: Some(3),
+        lexical: Some(serde_json::to_string(&amend_editor::ScopeModel::lexical()).unwrap()),
+        ..v1::ScopeSettings::default()
+    };
+    let set = v1::SetScopeRequest { of: 0, settings: Some(own.clone()) };
+    assert_eq!(client.set_scope(of("acme", set)).await.unwrap().into_inner(), own);
+    assert_eq!(client.preview(question()).await.unwrap().into_inner().edits.len(), 1);
+    let whose = |of| v1::GetScopeRequest { of };
+    assert_eq!(client.get_scope(whose(all)).await.unwrap().into_inner(), none);
+    assert_eq!(client.get_scope(whose(0)).await.unwrap().into_inner(), v1::ScopeSettings::default());
+    let wrong = v1::ScopeSettings { lexical: Some("{}".to_owned()), ..v1::ScopeSettings::default() };
+    let set = v1::SetScopeRequest { of: 0, settings: Some(wrong) };
+    let (code, message) = refused(client.set_scope(set).await);
+    assert_eq!((code, message.starts_with("settings.lexical: ")), (Code::InvalidArgument, true), "{message}");
 }

@@ -18,5 +18,7 @@ pub use object::{
     ConflictKind, ConflictObject, DeletedEdit, EditList, EditObject, EditStatus, EditTag, EditTarget,
     KnownEdit, Resolution, WrittenEdit,
 };
-pub use preview::{EditDecision, EditPreview, EditPreviewRequest, EditScore};
+pub use preview::{
+    EditConsidered, EditDecision, EditPreview, EditPreviewRequest, EditScore, EditVerdict, PreviewDetail,
+};
 pub use transfer::{ImportObject, ImportProblem};

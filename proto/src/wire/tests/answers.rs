@@ -154,7 +154,14 @@ fn models_edits_and_health() {
         EditList::new(vec![edit("a", Some("s")), edit("b", None)], true),
         EditList::new(Vec::new(), false),
         DeletedEdit::new(EditId::new("a").unwrap()),
-        EditPreview { decision: EditDecision::Apply, edits: vec![score], prompt: "p".to_owned() },
+        EditPreview {
+            decision: EditDecision::Apply,
+            edits: vec![score],
+            dropped: vec![],
+            threshold: None,
+            considered: None,
+            prompt: "p".to_owned(),
+        },
         Health { status: HealthStatus::Draining },
     ));
 }

@@ -4,7 +4,7 @@ use crate::{
     cli::output,
     evaluation::calibration::{Labelled, Learned, learn},
 };
-use amend_editor::{calibration::LabelledSet, locate_encoder};
+use amend_editor::{calibration::LabelledSet, locate_model};
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ pub(super) fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
         names.push(file.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
     let encoder = match &args.encoder {
-        Some(name) => Some(locate_encoder(name, &crate::app::hub_folder())?),
+        Some(name) => Some(locate_model(name, &crate::app::hub_folder())?),
         None => None,
     };
     fs::create_dir_all(&args.out).with_context(|| format!("failed to make {}", args.out.display()))?;

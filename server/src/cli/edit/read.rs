@@ -81,6 +81,9 @@ pub struct ConflictsArgs {
 pub struct PreviewArgs {
     /// The question
     query: String,
+    /// Also show which edits were considered, and why each is applied or not
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -234,17 +237,45 @@ pub(super) async fn conflicts(client: &Client, args: ConflictsArgs) -> anyhow::R
 }
 
 pub(super) async fn preview(client: &Client, args: PreviewArgs) -> anyhow::Result<()> {
-    let body = json!({"query": args.query});
+    let body = json!({"query": args.query, "explain": args.explain});
     let preview = client.json(Method::POST, &["v1", "edits", "preview"], Some(&body)).await?;
     args.output.print(&preview, || {
-        let edits = preview["edits"].as_array().into_iter().flatten();
-        let edits: Vec<String> =
-            edits.map(|e| format!("  {:.3}  {}", e["score"].as_f64().unwrap_or(0.0), line(e))).collect();
-        format!(
-            "decision: {}\n{}\n\n{}",
-            text(&preview, "decision"),
-            edits.join("\n"),
-            text(&preview, "prompt")
-        )
+        let decision = text(&preview, "decision");
+        let mut shown = format!("decision: {decision}\n{}", scores(&preview, "edits").join("\n"));
+        let dropped = scores(&preview, "dropped");
+        if !dropped.is_empty() {
+            shown += &format!("\nin scope, but over the budget:\n{}", dropped.join("\n"));
+        }
+        if let Some(threshold) = preview["threshold"].as_f64() {
+            shown += &format!("\nconsidered (applied from {threshold:.3} on):\n");
+            shown += &considered(&preview).join("\n");
+        }
+        format!("{shown}\n\n{}", text(&preview, "prompt"))
     })
+}
+
+fn number(value: &Value, field: &str) -> f64 {
+    value[field].as_f64().unwrap_or_default()
+}
+
+/// A line for each edit of a list.
+fn scores(preview: &Value, list: &str) -> Vec<String> {
+    let edits = preview[list].as_array().into_iter().flatten();
+    edits.map(|edit| format!("  {:.3}  {}", number(edit, "score"), line(edit))).collect()
+}
+
+/// Two lines for each edit that was considered: what became of it, and what its probability was made of.
+fn considered(preview: &Value) -> Vec<String> {
+    let edits = preview["considered"].as_array().into_iter().flatten();
+    let told = |edit: &Value| {
+        let features = edit["features"].as_object().into_iter().flatten();
+        let features = features.filter_map(|(name, value)| Some((name, value.as_f64()?)));
+        let features: Vec<String> = features
+            .filter(|(_, value)| *value != 0.0)
+            .map(|(name, value)| format!("{name} {value:.2}"))
+            .collect();
+        let (score, verdict) = (number(edit, "score"), text(edit, "verdict"));
+        format!("  {score:.3}  {verdict:<12}  {}\n         {}", line(edit), features.join(", "))
+    };
+    edits.map(told).collect()
 }

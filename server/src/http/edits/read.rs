@@ -2,12 +2,12 @@
 
 use super::{Params, editor, path_id, transfer};
 use crate::{
-    edits::wire,
+    edits::{MAX_CONSIDERED, wire},
     http::{Shared, ask, body, error::ApiError},
 };
-use amend_editor::{Decision, EditError, Page, PastEdits, Preview, ScoredEdit, Seq, TenantEditor, Timestamp};
+use amend_editor::{EditError, Page, PastEdits, Seq, TenantEditor, Timestamp};
 use amend_proto::wire::{
-    EditDecision, EditList, EditPreview, EditPreviewRequest, EditScore, ErrorBody, KnownEdit, parse,
+    EditList, EditPreview, EditPreviewRequest, ErrorBody, KnownEdit, PreviewDetail, parse,
 };
 use axum::{
     Json,
@@ -138,16 +138,14 @@ pub(in crate::http) async fn preview(
 ) -> Result<Response, ApiError> {
     let editor: TenantEditor = editor(&shared, request.headers())?;
     let limits = shared.state.limits.request;
-    let (messages, unknown) =
+    let (messages, detail, unknown) =
         body::read(&shared, request, move |bytes| parse::<EditPreviewRequest>(bytes)?.read(limits)).await?;
-    let Preview { decision, edits, prompt } = editor.preview_async(messages).await?;
-    let decision = match decision {
-        Decision::Apply => EditDecision::Apply,
-        Decision::None => EditDecision::None,
+    let why = match detail {
+        PreviewDetail::Explained => Some(editor.explain_async(messages.clone(), MAX_CONSIDERED).await?),
+        PreviewDetail::Outcome => None,
     };
-    let score = |ScoredEdit { id, text, score }| EditScore { id, text, score };
-    let edits = edits.into_iter().map(score).collect();
+    let preview = wire::preview(editor.preview_async(messages).await?, why);
     let mut headers = HeaderMap::new();
     ask::add_unknown_fields(&mut headers, &unknown);
-    Ok((headers, Json(EditPreview { decision, edits, prompt })).into_response())
+    Ok((headers, Json(preview)).into_response())
 }

@@ -1,30 +1,47 @@
-//! `/v1/edit-scope`: what decides which edits concern a question, for one tenant.
+//! `/v1/edit-scope`: what decides which edits concern a question, for one tenant or for all.
 
-use super::tenant;
+use super::{Params, tenant};
 use crate::http::{Shared, body, error::ApiError};
 use amend_editor::ScopeSettings;
-use amend_proto::wire::{ErrorBody, parse};
+use amend_proto::{
+    TenantId,
+    wire::{ErrorBody, parse},
+};
 use axum::{
     Json,
     extract::{Request, State},
 };
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use std::sync::Arc;
 
-/// Gives what was set for the tenant; what is not there is as shipped.
+/// The tenant that is meant; `None` is all of them.
+fn whose(shared: &Shared, headers: &HeaderMap, uri: &Uri) -> Result<Option<TenantId>, ApiError> {
+    match Params::read(uri, &["tenants"])?.text("tenants") {
+        None => tenant(shared, headers).map(Some),
+        Some("all") => Ok(None),
+        Some(_) => Err(ApiError::invalid("tenants", "tenants may be `all` only")),
+    }
+}
+
+/// Gives what was set for the tenant, or with `tenants=all` for every tenant that has no settings of its own; what is not
+/// there is as the daemon was started.
 #[utoipa::path(
     get,
     path = "/v1/edit-scope",
     tag = "edits",
-    params(("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given")),
-    responses((status = 200, description = "`top_k`, `threshold`, and the models `lexical` and `hybrid`", body = Object))
+    params(
+        ("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given"),
+        ("tenants" = Option<String>, Query, description = "`all`: what is set for all tenants"),
+    ),
+    responses((status = 200, description = "`top_k`, `max_tokens`, `threshold`, and the models `lexical` and `hybrid`", body = Object))
 )]
 pub(in crate::http) async fn show(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<Json<ScopeSettings>, ApiError> {
-    let tenant = tenant(&shared, &headers)?;
-    Ok(Json(shared.state.edits.editor().scope_settings(Some(&tenant)).unwrap_or_default()))
+    let whose = whose(&shared, &headers, &uri)?;
+    Ok(Json(shared.state.edits.editor().scope_settings(whose.as_ref()).unwrap_or_default()))
 }
 
 /// Sets it, whole: `{}` takes back what was set. Models are those that `amend edit calibrate` writes.
@@ -33,7 +50,10 @@ pub(in crate::http) async fn show(
     path = "/v1/edit-scope",
     tag = "edits",
     request_body = Object,
-    params(("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given")),
+    params(
+        ("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given"),
+        ("tenants" = Option<String>, Query, description = "`all`: for every tenant that has no settings of its own"),
+    ),
     responses(
         (status = 200, description = "What is set now", body = Object),
         (status = 400, description = "A field is wrong; `param` names it", body = ErrorBody),
@@ -43,9 +63,9 @@ pub(in crate::http) async fn replace(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Json<ScopeSettings>, ApiError> {
-    let tenant = tenant(&shared, request.headers())?;
+    let whose = whose(&shared, request.headers(), request.uri())?;
     let settings = body::read(&shared, request, parse::<ScopeSettings>).await?;
     let editor = shared.state.edits.editor();
-    editor.set_scope(Some(tenant.clone()), settings).await?;
-    Ok(Json(editor.scope_settings(Some(&tenant)).unwrap_or_default()))
+    editor.set_scope(whose.clone(), settings).await?;
+    Ok(Json(editor.scope_settings(whose.as_ref()).unwrap_or_default()))
 }

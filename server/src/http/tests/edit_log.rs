@@ -220,11 +220,41 @@ async fn a_tenant_decides_what_concerns_its_questions() {
     assert_eq!(bench.ask("GET", "/v1/edit-scope", "beta", None).await.json(), json!({}));
     assert_eq!(bench.ask("PUT", "/v1/edit-scope", "acme", Some(&json!({}))).await.status, 200);
     assert_eq!(decision("acme").await, json!("apply"));
-    for wrong in [json!({"threshold": 2.0}), json!({"top_k": 99}), json!({"topk": 1}), json!({"lexical": {}})]
-    {
+    assert_eq!(bench.ask("PUT", "/v1/edit-scope?tenants=all", "acme", Some(&none)).await.json(), none);
+    assert_eq!((decision("acme").await, decision("beta").await), (json!("none"), json!("none")));
+    let few = json!({"top_k": 3, "max_tokens": 2});
+    assert_eq!(bench.ask("PUT", "/v1/edit-scope", "acme", Some(&few)).await.json(), few);
+    let over = bench.ask("POST", "/v1/edits/preview", "acme", Some(&question)).await.json();
+    assert_eq!((&over["decision"], over["dropped"].as_array().unwrap().len()), (&json!("none"), 1));
+    assert_eq!(bench.ask("GET", "/v1/edit-scope?tenants=all", "beta", None).await.json(), none);
+    assert_eq!(bench.ask("GET", "/v1/edit-scope?tenants=some", "beta", None).await.status, 400);
+    for wrong in [
+        json!({"threshold": 2.0}),
+        json!({"max_tokens": 0}),
+        json!({"top_k": 99}),
+        json!({"topk": 1}),
+        json!({"lexical": {}}),
+    ] {
         let answer = bench.ask("PUT", "/v1/edit-scope", "acme", Some(&wrong)).await;
         assert_eq!(answer.status, 400, "{wrong} {}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn a_preview_explains_itself_when_asked() {
+    let bench = bench().await;
+    for text in [FRANCE, "The capital of French Guiana is Kourou."] {
+        assert_eq!(bench.ask("POST", "/v1/edits", "acme", Some(&json!({"text": text}))).await.status, 201);
+    }
+    let query = "What is the capital of France?";
+    let plain = bench.ask("POST", "/v1/edits/preview", "acme", Some(&json!({"query": query}))).await.json();
+    assert!(plain.get("considered").is_none() && plain.get("threshold").is_none(), "{plain}");
+    let asked = json!({"query": query, "explain": true});
+    let told = bench.ask("POST", "/v1/edits/preview", "acme", Some(&asked)).await.json();
+    assert_eq!(told["prompt"], plain["prompt"]);
+    let (best, threshold) = (&told["considered"][0], told["threshold"].as_f64().unwrap());
+    assert_eq!((&best["verdict"], &best["text"]), (&json!("applied"), &json!(FRANCE)));
+    assert!(best["probability"].as_f64().unwrap() >= threshold && best["features"]["cover"] == json!(1.0));
 }
 
 #[tokio::test]
