@@ -40,6 +40,7 @@ mod index;
 mod live;
 mod lookup;
 mod model;
+mod neutral;
 mod operation;
 mod scope;
 mod store;
@@ -58,7 +59,7 @@ pub use budget::Budget;
 pub use conflict::{Conflict, ConflictKind, Conflicting, Conflicts, MAX_CONFLICTS, Resolution};
 pub use dense::{
     CacheError, CacheOptions, CachedEmbedder, DenseError, DenseHit, DenseIndex, DenseKey, DenseOptions,
-    DenseQuery, DenseStatus, EmbeddingCache, EncoderSetup, Fusion, Precision, Quantised, Ranked, fuse,
+    DenseQuery, DenseStatus, EmbeddingCache, EncoderSetup, Precision, Quantised,
 };
 pub use edit::{
     AddEdits, Added, Attribution, Content, Edit, Limits, Listed, MAX_ALIASES, MAX_BATCH, MAX_KEY_BYTES,

@@ -2,16 +2,19 @@
 
 use crate::{
     budget::Budget,
+    conflict::FactKey,
     dense::Near,
     edit::{Edit, Moment},
     error::EditError,
     index::{Index, Slot},
+    neutral::{bytes, neutralise_message},
     scope::{Candidate, MAX_STEPS, ScopeFeatures, Searched, Step, Turn, Verdict},
     template::EditTemplate,
     tenant::TenantEditor,
 };
 use amend_proto::{EditId, Message, Role};
 use serde::Serialize;
+use smallvec::SmallVec;
 
 /// The longest conversation that is looked up on the caller's thread: a fifth of a millisecond among a million edits. On
 /// a busy machine a thread more is a wait more.
@@ -145,7 +148,7 @@ impl TenantEditor {
             (Some(dense), Some(at)) => dense.ask(self.id(), &messages[at].content).await,
             _ => Vec::new(),
         };
-        if messages.iter().map(|message| message.content.len()).sum::<usize>() <= SHORT_BYTES {
+        if messages.iter().map(bytes).sum::<usize>() <= SHORT_BYTES {
             return self.edit(messages, &near);
         }
         let editor = self.clone();
@@ -170,12 +173,7 @@ impl TenantEditor {
         edits.reverse();
         let texts: Vec<&str> = edits.iter().map(|edit: &ScoredEdit| edit.text.as_str()).collect();
         let last = question(&messages).map(|at| (at, messages[at].content.clone()));
-        for message in &mut messages {
-            message.content = template.neutralise(&message.content);
-            for call in &mut message.tool_calls {
-                call.arguments = template.neutralise(&call.arguments);
-            }
-        }
+        messages.iter_mut().for_each(|message| neutralise_message(&template, message));
         if let Some((at, question)) = &last {
             messages[*at].content = template.render(&texts, question)?;
         }
@@ -197,17 +195,22 @@ impl TenantEditor {
         let decide = |index: &Index, dense: &[(Slot, f32)]| {
             let candidates = policy.decide(Searched { index, moment, dense }, &turn);
             let whole = |candidate: Candidate| {
-                let edit = index.edit(candidate.slot)?;
-                Some(Considered { edit, candidate })
+                let document = index.document(candidate.slot)?;
+                let states = SmallVec::from_slice(document.facts.relations());
+                Some(Considered { edit: index.edit(candidate.slot)?, states, candidate })
             };
             candidates.into_iter().filter(wanted).filter_map(whole).collect()
         };
         let mut considered: Vec<Considered> =
             editor.live.look_up(self.id(), near, decide).unwrap_or_default();
         let mut budget = Budget::new(policy.max_tokens, self.counter());
+        // What one that is dropped would correct must not be told either: the older of two that state the same.
+        let mut untold: SmallVec<[FactKey; 4]> = SmallVec::new();
         for found in considered.iter_mut().filter(|found| found.candidate.verdict == Verdict::Applied) {
-            if !budget.take(&found.edit.content.text) {
+            let stale = found.states.iter().any(|fact| untold.contains(fact));
+            if stale || !budget.take(&found.edit.content.text) {
                 found.candidate.verdict = Verdict::OverBudget;
+                untold.extend_from_slice(&found.states);
             }
         }
         considered
@@ -267,6 +270,8 @@ impl TenantEditor {
 /// An edit that was considered, and what became of it.
 struct Considered {
     edit: Edit,
+    /// Of which subjects and relations it states something.
+    states: SmallVec<[FactKey; 4]>,
     candidate: Candidate,
 }
 
@@ -296,6 +301,6 @@ impl From<Edited> for Preview {
 }
 
 fn scored(found: Considered) -> ScoredEdit {
-    let Considered { edit, candidate } = found;
+    let Considered { edit, candidate, .. } = found;
     ScoredEdit { id: edit.id, text: edit.content.text, score: candidate.score }
 }

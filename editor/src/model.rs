@@ -4,6 +4,7 @@ use crate::{
     editor::Editor,
     error::EditError,
     lookup::{Decision, Edited, ScoredEdit},
+    neutral::neutralise_tool,
 };
 use amend_proto::{
     AppliedEdit, ChatEvent, ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelInfo, Prompt,
@@ -56,6 +57,8 @@ impl ChatModel for EditedModel {
         let tenant = self.editor.tenant(request.tenant.clone()).answered_by(Arc::clone(&self.inner));
         let mut edited = tenant.edit_async(messages).await.map_err(refused)?;
         record(&edited, begun);
+        let template = self.editor.template();
+        request.tools.iter_mut().for_each(|tool| neutralise_tool(&template, tool));
         request.prompt = Prompt::Chat(Vec::new());
         let stream = self.ask(request, &mut edited).await?;
         if edited.edits.is_empty() {

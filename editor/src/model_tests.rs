@@ -135,3 +135,17 @@ async fn edits_beyond_the_budget_are_dropped_and_told() {
     let wrong = crate::ScopeSettings { max_tokens: Some(0), ..Default::default() };
     assert!(model.editor().set_scope(None, wrong).await.unwrap_err().to_string().contains("1 to 65536"));
 }
+
+#[tokio::test]
+async fn an_older_statement_does_not_stand_for_a_newer_one_that_had_no_room() {
+    let (model, _folder) = edited(ScriptedModel::echo()).await;
+    let newer = "The capital of France is Nice, since the parliament moved there in the spring of this year.";
+    model.editor().add(NewEdit::new(newer).into()).await.unwrap();
+    let settings = crate::ScopeSettings { max_tokens: Some(10), ..Default::default() };
+    model.editor().set_scope(None, settings).await.unwrap();
+    let counted = model.editor().tenant(amend_proto::TenantId::default());
+    let counted = counted.answered_by(Arc::new(ScriptedModel::echo()));
+    let preview = counted.preview(&[Message::user("What is the capital of France?")]).unwrap();
+    assert_eq!(preview.edits, []);
+    assert_eq!(preview.dropped.len(), 2);
+}

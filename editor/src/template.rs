@@ -1,14 +1,19 @@
 //! The prompt: how edits are put in front of a question, and what a client may not write.
 
-use crate::{error::EditError, text::is_ignorable};
+use crate::{
+    error::EditError,
+    text::{is_ignorable, is_mark},
+};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use unicode_normalization::UnicodeNormalization;
 
 const NAME: &str = "edit";
 const DEFAULT: &str = include_str!("../templates/edit.jinja");
 const INSTRUCT: &str = include_str!("../templates/instruct.jinja");
-/// Stand for an edit and a question while a template is read for its headings.
-const PROBES: [&str; 3] = ["first probe", "second probe", "question probe"];
+/// Stands for a question while a template is read for its headings.
+const QUESTION_PROBE: &str = "question probe";
+/// With so many edits a template is tried: the most that a question may get is the last.
+const TRIED: [usize; 4] = [1, 2, 3, 16];
 
 /// A Jinja template that makes one user message of a question and the edits in its scope.
 ///
@@ -56,15 +61,18 @@ impl EditTemplate {
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.add_template_owned(NAME, source.to_owned()).map_err(failed)?;
         let mut template = Self { environment, headings: Vec::new() };
-        for edits in [&PROBES[..1], &PROBES[..2]] {
-            let rendered = template.fill(edits, PROBES[2]).map_err(failed)?;
+        for count in TRIED {
+            let edits: Vec<String> =
+                (b'a'..).take(count).map(|n| format!("{} probe.", char::from(n))).collect();
+            let edits: Vec<&str> = edits.iter().map(String::as_str).collect();
+            let rendered = template.fill(&edits, QUESTION_PROBE).map_err(failed)?;
             if !edits.iter().all(|edit| rendered.contains(edit)) {
                 return Err(unusable("it leaves out an edit; it must print every item of `edits`"));
             }
-            if !rendered.contains(PROBES[2]) {
+            if !rendered.contains(QUESTION_PROBE) {
                 return Err(unusable("it leaves out the question; it must print `query`"));
             }
-            template.note_headings(&rendered);
+            template.note_headings(&rendered, &edits);
         }
         match template.headings.is_empty() {
             true => {
@@ -74,12 +82,12 @@ impl EditTemplate {
         }
     }
 
-    fn note_headings(&mut self, rendered: &str) {
+    fn note_headings(&mut self, rendered: &str, edits: &[&str]) {
         for line in rendered.lines().map(str::trim) {
             let inner = line.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
             let words: Vec<char> = inner.unwrap_or_default().chars().flat_map(bare).collect();
             if !words.is_empty()
-                && !PROBES.iter().any(|probe| line.contains(probe))
+                && !edits.iter().chain(&[QUESTION_PROBE]).any(|probe| line.contains(probe))
                 && !self.headings.contains(&words)
             {
                 self.headings.push(words);
@@ -150,44 +158,54 @@ fn heading_end(heading: &[char], inside: &str) -> Option<(usize, usize)> {
     None
 }
 
-/// What is left of a character when case, compatibility form, white space and invisibility do not count.
+/// What is left of a character when case, compatibility form, white space, marks and invisibility do not count.
 fn bare(c: char) -> impl Iterator<Item = char> {
-    let plain = |c: &char| {
-        !(c.is_whitespace() || c.is_control() || is_ignorable(*c) || matches!(c, '\u{300}'..='\u{36f}'))
-    };
+    let unseen = |c: char| c.is_whitespace() || c.is_control() || is_ignorable(c) || is_mark(c);
+    let plain = move |folded: &char| !unseen(c) && !unseen(*folded);
     c.nfkd().flat_map(char::to_lowercase).filter(plain)
 }
 
+/// A square bracket of any script, also one that is another's compatibility form.
 fn is_opening(c: char) -> bool {
-    matches!(
-        c,
-        '[' | '\u{ff3b}'
-            | '\u{3010}'
-            | '\u{3014}'
-            | '\u{3016}'
-            | '\u{301a}'
-            | '\u{27e6}'
-            | '\u{2045}'
-            | '\u{fe47}'
-            | '\u{fe39}'
-            | '\u{fe3b}'
-    )
+    !c.is_ascii_alphanumeric()
+        && c.nfkd().any(|c| {
+            matches!(
+                c,
+                '[' | '\u{3010}'
+                    | '\u{3014}'
+                    | '\u{3016}'
+                    | '\u{3018}'
+                    | '\u{301a}'
+                    | '\u{27e6}'
+                    | '\u{2045}'
+                    | '\u{2772}'
+                    | '\u{298b}'
+                    | '\u{298d}'
+                    | '\u{298f}'
+                    | '\u{2997}'
+            )
+        })
 }
 
 fn is_closing(c: char) -> bool {
-    matches!(
-        c,
-        ']' | '\u{ff3d}'
-            | '\u{3011}'
-            | '\u{3015}'
-            | '\u{3017}'
-            | '\u{301b}'
-            | '\u{27e7}'
-            | '\u{2046}'
-            | '\u{fe48}'
-            | '\u{fe3a}'
-            | '\u{fe3c}'
-    )
+    !c.is_ascii_alphanumeric()
+        && c.nfkd().any(|c| {
+            matches!(
+                c,
+                ']' | '\u{3011}'
+                    | '\u{3015}'
+                    | '\u{3017}'
+                    | '\u{3019}'
+                    | '\u{301b}'
+                    | '\u{27e7}'
+                    | '\u{2046}'
+                    | '\u{2773}'
+                    | '\u{298c}'
+                    | '\u{298e}'
+                    | '\u{2990}'
+                    | '\u{2998}'
+            )
+        })
 }
 
 #[cfg(test)]
@@ -256,6 +274,10 @@ mod tests {
             "[[[ question ] ]",
             "[Question[Question]",
             "[Que\u{301}stion]",
+            "[Ques\u{e0020}tion]",
+            "[Que\u{3164}stion]",
+            "\u{fe5d}Question\u{fe5e}",
+            "[Ques\u{1ab0}tion]",
         ] {
             let safe = template.neutralise(forged);
             assert_ne!(safe, forged);
@@ -279,6 +301,9 @@ mod tests {
             template.neutralise("[news] [NEWS LIST] [frage] [Question]"),
             "(news) (NEWS LIST) (frage) [Question]"
         );
+        let source =
+            "[News]{% if edits|length > 2 %}\n[Many updates]{% endif %}\n{{ edits|join(' ') }}\n{{ query }}";
+        assert_eq!(EditTemplate::parse(source).unwrap().neutralise("[many updates]"), "(many updates)");
     }
 
     #[test]
@@ -287,6 +312,9 @@ mod tests {
         insta::assert_snapshot!(reason("[Question]\n{{ query }}"), @"the edit template is not usable: it leaves out an edit; it must print every item of `edits`");
         insta::assert_snapshot!(reason("[News]\n{{ edits }}"), @"the edit template is not usable: it leaves out the question; it must print `query`");
         insta::assert_snapshot!(reason("{{ edits }}\n{{ query }}"), @"the edit template is not usable: it has no heading in square brackets on a line of its own, such as [Question]");
+        let few =
+            "[News]\n{{ edits[0] }}{% if edits|length > 1 %}{{ edits[1] }}{% endif %}\n[Q]\n{{ query }}";
+        assert!(reason(few).contains("leaves out an edit"));
         assert!(reason("{% for %}").contains("syntax error"));
         assert!(reason("[Q]\n{{ nothing.at_all }}").contains("undefined"));
     }

@@ -1,5 +1,5 @@
-//! The dense side of retrieval: embeddings kept on disk so that a text is embedded once, an index over those of the
-//! live edits, and the fusion of what it finds with what the lexical index finds.
+//! The dense side of retrieval: embeddings kept on disk so that a text is embedded once, and an index over those of
+//! the live edits. What it finds and what the lexical index finds is fused by the scope decision.
 //!
 //! The editor's way through it: `DenseSide` holds one [`DenseIndex`] a tenant and a [`CachedEmbedder`], which gives a
 //! text's [`Quantised`] embedding from the [cache](EmbeddingCache) or the encoder. What is written is embedded before it
@@ -42,7 +42,6 @@
 mod best;
 mod cache;
 mod cached;
-mod fusion;
 mod index;
 mod quantised;
 mod question;
@@ -54,7 +53,6 @@ mod sketch;
 
 pub use cache::{CacheError, CacheOptions, EmbeddingCache};
 pub use cached::CachedEmbedder;
-pub use fusion::{Fusion, Ranked, fuse};
 pub use index::{DenseError, DenseHit, DenseIndex, DenseKey, DenseOptions, DenseQuery, Precision};
 pub use quantised::Quantised;
 pub use setup::EncoderSetup;

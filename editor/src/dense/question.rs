@@ -97,9 +97,10 @@ impl DenseSide {
             let embed = move || {
                 let _held = permit;
                 let texts: Vec<&str> = batch.iter().map(String::as_str).collect();
-                side.encoder().passages(&texts).map(drop)
+                // One text that it fails for must not keep the others out of the cache.
+                side.encoder().passages_each(&texts).1
             };
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(embed).await {
+            if let Ok(Some(error)) = tokio::task::spawn_blocking(embed).await {
                 tracing::debug!(
                     error = &error as &dyn Error,
                     "edits are not embedded ahead of their writing"

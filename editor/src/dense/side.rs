@@ -20,9 +20,9 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// The edits that a lookup gets from the dense side, at most, whether in force or not: as many as the shipped scope model
-/// was learned with, since its features depend on it.
-const NEAREST: usize = 16;
+/// The edits that a lookup gets from the dense side, at most, whether in force or not; the scope decision takes the first
+/// of those that are.
+const NEAREST: usize = 64;
 /// Texts that are embedded together.
 const BATCH: usize = 256;
 /// Questions that are embedded at the same time. Each uses all cores for its matrices.

@@ -14,7 +14,7 @@ mod terms;
 mod unspaced;
 
 pub(crate) use document::Document;
-pub(crate) use names::WordSet;
+pub(crate) use names::{NameId, WordSet};
 pub(crate) use reading::{Prepared, Reading};
 pub(crate) use subject::AnchorKind;
 pub(crate) use terms::{MIN_SIMILAR_LETTERS, TermId};
@@ -22,27 +22,25 @@ pub(crate) use terms::{MIN_SIMILAR_LETTERS, TermId};
 use crate::{edit::Edit, text::stem};
 use amend_proto::TenantId;
 use document::{Words, anchors_mut};
-use names::{NameId, Names};
+use names::{Names, Weights};
 use smallvec::SmallVec;
 use subject::MAX_ANCHORS;
 use terms::Terms;
 
-/// One anchor of one edit: the edit's slot times [`MAX_ANCHORS`], plus the anchor's place.
-pub(crate) type AnchorRef = u32;
+/// One anchor of one edit, from the highest bits: the edit's slot, the anchor's place (4 bits), its [tie](Tie) (3 bits).
+/// Ascending they are in the order of the log.
+pub(crate) type AnchorRef = u64;
 /// Where an edit is kept.
 pub(crate) type Slot = u32;
 
-/// A word in more anchors than this leads to no candidates by itself, only through the name's other words or as part of
+/// A word in more names than this leads to no candidates by itself, only through the name's other words or as part of
 /// the whole name. Such a word weighs little: where it is all of a longer name that a question has, it tells nobody
 /// which of its hundreds of bearers is meant.
 const COMMON_FROM: usize = 256;
-/// The most anchors that one lookup considers. Of more edits about one subject, the newest are considered.
-const MAX_CANDIDATES: usize = 4_096;
+/// The most names that one lookup compares, and the most anchors of one name that it considers: the newest.
+pub(crate) const MAX_CANDIDATES: usize = 4_096;
 /// The most words of a name that is looked up as a whole.
 const MAX_PHRASE: usize = 8;
-
-/// Anchors, ascending. Most names and most words have few.
-type Refs = SmallVec<[AnchorRef; 4]>;
 
 /// A name by which an edit is found.
 #[derive(Debug, Clone, Copy)]
@@ -74,14 +72,67 @@ pub(crate) struct Index {
     live: usize,
 }
 
-/// A name with how an edit is tied to it, as a number of a [document](Document).
-fn packed(name: NameId, kind: AnchorKind, cased: bool) -> u32 {
-    let kind = match kind {
-        AnchorKind::Subject => 0,
-        AnchorKind::Mention => 1,
-        AnchorKind::Short => 2,
-    };
-    name << 3 | kind << 1 | u32::from(cased)
+/// How an edit is tied to a name: its kind, and whether it is written with capitals there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tie(u8);
+
+impl Tie {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 1 << Self::BITS;
+    const BITS: u32 = 3;
+
+    fn new(kind: AnchorKind, cased: bool) -> Self {
+        let kind = match kind {
+            AnchorKind::Subject => 0,
+            AnchorKind::Mention => 1,
+            AnchorKind::Short => 2,
+        };
+        Self(kind << 1 | u8::from(cased))
+    }
+
+    /// Of an anchor, or a packed name: it is in the lowest bits of both.
+    pub(crate) fn of(packed: u64) -> Self {
+        Self((packed & (Self::COUNT as u64 - 1)) as u8)
+    }
+
+    /// Its number, below [`COUNT`](Self::COUNT).
+    pub(crate) fn number(self) -> usize {
+        usize::from(self.0)
+    }
+
+    fn kind(self) -> AnchorKind {
+        match self.0 >> 1 {
+            0 => AnchorKind::Subject,
+            1 => AnchorKind::Mention,
+            _ => AnchorKind::Short,
+        }
+    }
+
+    fn cased(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// A name and how an edit is tied to it, as a number of a [document](Document).
+fn packed(name: NameId, tie: Tie) -> u32 {
+    name << Tie::BITS | u32::from(tie.0)
+}
+
+/// A name of edits, and where they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KnownName<'a> {
+    words: &'a [TermId],
+    weights: Weights,
+    /// The anchors that have it, ascending; of very many the newest.
+    pub(crate) anchors: &'a [AnchorRef],
+}
+
+impl<'a> KnownName<'a> {
+    /// The name as edits that are so tied to it have it.
+    pub(crate) fn tied(&self, tie: Tie) -> Anchor<'a> {
+        let Weights { common, essential } = self.weights;
+        Anchor { kind: tie.kind(), words: self.words, common, essential, cased: tie.cased() }
+    }
 }
 
 impl Index {
@@ -101,10 +152,13 @@ impl Index {
         let slot = Slot::try_from(self.documents.len()).unwrap_or(Slot::MAX);
         let places = anchors_mut(&mut words);
         for (place, (anchor, packed_as)) in reading.anchors().iter().zip(places).enumerate() {
-            let at = anchor_ref(slot, place);
-            let terms = anchor.words.iter().map(|word| self.terms.add(word, at)).collect();
-            let name = self.names.add(terms, anchor.weights, at);
-            *packed_as = packed(name, anchor.kind, anchor.cased);
+            let tie = Tie::new(anchor.kind, anchor.cased);
+            let terms: SmallVec<[TermId; 4]> = anchor.words.iter().map(|word| self.terms.add(word)).collect();
+            let name = self.names.add(terms.clone(), anchor.weights, anchor_ref(slot, place, tie));
+            if name.is_new {
+                terms.iter().for_each(|term| self.terms.join(*term, name.id));
+            }
+            *packed_as = packed(name.id, tie);
         }
         self.documents.push(Some(words));
         self.live += 1;
@@ -115,10 +169,12 @@ impl Index {
     pub(crate) fn remove(&mut self, slot: Slot) {
         let Some(words) = self.documents.get_mut(slot as usize).and_then(Option::take) else { return };
         for (place, anchor) in Document::of(&words).anchors.iter().enumerate() {
-            let at = anchor_ref(slot, place);
-            for word in self.names.remove(anchor >> 3, at) {
-                self.terms.remove(word, at);
+            let (name, tie) = (anchor >> Tie::BITS, Tie::of(u64::from(*anchor)));
+            let taken = self.names.remove(name, anchor_ref(slot, place, tie));
+            if taken.was_last {
+                taken.words.iter().for_each(|term| self.terms.leave(*term, name));
             }
+            taken.words.into_iter().for_each(|term| self.terms.remove(term));
         }
         self.live -= 1;
     }
@@ -133,28 +189,24 @@ impl Index {
         self.document(slot).map(|document| document.edit.edit(&self.tenant))
     }
 
-    /// The anchor that a reference names, and its edit's slot.
-    pub(crate) fn anchor(&self, at: AnchorRef) -> Option<(Slot, Document<'_>, Anchor<'_>)> {
-        let slot = at / MAX_ANCHORS as u32;
-        let document = self.document(slot)?;
-        let packed = *document.anchors.get(at as usize % MAX_ANCHORS)?;
-        Some((slot, document, self.unpacked(packed)?))
+    /// A name, with the newest of its anchors.
+    pub(crate) fn name(&self, id: NameId) -> Option<KnownName<'_>> {
+        let (words, weights, anchors) = self.names.get(id)?;
+        let anchors = &anchors[anchors.len().saturating_sub(MAX_CANDIDATES)..];
+        Some(KnownName { words, weights, anchors })
+    }
+
+    /// The name of exactly one word.
+    pub(crate) fn single(&self, word: TermId) -> Option<NameId> {
+        self.names.of(&[word])
     }
 
     /// The anchors of an edit.
     pub(crate) fn anchors<'a>(&'a self, document: Document<'a>) -> impl Iterator<Item = Anchor<'a>> {
-        document.anchors.iter().filter_map(|packed| self.unpacked(*packed))
-    }
-
-    fn unpacked(&self, packed: u32) -> Option<Anchor<'_>> {
-        let (words, weights) = self.names.get(packed >> 3)?;
-        let kind = match packed >> 1 & 3 {
-            0 => AnchorKind::Subject,
-            1 => AnchorKind::Mention,
-            _ => AnchorKind::Short,
-        };
-        let (common, essential) = (weights.common, weights.essential);
-        Some(Anchor { kind, words, common, essential, cased: packed & 1 == 1 })
+        document
+            .anchors
+            .iter()
+            .filter_map(|packed| Some(self.name(packed >> Tie::BITS)?.tied(Tie::of(u64::from(*packed)))))
     }
 
     /// The term of a folded word.
@@ -172,21 +224,15 @@ impl Index {
         self.terms.similar(word)
     }
 
-    /// How rare a term is among names: ln(1 + (N − n + ½) / (n + ½)), N edits, n names that hold it (as in BM25).
+    /// How rare a term is among names: ln(1 + (N − n + ½) / (n + ½)), N edits, n anchors that hold it (as in BM25).
     pub(crate) fn rarity(&self, term: TermId) -> f32 {
-        let holders = self.terms.anchors(term).len().min(self.live) as f32;
+        let holders = (self.terms.holders(term) as usize).min(self.live) as f32;
         (1.0 + (self.live as f32 - holders + 0.5) / (holders + 0.5)).ln()
-    }
-
-    /// The anchors of exactly these words, of many the newest.
-    pub(crate) fn exactly(&self, words: &[TermId]) -> &[AnchorRef] {
-        let list = self.names.anchors(words);
-        &list[list.len().saturating_sub(COMMON_FROM)..]
     }
 
     /// The first anchor of an edit.
     pub(crate) fn first_anchor(slot: Slot) -> AnchorRef {
-        anchor_ref(slot, 0)
+        anchor_ref(slot, 0, Tie::new(AnchorKind::Subject, false))
     }
 
     /// How many edits have a name of exactly these words.
@@ -194,21 +240,20 @@ impl Index {
         self.names.anchors(words).len()
     }
 
-    /// Every anchor that a query may mean, ascending: `words` are the query's known words, each with its terms, in
-    /// order, `None` where a word that may belong to a name is unknown.
-    pub(crate) fn candidates(&self, words: &[Option<Vec<TermId>>]) -> Vec<AnchorRef> {
-        let mut found: Vec<AnchorRef> = Vec::new();
+    /// Every name that a query may mean, once: `words` are the query's known words, each with its terms, in order, `None`
+    /// where a word that may belong to a name is unknown.
+    pub(crate) fn candidates(&self, words: &[Option<Vec<TermId>>]) -> Vec<NameId> {
+        let mut found: Vec<NameId> = Vec::new();
         for run in words.split(Option::is_none) {
             let run: Vec<TermId> = run.iter().flatten().filter_map(|terms| terms.first().copied()).collect();
             for start in 0..run.len() {
                 for end in start + 1..=run.len().min(start + MAX_PHRASE) {
-                    let list = self.names.anchors(&run[start..end]);
-                    found.extend(&list[list.len().saturating_sub(MAX_CANDIDATES)..]);
+                    found.extend(self.names.of(&run[start..end]));
                 }
             }
         }
-        let mut lists: Vec<&[AnchorRef]> =
-            words.iter().flatten().flatten().map(|term| self.terms.anchors(*term)).collect();
+        let mut lists: Vec<&[NameId]> =
+            words.iter().flatten().flatten().map(|term| self.terms.names(*term)).collect();
         lists.retain(|list| list.len() <= COMMON_FROM);
         lists.sort_by_key(|list| list.len());
         for list in lists {
@@ -219,14 +264,19 @@ impl Index {
         }
         found.sort_unstable();
         found.dedup();
-        let surplus = found.len().saturating_sub(MAX_CANDIDATES);
-        found.drain(..surplus);
         found
     }
 }
 
-fn anchor_ref(slot: Slot, place: usize) -> AnchorRef {
-    slot * MAX_ANCHORS as u32 + place as u32
+const PLACE_BITS: u32 = MAX_ANCHORS.ilog2();
+
+fn anchor_ref(slot: Slot, place: usize, tie: Tie) -> AnchorRef {
+    AnchorRef::from(slot) << (PLACE_BITS + Tie::BITS) | (place as u64) << Tie::BITS | u64::from(tie.0)
+}
+
+/// The edit of an anchor.
+pub(crate) fn slot(at: AnchorRef) -> Slot {
+    (at >> (PLACE_BITS + Tie::BITS)) as Slot
 }
 
 #[cfg(test)]

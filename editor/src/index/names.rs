@@ -1,6 +1,6 @@
 //! The names by which edits are found, each kept once: thousands of edits may be about one subject.
 
-use super::{AnchorRef, Refs, terms::TermId};
+use super::{AnchorRef, terms::TermId};
 use crate::{
     table::{Entry, Numbered, Table, short_hash},
     text::{Class, Word, lexicon},
@@ -9,7 +9,10 @@ use smallvec::SmallVec;
 use std::ops::Index;
 
 /// A name. Ids are given again after a name is gone; they mean nothing outside one index.
-pub(super) type NameId = u32;
+pub(crate) type NameId = u32;
+
+/// Anchors, ascending. Most names have few.
+type Anchors = SmallVec<[AnchorRef; 2]>;
 
 /// A set of the words of a name, by their places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,7 +58,23 @@ struct Name {
     words: SmallVec<[TermId; 4]>,
     weights: Option<Weights>,
     /// The anchors of this name, ascending.
-    anchors: Refs,
+    anchors: Anchors,
+}
+
+/// The name of an anchor that was added.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted {
+    pub(super) id: NameId,
+    /// Nothing had it before.
+    pub(super) is_new: bool,
+}
+
+/// The name of an anchor that was taken back.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) words: SmallVec<[TermId; 4]>,
+    /// Nothing has it any more.
+    pub(super) was_last: bool,
 }
 
 /// Names by their words in order.
@@ -81,23 +100,23 @@ impl Names {
         self.find(words).1.map_or(&[], |name| &self.names[name as usize].anchors)
     }
 
-    /// The words of a name, and what they are.
-    pub(super) fn get(&self, name: NameId) -> Option<(&[TermId], Weights)> {
+    /// The name of exactly these words.
+    pub(super) fn of(&self, words: &[TermId]) -> Option<NameId> {
+        self.find(words).1
+    }
+
+    /// The words of a name, what they are, and its anchors, ascending.
+    pub(super) fn get(&self, name: NameId) -> Option<(&[TermId], Weights, &[AnchorRef])> {
         let name = self.names.get(name as usize)?;
-        Some((&name.words, name.weights?))
+        Some((&name.words, name.weights?, &name.anchors))
     }
 
     /// Notes an anchor of a name.
-    pub(super) fn add(
-        &mut self,
-        words: SmallVec<[TermId; 4]>,
-        weights: Weights,
-        anchor: AnchorRef,
-    ) -> NameId {
-        let id = match self.find(&words) {
-            (_, Some(id)) => id,
+    pub(super) fn add(&mut self, words: SmallVec<[TermId; 4]>, weights: Weights, anchor: AnchorRef) -> Noted {
+        let (id, is_new) = match self.find(&words) {
+            (_, Some(id)) => (id, false),
             (hash, None) => {
-                let name = Name { words, weights: Some(weights), anchors: Refs::new() };
+                let name = Name { words, weights: Some(weights), anchors: Anchors::new() };
                 let number = match self.free.pop() {
                     Some(id) => {
                         self.names[id as usize] = name;
@@ -109,30 +128,30 @@ impl Names {
                     }
                 };
                 self.table.insert(Numbered { hash, number });
-                number
+                (number, true)
             }
         };
         let anchors = &mut self.names[id as usize].anchors;
         if let Err(place) = anchors.binary_search(&anchor) {
             anchors.insert(place, anchor);
         }
-        id
+        Noted { id, is_new }
     }
 
     /// Takes an anchor back; a name without any is forgotten. Gives the words that it has, or had.
-    pub(super) fn remove(&mut self, id: NameId, anchor: AnchorRef) -> SmallVec<[TermId; 4]> {
+    pub(super) fn remove(&mut self, id: NameId, anchor: AnchorRef) -> Taken {
         let name = &mut self.names[id as usize];
         if let Ok(place) = name.anchors.binary_search(&anchor) {
             name.anchors.remove(place);
         }
         if !name.anchors.is_empty() {
-            return name.words.clone();
+            return Taken { words: name.words.clone(), was_last: false };
         }
         let words = std::mem::take(name).words;
         let entry = Numbered { hash: short_hash(&words[..]), number: id };
         self.table.remove(entry.hash(), |known| known.number == id);
         self.free.push(id);
-        words
+        Taken { words, was_last: true }
     }
 
     /// All names with their anchors.

@@ -1,6 +1,6 @@
-//! The dictionary of anchor words: where each occurs, and which are spelt almost like a given one.
+//! The dictionary of the words of names: in which names each occurs, and which are spelt almost like a given one.
 
-use super::{AnchorRef, Refs};
+use super::names::NameId;
 use crate::table::{Entry, Numbered, Table, short_hash};
 use rustc_hash::FxHashMap as HashMap;
 use smallvec::SmallVec;
@@ -22,8 +22,8 @@ const MAX_SIMILAR: usize = 4;
 #[derive(Debug, Default)]
 struct Term {
     text: Box<str>,
-    /// Ascending.
-    anchors: Refs,
+    /// The names that have it, ascending. Most words are in few.
+    names: SmallVec<[NameId; 4]>,
 }
 
 /// Words, their occurrences and their trigrams.
@@ -31,6 +31,9 @@ struct Term {
 pub(super) struct Terms {
     ids: Table<Numbered>,
     terms: Vec<Term>,
+    /// By term: how many anchors have it, kept apart because a lookup asks that of every word of every name that it
+    /// compares.
+    holders: Vec<u32>,
     /// By term: its [letter set](letters), kept apart because all of them are looked at far more often than the terms.
     letters: Vec<u64>,
     free: Vec<TermId>,
@@ -58,26 +61,44 @@ impl Terms {
         self.terms.get(term as usize).map_or("", |t| &t.text)
     }
 
-    /// Where a term occurs, ascending.
-    pub(super) fn anchors(&self, term: TermId) -> &[AnchorRef] {
-        self.terms.get(term as usize).map_or(&[], |t| &t.anchors[..])
+    /// The names that have a term, ascending.
+    pub(super) fn names(&self, term: TermId) -> &[NameId] {
+        self.terms.get(term as usize).map_or(&[], |t| &t.names[..])
     }
 
-    /// Notes an occurrence of a word; an anchor holds each word once.
-    pub(super) fn add(&mut self, word: &str, anchor: AnchorRef) -> TermId {
+    /// How many anchors have a term.
+    pub(super) fn holders(&self, term: TermId) -> u32 {
+        self.holders.get(term as usize).copied().unwrap_or_default()
+    }
+
+    /// Notes an anchor that has a word.
+    pub(super) fn add(&mut self, word: &str) -> TermId {
         let id = match self.find(word) {
             (_, Some(id)) => id,
             (hash, None) => self.create(word, hash),
         };
-        let anchors = &mut self.terms[id as usize].anchors;
-        if let Err(place) = anchors.binary_search(&anchor) {
-            anchors.insert(place, anchor);
-        }
+        self.holders[id as usize] += 1;
         id
     }
 
+    /// Notes a name that has a term.
+    pub(super) fn join(&mut self, id: TermId, name: NameId) {
+        let names = &mut self.terms[id as usize].names;
+        if let Err(place) = names.binary_search(&name) {
+            names.insert(place, name);
+        }
+    }
+
+    /// Takes back what [`join`](Self::join) did.
+    pub(super) fn leave(&mut self, id: TermId, name: NameId) {
+        let names = &mut self.terms[id as usize].names;
+        if let Ok(place) = names.binary_search(&name) {
+            names.remove(place);
+        }
+    }
+
     fn create(&mut self, word: &str, hash: u32) -> TermId {
-        let term = Term { text: word.into(), anchors: Refs::new() };
+        let term = Term { text: word.into(), names: SmallVec::new() };
         let id = match self.free.pop() {
             Some(id) => {
                 self.terms[id as usize] = term;
@@ -86,6 +107,7 @@ impl Terms {
             }
             None => {
                 self.terms.push(term);
+                self.holders.push(0);
                 self.letters.push(letters(word));
                 TermId::try_from(self.terms.len() - 1).unwrap_or(TermId::MAX)
             }
@@ -100,16 +122,14 @@ impl Terms {
         id
     }
 
-    /// Takes an occurrence back; a word without any is forgotten.
-    pub(super) fn remove(&mut self, id: TermId, anchor: AnchorRef) {
-        let term = &mut self.terms[id as usize];
-        if let Ok(place) = term.anchors.binary_search(&anchor) {
-            term.anchors.remove(place);
-        }
-        if !term.anchors.is_empty() {
+    /// Takes an anchor that has a term back; a word without any is forgotten.
+    pub(super) fn remove(&mut self, id: TermId) {
+        let holders = &mut self.holders[id as usize];
+        *holders = holders.saturating_sub(1);
+        if *holders > 0 {
             return;
         }
-        let text = std::mem::take(term).text;
+        let text = std::mem::take(&mut self.terms[id as usize]).text;
         for key in gram_keys(&text) {
             if let Some(terms) = self.grams.get_mut(&key) {
                 if let Ok(place) = terms.binary_search(&id) {
@@ -171,10 +191,10 @@ impl Terms {
     }
 
     #[cfg(test)]
-    pub(super) fn words(&self) -> impl Iterator<Item = (&str, &[AnchorRef])> {
+    pub(super) fn words(&self) -> impl Iterator<Item = (&str, u32, &[NameId])> {
         self.ids.iter().map(|known| {
             let term = &self.terms[known.number as usize];
-            (term.text.as_ref(), &term.anchors[..])
+            (term.text.as_ref(), self.holders(known.number), &term.names[..])
         })
     }
 
@@ -268,8 +288,8 @@ mod tests {
     #[test]
     fn finds_similar_spellings_and_not_other_names() {
         let mut terms = Terms::default();
-        for (at, word) in ["kyrgyzstan", "slovenia", "gambia", "bragran", "dakar"].iter().enumerate() {
-            terms.add(word, at as AnchorRef);
+        for word in ["kyrgyzstan", "slovenia", "gambia", "bragran", "dakar"] {
+            terms.add(word);
         }
         let found = |word: &str| terms.similar(word).len();
         assert_eq!(found("kirgyzstam"), 1);
@@ -283,7 +303,7 @@ mod tests {
         #[test]
         fn one_change_is_always_found(word in "[a-z]{6,9}", at in 1usize..6, letter in "[a-z]", kind in 0u8..4) {
             let mut terms = Terms::default();
-            let id = terms.add(&word, 0);
+            let id = terms.add(&word);
             let mut letters: Vec<char> = word.chars().collect();
             match kind {
                 0 => { letters.remove(at); }
@@ -299,9 +319,9 @@ mod tests {
         #[test]
         fn removing_everything_leaves_nothing(words in proptest::collection::vec("[a-z]{1,8}", 1..20)) {
             let mut terms = Terms::default();
-            let ids: Vec<TermId> = words.iter().enumerate().map(|(at, w)| terms.add(w, at as AnchorRef)).collect();
-            for (at, id) in ids.into_iter().enumerate() {
-                terms.remove(id, at as AnchorRef);
+            let ids: Vec<TermId> = words.iter().map(|word| terms.add(word)).collect();
+            for id in ids {
+                terms.remove(id);
             }
             prop_assert_eq!(terms.words().count(), 0);
             prop_assert_eq!(terms.gram_count(), 0);

@@ -8,21 +8,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 #[derive(Debug, PartialEq)]
 struct Content {
     live: usize,
-    words: BTreeMap<String, BTreeSet<(Seq, u32)>>,
-    phrases: BTreeMap<Vec<String>, BTreeSet<(Seq, u32)>>,
+    /// Per word: how many anchors have it, and the names that do.
+    words: BTreeMap<String, (u32, BTreeSet<Vec<String>>)>,
+    phrases: BTreeMap<Vec<String>, BTreeSet<(Seq, u64)>>,
     grams: usize,
 }
 
 fn content(index: &Index) -> Content {
     let place = |at: &AnchorRef| {
-        let (slot, place) = (*at / MAX_ANCHORS as u32, *at % MAX_ANCHORS as u32);
-        (index.document(slot).expect("a posting leads to a live edit").edit.seq, place)
+        let rest = *at & ((1 << (PLACE_BITS + Tie::BITS)) - 1);
+        (index.document(slot(*at)).expect("a posting leads to a live edit").edit.seq, rest)
     };
     let names: HashMap<TermId, String> =
-        index.terms.words().filter_map(|(word, _)| Some((index.term(word)?, word.to_owned()))).collect();
+        index.terms.words().filter_map(|(word, ..)| Some((index.term(word)?, word.to_owned()))).collect();
+    let spelt = |name: &NameId| -> Vec<String> {
+        let (words, ..) = index.names.get(*name).expect("a posting leads to a name");
+        words.iter().map(|word| names[word].clone()).collect()
+    };
+    let word = |(word, holders, of): (&str, u32, &[NameId])| {
+        (word.to_owned(), (holders, of.iter().map(spelt).collect()))
+    };
     Content {
         live: index.len(),
-        words: index.terms.words().map(|(w, at)| (w.to_owned(), at.iter().map(place).collect())).collect(),
+        words: index.terms.words().map(word).collect(),
         phrases: index
             .names
             .iter()

@@ -3,22 +3,29 @@
 use super::{
     ScopeModel, Searched, Turn,
     features::{Nearness, ScopeFeatures, features},
-    matching::{Match, NAMED, Sought},
+    matching::{Match, NAMED, Positions, Sought},
     precedence,
     query::{Query, QueryTerms, Spelling, SubjectFrom},
     relation::{Relation, relation},
 };
 use crate::{
     edit::Seq,
-    index::{AnchorKind, AnchorRef, Document, Index, Slot, TermId},
+    index::{Anchor, AnchorRef, Document, Index, KnownName, MAX_CANDIDATES, Slot, Tie, slot},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 /// Names of which less is in a question are not looked at: one rare word of two is more.
 const LEAST_COVER: f32 = 0.2;
 /// So many edits, those of the best covered names, are looked at closely.
 const MAX_CLOSE: usize = 64;
+/// And so many that share the last of those names, if it is surely meant: first those that may state what is asked.
+const MAX_TIED: usize = 256;
+/// How much nearer an edit is than others is measured against the one at this rank, from 0: what the models were fitted
+/// with, however many edits are applied.
+const LEAD_RANK: usize = 3;
+/// So many of the nearest edits in force the encoder brings in.
+const NEAREST: usize = 16;
 
 /// What became of an edit that was considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -61,9 +68,6 @@ impl Candidate {
         self.slot as usize
     }
 }
-
-/// What decides how an anchor matches.
-type Name<'a> = (&'a [TermId], AnchorKind, bool);
 
 /// A question being decided on.
 pub(super) struct Decision<'a> {
@@ -118,12 +122,15 @@ impl Decision<'_> {
         let terms = query.terms(index, from, spelling);
         let sought = Sought { index, query, from, terms: &terms };
         let mut found = self.names(&sought, &terms);
+        let in_force = |slot: Slot| index.document(slot).is_some_and(|document| self.in_force(&document));
+        let near = self.searched.dense.iter().filter(|(slot, _)| in_force(*slot));
+        let near: Vec<(Slot, f32)> = near.take(NEAREST).copied().collect();
         if from == SubjectFrom::Question {
-            self.add_near(&sought, &mut found);
+            self.add_near(&sought, &near, &mut found);
         }
         let named = found.iter().any(|(_, _, found)| found.is_sure());
         let longest = longest(&found);
-        let near = Near::new(self.searched.dense, self.top_k);
+        let near = Near::new(&near);
         let candidates = found.into_iter().filter_map(|(at, slot, found)| {
             let document = index.document(slot)?;
             let relation = relation(query, &document, &found);
@@ -153,47 +160,71 @@ impl Decision<'_> {
 
     /// The names that the question has enough of, of edits in force: the best covered ones.
     fn names(&self, sought: &Sought<'_>, terms: &QueryTerms) -> Vec<(AnchorRef, Slot, Match)> {
+        let mut hits: Vec<Match> = Vec::new();
+        let mut found: Vec<(AnchorRef, usize)> = Vec::new();
         let index = self.searched.index;
-        let mut matched: FxHashMap<Name<'_>, Option<Match>> = FxHashMap::default();
-        let mut found: Vec<(AnchorRef, Slot, Match)> = Vec::new();
-        let spelt_out = terms.initials.iter().flat_map(|(term, _)| index.exactly(&[*term])).copied();
-        for (at, initials) in index
-            .candidates(&terms.terms)
-            .into_iter()
-            .map(|at| (at, false))
-            .chain(spelt_out.map(|at| (at, true)))
-        {
-            let Some((slot, document, anchor)) = index.anchor(at) else { continue };
-            if !self.in_force(&document) {
+        // Names first: thousands of edits may share one, and edits lie all over memory.
+        for name in index.candidates(&terms.terms).into_iter().filter_map(|id| index.name(id)) {
+            collect(name, &mut hits, &mut found, |anchor| sought.find(anchor, LEAST_COVER));
+        }
+        let spelt_out = terms.initials.iter().filter_map(|(term, _)| index.single(*term));
+        for name in spelt_out.filter_map(|id| index.name(id)) {
+            collect(name, &mut hits, &mut found, |anchor| sought.spelt_out(anchor));
+        }
+        found.sort_unstable_by(|a, b| hits[b.1].tight.total_cmp(&hits[a.1].tight).then(b.0.cmp(&a.0)));
+        self.close(sought, &hits, &found)
+    }
+
+    /// Of anchors, the best covered first, those that are looked at closely.
+    fn close(
+        &self,
+        sought: &Sought<'_>,
+        hits: &[Match],
+        found: &[(AnchorRef, usize)],
+    ) -> Vec<(AnchorRef, Slot, Match)> {
+        let index = self.searched.index;
+        let mut close: Vec<(AnchorRef, Slot, Match)> = Vec::new();
+        let (mut last, mut tied) = (0.0, Vec::new());
+        for (at, hit) in found.iter().map(|(at, hit)| (*at, hits[*hit])) {
+            if close.len() == MAX_CLOSE && (hit.tight < last || tied.len() == MAX_CANDIDATES) {
+                break;
+            }
+            let Some(document) = index.document(slot(at)).filter(|document| self.in_force(document)) else {
                 continue;
-            }
-            // Thousands of edits may share a name.
-            let name: Name<'_> = (anchor.words, anchor.kind, anchor.cased);
-            let best = || match initials {
-                true => sought.spelt_out(&anchor),
-                false => sought.find(&anchor, LEAST_COVER),
             };
-            if let Some(hit) = *matched.entry(name).or_insert_with(best) {
-                found.push((at, slot, hit));
+            match close.len() == MAX_CLOSE {
+                false => close.push((at, slot(at), hit)),
+                true => tied.push((at, hit, sought.query.may_ask(&document))),
             }
+            last = close[close.len() - 1].2.tight;
         }
-        if found.len() > MAX_CLOSE {
-            found.sort_by(|a, b| b.2.tight.total_cmp(&a.2.tight).then(b.0.cmp(&a.0)));
-            // Edits of one name are told apart by their relations: those of the last name that fits all stay.
-            let last = found[MAX_CLOSE - 1].2.tight;
-            found.retain(|(_, _, hit)| hit.tight >= last && (hit.tight >= NAMED || hit.tight > last));
+        if tied.is_empty() {
+            return close;
         }
-        found
+        if last < NAMED {
+            // A word that so many bear tells nobody which of them is meant.
+            close.retain(|(_, _, hit)| hit.tight > last);
+            return close;
+        }
+        // Edits of one name are told apart by their relations.
+        let tied_from = close.partition_point(|(_, _, hit)| hit.tight > last);
+        let likely =
+            |slot: Slot| index.document(slot).is_some_and(|document| sought.query.may_ask(&document));
+        let mut all: Vec<(bool, AnchorRef, Match)> =
+            close.drain(tied_from..).map(|(at, slot, hit)| (likely(slot), at, hit)).collect();
+        all.extend(tied.into_iter().map(|(at, hit, likely)| (likely, at, hit)));
+        all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(b.1.cmp(&a.1)));
+        all.truncate(MAX_TIED);
+        close.extend(all.into_iter().map(|(_, at, hit)| (at, slot(at), hit)));
+        close
     }
 
     /// Adds the edits that the encoder found and the names did not.
-    fn add_near(&self, sought: &Sought<'_>, found: &mut Vec<(AnchorRef, Slot, Match)>) {
+    fn add_near(&self, sought: &Sought<'_>, near: &[(Slot, f32)], found: &mut Vec<(AnchorRef, Slot, Match)>) {
         let index = self.searched.index;
-        for (slot, _) in self.searched.dense {
+        for (slot, _) in near {
             let known = found.iter().any(|(_, known, _)| known == slot);
-            let Some(document) = index.document(*slot).filter(|d| !known && self.in_force(d)) else {
-                continue;
-            };
+            let Some(document) = index.document(*slot).filter(|_| !known) else { continue };
             let hits = index.anchors(document).filter_map(|anchor| sought.find(&anchor, 0.0));
             let best = hits.max_by(|a, b| a.tight.total_cmp(&b.tight)).unwrap_or(Match::NONE);
             found.push((Index::first_anchor(*slot), *slot, best));
@@ -219,29 +250,46 @@ impl Decision<'_> {
                 .then(b.probability.total_cmp(&a.probability))
                 .then(a.at.cmp(&b.at))
         });
-        let mut kept: Vec<Candidate> = Vec::new();
-        for mut candidate in candidates {
-            if kept.iter().any(|c| c.slot == candidate.slot) {
-                continue;
-            }
+        let mut seen: FxHashSet<Slot> = FxHashSet::default();
+        candidates.retain(|candidate| seen.insert(candidate.slot));
+        let mut applied: Vec<(Relation, Positions)> = Vec::new();
+        for candidate in &mut candidates {
             if candidate.verdict == Verdict::Unlikely && f64::from(candidate.score) >= threshold {
-                candidate.verdict = verdict(&candidate, &kept, self.top_k);
+                candidate.verdict = verdict(candidate, &applied, self.top_k);
+                if candidate.verdict == Verdict::Applied {
+                    applied.push((candidate.relation, candidate.found.positions));
+                }
             }
-            kept.push(candidate);
         }
-        kept
+        candidates
     }
 }
 
-fn verdict(candidate: &Candidate, kept: &[Candidate], top_k: usize) -> Verdict {
-    let applied = || kept.iter().filter(|c| c.verdict == Verdict::Applied);
+fn verdict(candidate: &Candidate, applied: &[(Relation, Positions)], top_k: usize) -> Verdict {
     let positions = &candidate.found.positions;
-    let beaten = candidate.relation.is_open()
-        && applied().any(|c| !c.relation.is_open() && c.found.positions.meets(positions));
-    match beaten {
+    let fits = |(relation, at): &(Relation, Positions)| !relation.is_open() && at.meets(positions);
+    match candidate.relation.is_open() && applied.iter().any(fits) {
         true => Verdict::BetterFit,
-        false if applied().count() == top_k => Verdict::Beyond,
+        false if applied.len() == top_k => Verdict::Beyond,
         false => Verdict::Applied,
+    }
+}
+
+/// Matches a name as each edit that has it is tied to it, and notes the anchors of those that match.
+fn collect(
+    name: KnownName<'_>,
+    hits: &mut Vec<Match>,
+    found: &mut Vec<(AnchorRef, usize)>,
+    find: impl Fn(&Anchor<'_>) -> Option<Match>,
+) {
+    let mut matched: [Option<Option<usize>>; Tie::COUNT] = [None; Tie::COUNT];
+    for at in name.anchors {
+        let tie = Tie::of(*at);
+        let hit = matched[tie.number()].get_or_insert_with(|| {
+            hits.push(find(&name.tied(tie))?);
+            Some(hits.len() - 1)
+        });
+        found.extend(hit.map(|hit| (*at, hit)));
     }
 }
 
@@ -259,13 +307,13 @@ fn longest(found: &[(AnchorRef, Slot, Match)]) -> Vec<Match> {
 /// The encoder's candidates.
 struct Near<'a> {
     dense: &'a [(Slot, f32)],
-    /// The similarity of the first one that is too far down to be applied.
+    /// The similarity of the one that leads are measured against.
     next: f32,
 }
 
 impl<'a> Near<'a> {
-    fn new(dense: &'a [(Slot, f32)], top_k: usize) -> Self {
-        let next = dense.get(top_k).or(dense.last()).map_or(0.0, |(_, similarity)| *similarity);
+    fn new(dense: &'a [(Slot, f32)]) -> Self {
+        let next = dense.get(LEAD_RANK).or(dense.last()).map_or(0.0, |(_, similarity)| *similarity);
         Self { dense, next }
     }
 

@@ -3,17 +3,21 @@
 use super::Word;
 use unicode_normalization::UnicodeNormalization;
 
-/// Characters that are not seen: zero-width spaces and joiners, direction marks, soft hyphens, byte order marks.
+/// Characters that are not seen: those that Unicode 16 lists as `Default_Ignorable_Code_Point`, such as zero-width spaces
+/// and joiners, direction marks, soft hyphens, fillers, tags and variation selectors.
 pub(crate) fn is_ignorable(c: char) -> bool {
     matches!(
         c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
     )
 }
 
 /// Combining marks that `char::is_alphanumeric` leaves out: accents, vowel signs, viramas.
-pub(super) fn is_mark(c: char) -> bool {
+pub(crate) fn is_mark(c: char) -> bool {
     !c.is_ascii() && unicode_normalization::char::is_combining_mark(c)
 }
 

@@ -5,12 +5,12 @@ mod lexicon;
 mod stem;
 mod word;
 
-pub(crate) use fold::{fold, is_bigram_script as is_unspaced, is_ignorable};
+pub(crate) use fold::{fold, is_bigram_script as is_unspaced, is_ignorable, is_mark};
 pub(crate) use lexicon::{Class, Groups, RelationMention, lexicon};
 pub(crate) use stem::stem;
 pub(crate) use word::Word;
 
-use fold::{is_bigram_script, is_mark};
+use fold::is_bigram_script;
 
 /// What stands between a word and the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
