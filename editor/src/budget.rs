@@ -14,7 +14,7 @@ const BYTES_OF_A_TOKEN: usize = 2;
 ///
 /// The rule: edits in scope are taken in the order of their score, the best first. One that does not fit into what is left
 /// is dropped, and a worse one that does fit is still taken, so one long edit does not keep out the others; only what states
-/// something of the same subject and relation is dropped with it, so that an older statement never stands for the newer one
+/// something of the same subject and relation, as far as can be read from it, is dropped with it, so that an older statement never stands for the newer one
 /// that had no room. Counted are the
 /// tokens of the edits' texts by the model's own tokenizer; the template's headings are the same for every question and
 /// not counted.

@@ -11,6 +11,7 @@ use crate::{
     scope::{Candidate, MAX_STEPS, ScopeFeatures, Searched, Step, Turn, Verdict},
     template::EditTemplate,
     tenant::TenantEditor,
+    text::Groups,
 };
 use amend_proto::{EditId, Message, Role};
 use serde::Serialize;
@@ -196,8 +197,9 @@ impl TenantEditor {
             let candidates = policy.decide(Searched { index, moment, dense }, &turn);
             let whole = |candidate: Candidate| {
                 let document = index.document(candidate.slot)?;
-                let states = SmallVec::from_slice(document.facts.relations());
-                Some(Considered { edit: index.edit(candidate.slot)?, states, candidate })
+                let facts = SmallVec::from_slice(document.facts.relations());
+                let groups = document.groups;
+                Some(Considered { edit: index.edit(candidate.slot)?, facts, groups, candidate })
             };
             candidates.into_iter().filter(wanted).filter_map(whole).collect()
         };
@@ -205,12 +207,15 @@ impl TenantEditor {
             editor.live.look_up(self.id(), near, decide).unwrap_or_default();
         let mut budget = Budget::new(policy.max_tokens, self.counter());
         // What one that is dropped would correct must not be told either: the older of two that state the same.
-        let mut untold: SmallVec<[FactKey; 4]> = SmallVec::new();
-        for found in considered.iter_mut().filter(|found| found.candidate.verdict == Verdict::Applied) {
-            let stale = found.states.iter().any(|fact| untold.contains(fact));
+        for at in 0..considered.len() {
+            let (before, rest) = considered.split_at_mut(at);
+            let Some(found) = rest.first_mut().filter(|f| f.candidate.verdict == Verdict::Applied) else {
+                continue;
+            };
+            let untold = |known: &&Considered| known.candidate.verdict == Verdict::OverBudget;
+            let stale = before.iter().filter(untold).any(|known| known.may_correct(found));
             if stale || !budget.take(&found.edit.content.text) {
                 found.candidate.verdict = Verdict::OverBudget;
-                untold.extend_from_slice(&found.states);
             }
         }
         considered
@@ -271,8 +276,18 @@ impl TenantEditor {
 struct Considered {
     edit: Edit,
     /// Of which subjects and relations it states something.
-    states: SmallVec<[FactKey; 4]>,
+    facts: SmallVec<[FactKey; 4]>,
+    /// The relations that it may be about.
+    groups: Groups,
     candidate: Candidate,
+}
+
+impl Considered {
+    /// Whether this edit may say otherwise than a worse or older one.
+    fn may_correct(&self, other: &Self) -> bool {
+        self.facts.iter().any(|fact| other.facts.contains(fact))
+            || self.groups & other.groups != 0 && self.candidate.has_name_of(&other.candidate)
+    }
 }
 
 /// The last user message with those before it and their answers.

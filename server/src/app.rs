@@ -10,7 +10,7 @@ use crate::{
     edits::{EditService, Tenants},
     engine::{EngineConfig, EngineError, InvalidModel, ModelSource},
     grpc::{self, GrpcError},
-    http::{self, Drained, HttpLimits, HttpState, Lifecycle, ServeLimits},
+    http::{self, Drained, Hosts, HttpLimits, HttpState, Lifecycle, ServeLimits},
     registry::Registry,
     telemetry::{MetricsError, MetricsHandle},
 };
@@ -21,6 +21,7 @@ use amend_editor::{
 use amend_proto::{ChatModel, InvalidId, ModelId, ModelInfo};
 use amend_trainer::atlas::builtin;
 use std::{
+    collections::BTreeSet,
     future::Future,
     io,
     path::{Path, PathBuf},
@@ -45,6 +46,8 @@ pub struct AppConfig {
     pub encoder: Option<String>,
     /// Whose edits are served.
     pub tenants: Tenants,
+    /// Names that it may be asked under besides `localhost` when it listens on a loopback address; in lower case.
+    pub allowed_hosts: BTreeSet<String>,
     /// Bounds on each request.
     pub http: HttpLimits,
     /// Bounds on connections, and on going down.
@@ -106,6 +109,7 @@ impl AppConfig {
             policy: ScopePolicy::default(),
             encoder: None,
             tenants: Tenants::default(),
+            allowed_hosts: BTreeSet::new(),
             http: HttpLimits::default(),
             serve: ServeLimits::default(),
         })
@@ -144,8 +148,18 @@ impl App {
     /// # Errors
     /// [`AppError`] says what could not be opened.
     pub async fn start(config: AppConfig) -> Result<Self, AppError> {
-        let AppConfig { data_dir, mut engine, queue, edit_template, policy, encoder, tenants, http, serve } =
-            config;
+        let AppConfig {
+            data_dir,
+            mut engine,
+            queue,
+            edit_template,
+            policy,
+            encoder,
+            tenants,
+            allowed_hosts,
+            http,
+            serve,
+        } = config;
         let templates = |engine: &EngineConfig| TemplateSearch {
             chosen: edit_template.clone(),
             data_dir: data_dir.clone(),
@@ -177,6 +191,7 @@ impl App {
             edits: EditService::new(editor, Arc::clone(&model), tenants),
             model,
             lifecycle: Lifecycle::starting(),
+            hosts: Hosts::Local(allowed_hosts),
             limits: http,
             metrics,
         };
@@ -234,7 +249,11 @@ impl App {
     ) -> Result<Drained, AppError> {
         let Listeners { http, grpc } = listeners.into();
         let _upkeep = self.state.metrics.keep_up();
-        let router = http::router(self.state.clone());
+        let mut state = self.state.clone();
+        if !http.local_addr()?.ip().is_loopback() {
+            state.hosts = Hosts::Any;
+        }
+        let router = http::router(state);
         let lifecycle = self.state.lifecycle.clone();
         let (edits, limits) = (self.state.edits.clone(), self.serve);
         let grpc = grpc.map(|grpc| tokio::spawn(grpc::serve(grpc, edits, lifecycle.clone(), limits)));

@@ -29,7 +29,7 @@ pub(super) struct Segment {
 pub(super) struct Sought<'a> {
     pub(super) rotated: RotatedQuery<'a>,
     pub(super) precision: Precision,
-    pub(super) accept: &'a dyn Fn(DenseKey) -> bool,
+    pub(super) accept: &'a (dyn Fn(DenseKey) -> bool + Sync),
 }
 
 impl Segment {
@@ -111,8 +111,9 @@ impl Segment {
     pub(super) fn search(&self, sought: &Sought<'_>, best: &mut Best, bounds: &mut Vec<f32>) {
         match (&self.sketch, sought.precision) {
             (Some(sketch), Precision::Sketched) => {
-                sketch.bounds(&sought.rotated, self.keys.len(), bounds);
-                self.search_bounded(sought, best, bounds);
+                let planes = sketch.planes(&sought.rotated);
+                sketch.bounds(&planes, self.keys.len(), bounds);
+                self.search_bounded(sought, best, (bounds, |row| sketch.bound(&planes, row)));
             }
             (None, _) | (_, Precision::Exact) => {
                 for row in 0..self.keys.len() {
@@ -122,8 +123,13 @@ impl Segment {
         }
     }
 
-    /// The rows with the highest bounds first, so that few others are worth a look.
-    fn search_bounded(&self, sought: &Sought<'_>, best: &mut Best, bounds: &mut [f32]) {
+    /// The rows with the highest bounds first, so that few others are worth a look. `closer` gives a row's second bound.
+    fn search_bounded(
+        &self,
+        sought: &Sought<'_>,
+        best: &mut Best,
+        (bounds, closer): (&mut [f32], impl Fn(usize) -> f32),
+    ) {
         let mut first = Best::new(best.most());
         for (block, start) in bounds.chunks(SKIPPED).zip((0..).step_by(SKIPPED)) {
             if !any_above(block, first.floor().max(best.floor())) {
@@ -144,7 +150,7 @@ impl Segment {
                 continue;
             }
             for (bound, row) in block.iter().zip(start..) {
-                if *bound > best.floor() {
+                if *bound > best.floor() && closer(row) > best.floor() {
                     self.offer(row, sought, best);
                 }
             }

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 
 /// The edits that a lookup gets from the dense side, at most, whether in force or not; the scope decision takes the first
 /// of those that are.
-const NEAREST: usize = 64;
+const NEAREST: usize = 32;
 /// Texts that are embedded together.
 const BATCH: usize = 256;
 /// Questions that are embedded at the same time. Each uses all cores for its matrices.

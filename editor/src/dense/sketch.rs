@@ -6,6 +6,10 @@
 //! that is known for each row (RaBitQ, Gao and Long 2024, arXiv 2405.12497, and its extension to several bits). The
 //! query's numbers are rounded to four bits, signed, and kept by bit; so is c; then ⟨c, v⟩ is a sum of bit counts:
 //! `Σ 2ᵖ · wⱼ · popcount(cₚ & vⱼ)`.
+//!
+//! What a scan takes is what the memory gives, so it is made in two steps: first with the higher bit of each level alone,
+//! its sign, which is half of the memory and an estimate with a larger known error; then, for the rows that this does not
+//! rule out, with both.
 
 use super::{quantised::Quantised, rotation::Rotation};
 
@@ -32,13 +36,32 @@ type Lanes = [u64; BLOCK];
 
 /// What an estimate needs to know of a row besides its levels.
 #[derive(Debug, Clone, Copy, Default)]
-struct Row {
+struct Fit {
     /// f.
     factor: f32,
-    /// ⟨x, m⟩.
-    offset: f32,
     /// The standard error of an estimate for a query with |q − m| = 1.
     error: f32,
+}
+
+impl Fit {
+    /// Of levels of which ⟨l, r⟩ and |l|² are given, for a row of |r|² and so many numbers.
+    fn of(dot: f32, levels_squared: f32, squared: f32, dim: f32) -> Self {
+        if dot <= 0.0 {
+            return Self::default();
+        }
+        // cos² of the angle between the row and its levels.
+        let aligned = (dot * dot / (levels_squared * squared)).min(1.0);
+        let error = (squared / aligned * (1.0 - aligned + QUERY_NOISE) / dim).sqrt();
+        Self { factor: squared / dot, error }
+    }
+}
+
+/// What the first step reads of a row besides its signs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Row {
+    signs: Fit,
+    /// ⟨x, m⟩.
+    offset: f32,
 }
 
 /// The sketches of a segment.
@@ -47,9 +70,12 @@ pub(super) struct Sketch {
     mean: Box<[f32]>,
     rotated_mean: Box<[f32]>,
     mean_squared: f32,
-    /// By block, level bit and word: the bits of 64 numbers of each row.
-    bits: Vec<Lanes>,
+    /// By block and word: the higher bits of the levels of 64 numbers of each row.
+    signs: Vec<Lanes>,
+    /// The lower ones.
+    rest: Vec<Lanes>,
     rows: Vec<[Row; BLOCK]>,
+    levels: Vec<[Fit; BLOCK]>,
     words: usize,
 }
 
@@ -74,7 +100,7 @@ impl<'a> RotatedQuery<'a> {
 }
 
 /// A query relative to a segment's mean, by bit.
-struct Planes {
+pub(super) struct Planes {
     /// By word.
     bits: Vec<[u64; QUERY_BITS]>,
     /// What one step of a rounded number is.
@@ -97,8 +123,10 @@ impl Sketch {
             mean_squared: mean.iter().map(|x| x * x).sum(),
             mean,
             rotated_mean,
-            bits: vec![[0; BLOCK]; blocks * LEVEL_BITS * words],
+            signs: vec![[0; BLOCK]; blocks * words],
+            rest: vec![[0; BLOCK]; blocks * words],
             rows: vec![[Row::default(); BLOCK]; blocks],
+            levels: vec![[Fit::default(); BLOCK]; blocks],
             words,
         }
     }
@@ -114,59 +142,71 @@ impl Sketch {
         let squared: f32 = rest.iter().map(|x| x * x).sum();
         let dim = rest.len() as f32;
         let width = LEVEL * (squared / dim).sqrt();
-        let (mut dot, mut levels_squared) = (0f32, 0f32);
+        let (mut dot, mut levels_squared, mut sizes) = (0f32, 0f32, 0f32);
         let mut planes = vec![[0u64; LEVEL_BITS]; self.words];
         for (at, x) in rest.iter().enumerate() {
             let code = if width > 0.0 { ((x / width).floor() + 2.0).clamp(0.0, 3.0) } else { 0.0 };
             let level = 2.0 * code - 3.0;
             dot += level * x;
             levels_squared += level * level;
+            sizes += if code >= 2.0 { *x } else { -x };
             for (bit, plane) in planes[at / 64].iter_mut().enumerate() {
                 *plane |= ((code as u64 >> bit) & 1) << (at % 64);
             }
         }
         let (block, lane) = (row / BLOCK, row % BLOCK);
         for (word, planes) in planes.iter().enumerate() {
-            for (bit, plane) in planes.iter().enumerate() {
-                self.bits[(block * LEVEL_BITS + bit) * self.words + word][lane] = *plane;
-            }
+            let [low, high] = planes;
+            self.rest[block * self.words + word][lane] = *low;
+            self.signs[block * self.words + word][lane] = *high;
         }
-        let facts = if dot > 0.0 {
-            // cos² of the angle between the row and its levels.
-            let aligned = (dot * dot / (levels_squared * squared)).min(1.0);
-            let error = (squared / aligned * (1.0 - aligned + QUERY_NOISE) / dim).sqrt();
-            Row { factor: squared / dot, offset, error }
-        } else {
-            Row { factor: 0.0, offset, error: 0.0 }
-        };
-        self.rows[block][lane] = facts;
+        self.rows[block][lane] = Row { signs: Fit::of(sizes, dim, squared, dim), offset };
+        self.levels[block][lane] = Fit::of(dot, levels_squared, squared, dim);
     }
 
     /// Copies the sketch of one row over that of another.
     pub(super) fn copy(&mut self, from: usize, to: usize) {
-        for plane in 0..LEVEL_BITS * self.words {
-            let source = self.bits[from / BLOCK * LEVEL_BITS * self.words + plane][from % BLOCK];
-            self.bits[to / BLOCK * LEVEL_BITS * self.words + plane][to % BLOCK] = source;
+        for bits in [&mut self.signs, &mut self.rest] {
+            for word in 0..self.words {
+                let source = bits[from / BLOCK * self.words + word][from % BLOCK];
+                bits[to / BLOCK * self.words + word][to % BLOCK] = source;
+            }
         }
         self.rows[to / BLOCK][to % BLOCK] = self.rows[from / BLOCK][from % BLOCK];
+        self.levels[to / BLOCK][to % BLOCK] = self.levels[from / BLOCK][from % BLOCK];
     }
 
-    /// For each of the first `rows` rows, a cosine that it most probably does not exceed.
-    pub(super) fn bounds(&self, query: &RotatedQuery<'_>, rows: usize, bounds: &mut Vec<f32>) {
-        let planes = self.planes(query);
+    /// For each of the first `rows` rows, a cosine that it most probably does not exceed, by its signs.
+    pub(super) fn bounds(&self, planes: &Planes, rows: usize, bounds: &mut Vec<f32>) {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as has;
             if has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512vpopcntdq") {
                 // SAFETY: the processor has what the function is compiled for.
-                return unsafe { self.scan_avx512(&planes, rows, bounds) };
+                return unsafe { self.scan_avx512(planes, rows, bounds) };
             }
             if has!("avx2") && has!("popcnt") {
                 // SAFETY: the processor has what the function is compiled for.
-                return unsafe { self.scan_avx2(&planes, rows, bounds) };
+                return unsafe { self.scan_avx2(planes, rows, bounds) };
             }
         }
-        self.scan(&planes, rows, bounds);
+        self.scan(planes, rows, bounds);
+    }
+
+    /// The same for one row, closer, by both bits of its levels.
+    pub(super) fn bound(&self, planes: &Planes, row: usize) -> f32 {
+        let (block, lane) = (row / BLOCK, row % BLOCK);
+        let (first, mut product) = (block * self.words, 0);
+        for (word, query) in planes.bits.iter().enumerate() {
+            let (low, high) = (self.rest[first + word][lane], self.signs[first + word][lane]);
+            for (weight, plane) in WEIGHTS.iter().zip(query) {
+                let ones = i64::from((low & plane).count_ones());
+                let twos = i64::from((high & plane).count_ones());
+                product += weight * (ones + 2 * twos);
+            }
+        }
+        let levels = planes.step * (2 * product - 3 * planes.sum) as f32;
+        planes.bound(self.levels[block][lane], self.rows[block][lane].offset, levels)
     }
 
     /// Counts bits eight words at a time.
@@ -186,21 +226,21 @@ impl Sketch {
     #[inline(always)]
     fn scan(&self, planes: &Planes, rows: usize, bounds: &mut Vec<f32>) {
         bounds.clear();
-        let blocks = self.bits.chunks_exact(LEVEL_BITS * self.words).zip(&self.rows);
+        let blocks = self.signs.chunks_exact(self.words).zip(&self.rows);
         for (bits, rows) in blocks.take(rows.div_ceil(BLOCK)) {
             let products = products(bits, &planes.bits);
             let mut found = [0f32; BLOCK];
             for lane in 0..BLOCK {
-                let Row { factor, offset, error } = rows[lane];
-                let levels = planes.step * (2 * products[lane] - 3 * planes.sum) as f32;
-                found[lane] = planes.base + offset + factor * levels + MARGIN * error * planes.length + SLACK;
+                let levels = planes.step * (2 * products[lane] - planes.sum) as f32;
+                found[lane] = planes.bound(rows[lane].signs, rows[lane].offset, levels);
             }
             bounds.extend_from_slice(&found);
         }
         bounds.truncate(rows);
     }
 
-    fn planes(&self, query: &RotatedQuery<'_>) -> Planes {
+    /// A query as the rows of this segment are compared with it.
+    pub(super) fn planes(&self, query: &RotatedQuery<'_>) -> Planes {
         let rest: Vec<f32> = query.rotated.iter().zip(&self.rotated_mean).map(|(q, m)| q - m).collect();
         let largest = rest.iter().fold(0f32, |most, x| most.max(x.abs()));
         let step = (largest / 7.0).max(f32::MIN_POSITIVE);
@@ -219,28 +259,33 @@ impl Sketch {
     }
 }
 
-/// ⟨c, v⟩ of each row of a block. Written out by the query's bits, so that the four sums stay in registers.
+impl Planes {
+    /// From ⟨l, v⟩.
+    #[inline(always)]
+    fn bound(&self, Fit { factor, error }: Fit, offset: f32, levels: f32) -> f32 {
+        self.base + offset + factor * levels + MARGIN * error * self.length + SLACK
+    }
+}
+
+/// ⟨c, v⟩ of each row of a block, by its signs. Written out by the query's bits, so that the four sums stay in registers.
 #[inline(always)]
-fn products(block: &[Lanes], query: &[[u64; QUERY_BITS]]) -> [i64; BLOCK] {
-    let (low, high) = block.split_at(query.len());
+fn products(signs: &[Lanes], query: &[[u64; QUERY_BITS]]) -> [i64; BLOCK] {
     let mut sums = [[0i64; BLOCK]; QUERY_BITS];
     let [one, two, four, sign] = &mut sums;
-    for ((low, high), query) in low.iter().zip(high).zip(query) {
-        count(one, low, high, query[0]);
-        count(two, low, high, query[1]);
-        count(four, low, high, query[2]);
-        count(sign, low, high, query[3]);
+    for (signs, query) in signs.iter().zip(query) {
+        count(one, signs, query[0]);
+        count(two, signs, query[1]);
+        count(four, signs, query[2]);
+        count(sign, signs, query[3]);
     }
     std::array::from_fn(|lane| WEIGHTS.iter().zip(&sums).map(|(weight, sum)| weight * sum[lane]).sum())
 }
 
-/// Adds the levels of the numbers in which the query has this bit.
+/// Counts the numbers that are set and in which the query has this bit.
 #[inline(always)]
-fn count(sum: &mut [i64; BLOCK], low: &Lanes, high: &Lanes, query: u64) {
+fn count(sum: &mut [i64; BLOCK], signs: &Lanes, query: u64) {
     for lane in 0..BLOCK {
-        let ones = i64::from((low[lane] & query).count_ones());
-        let twos = i64::from((high[lane] & query).count_ones());
-        sum[lane] += ones + 2 * twos;
+        sum[lane] += i64::from((signs[lane] & query).count_ones());
     }
 }
 

@@ -63,6 +63,11 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// Whether the question names both at the same place.
+    pub(crate) fn has_name_of(&self, other: &Self) -> bool {
+        self.found.positions == other.found.positions
+    }
+
     /// Where the edit is kept: the how many-th of the index it is, from 0.
     pub(crate) fn place(&self) -> usize {
         self.slot as usize

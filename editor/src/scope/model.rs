@@ -45,7 +45,7 @@ pub enum ScopeModelError {
         weights: usize,
     },
     /// A number is out of its range.
-    #[error("failed to read the scope model: {field} is {value}; it must be {range}")]
+    #[error("{field} is {value}; it must be {range}")]
     Range {
         /// Which.
         field: String,

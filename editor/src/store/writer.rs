@@ -16,7 +16,7 @@ use crate::{
     edit::{Limits, RolledBack, Seq},
     error::EditError,
     live::Live,
-    scope::{Policies, ScopeRow},
+    scope::{Policies, ScopeModelError, ScopeRow},
     time::Clock,
 };
 use amend_proto::TenantId;
@@ -290,7 +290,12 @@ impl Task {
 
     async fn set_scope(&mut self, row: ScopeRow) -> Result<(), EditError> {
         let WriterDeps { database, policies, clock, .. } = &mut self.deps;
-        policies.check(&row).map_err(|error| EditError::invalid("scope", error.to_string()))?;
+        policies.check(&row).map_err(|error| match error {
+            ScopeModelError::Range { field, value, range } => {
+                EditError::invalid(field, format!("is {value}; it must be {range}"))
+            }
+            other => EditError::invalid("scope", other.to_string()),
+        })?;
         database.set_scope(&row, clock.now()).await?;
         policies.set(row);
         self.transactions += 1;

@@ -77,6 +77,8 @@ pub enum ErrorCode {
     RequestTooLarge,
     /// 415: the body is not declared to be JSON.
     UnsupportedMediaType,
+    /// 421: the request names a host that this server does not answer for.
+    MisdirectedRequest,
     /// 429: the queue is full.
     QueueFull,
     /// 500: the model failed.

@@ -1,6 +1,9 @@
 //! `amend chat`: talk to a running daemon, streaming.
 
-use super::client::{Client, DaemonArgs};
+use super::{
+    client::{Client, DaemonArgs},
+    output,
+};
 use anyhow::{Context, bail};
 use clap::Args;
 use eventsource_stream::Eventsource;
@@ -76,8 +79,7 @@ pub async fn run(args: ChatArgs) -> anyhow::Result<()> {
     if args.json {
         let answer =
             talk.client.json(Method::POST, &["v1", "chat", "completions"], Some(&talk.body())).await?;
-        println!("{}", serde_json::to_string_pretty(&answer)?);
-        return Ok(());
+        return output::json(&answer);
     }
     let answer = talk.stream().await?;
     name_edits(&answer);
@@ -136,7 +138,7 @@ impl Conversation {
         while let Some(event) = events.next().await {
             let data = event.context("the answer broke off; is the daemon still running?")?.data;
             if data == "[DONE]" {
-                println!();
+                output::raw(b"\n")?;
                 return Ok(answer);
             }
             take(
@@ -153,7 +155,7 @@ fn take(answer: &mut Answer, chunk: &Value) -> anyhow::Result<()> {
         bail!("the daemon failed while answering: {message}");
     }
     if let Some(text) = chunk.pointer("/choices/0/delta/content").and_then(Value::as_str) {
-        print!("{text}");
+        output::raw(text.as_bytes())?;
         stdout().flush().context("failed to print the answer")?;
         answer.text.push_str(text);
     }

@@ -79,7 +79,7 @@ impl Client {
     /// # Errors
     /// When the address cannot carry a path, or the HTTP client cannot be built.
     pub fn new(args: &DaemonArgs) -> anyhow::Result<Self> {
-        if args.url.cannot_be_a_base() {
+        if args.url.cannot_be_a_base() || !matches!(args.url.scheme(), "http" | "https") {
             anyhow::bail!("{} is not the address of a daemon; give one like http://127.0.0.1:8080", args.url);
         }
         let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
@@ -87,6 +87,9 @@ impl Client {
     }
 
     fn at(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Url> {
+        if let Some(dots) = path.iter().find(|segment| matches!(**segment, "." | "..")) {
+            anyhow::bail!("`{dots}` cannot be asked for: addresses have no such part");
+        }
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| anyhow::anyhow!("{} is not the address of a daemon", self.base))?

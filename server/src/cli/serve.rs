@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::Args;
 use std::{
     io::{IsTerminal, stderr},
-    net::SocketAddr,
+    net::{SocketAddr, ToSocketAddrs},
     num::NonZeroUsize,
     path::PathBuf,
     time::Duration,
@@ -29,10 +29,10 @@ Examples:
   AMEND_LISTEN=127.0.0.1:9000 amend                 every option is also an environment variable")]
 pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one
-    #[arg(long, env = "AMEND_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    #[arg(long, env = "AMEND_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS", value_parser = address)]
     pub listen: SocketAddr,
     /// Where to listen for gRPC (amend.v1.Edits, health, reflection); without it gRPC is not served
-    #[arg(long, env = "AMEND_GRPC_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "AMEND_GRPC_LISTEN", value_name = "ADDRESS", value_parser = address)]
     pub grpc_listen: Option<SocketAddr>,
     /// Where edits and models are kept [default: amend in the user's data folder]
     #[arg(long, env = "AMEND_DATA_DIR", value_name = "DIR")]
@@ -75,6 +75,10 @@ pub struct ServeArgs {
     /// Serve these tenants and no other; without it, every tenant that a request names
     #[arg(long = "tenant", env = "AMEND_TENANTS", value_delimiter = ',', value_name = "NAME")]
     pub tenants: Vec<TenantId>,
+    /// On a loopback address, also answer requests that name these hosts (what a proxy on this machine passes on); others
+    /// than localhost get 421
+    #[arg(long = "allow-host", env = "AMEND_ALLOW_HOSTS", value_delimiter = ',', value_name = "NAME")]
+    pub allow_hosts: Vec<String>,
     /// A sentence encoder (BERT family) that finds edits by what they mean: a folder or a hub id [default: none, words find
     /// them]
     #[arg(long, env = "AMEND_ENCODER", value_name = "MODEL")]
@@ -138,6 +142,16 @@ async fn bind(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> 
         .with_context(|| format!("failed to listen on {address}; give another address with {option}"))
 }
 
+/// An address, or a name with a port: `localhost:8080`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let found =
+        text.to_socket_addrs().map_err(|error| format!("{error}; give one such as 127.0.0.1:8080"))?;
+    let mut found: Vec<SocketAddr> = found.collect();
+    // What most clients try first.
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.first().copied().ok_or_else(|| "the name has no address".to_owned())
+}
+
 fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
     let data_dir = match args.data_dir {
         Some(dir) => dir,
@@ -159,6 +173,7 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
     config.policy = settings.over(&config.policy)?;
     config.encoder = args.encoder;
     config.tenants = args.tenants.into();
+    config.allowed_hosts = args.allow_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
     config.serve.drain_deadline = Duration::from_secs(args.drain_seconds);
     Ok(config)
 }

@@ -5,7 +5,7 @@ pub(crate) mod wire;
 
 pub use tenants::{TenantError, Tenants};
 
-use amend_editor::{Editor, TenantEditor};
+use amend_editor::{EditError, Editor, TenantEditor};
 use amend_proto::{ChatModel, TenantId};
 use std::{fmt, sync::Arc};
 
@@ -14,6 +14,16 @@ pub const TENANT_HEADER: &str = "x-amend-tenant";
 
 /// The most edits that an explained preview tells of.
 pub(crate) const MAX_CONSIDERED: usize = 20;
+
+/// What asks for a state calls the entry `as_of`.
+pub(crate) fn as_of(error: EditError) -> EditError {
+    match error {
+        EditError::InvalidEdit { param, reason } if param == "seq" => {
+            EditError::InvalidEdit { param: "as_of".to_owned(), reason }
+        }
+        other => other,
+    }
+}
 
 /// The edits of every tenant that is served.
 #[derive(Clone)]
@@ -35,12 +45,18 @@ impl EditService {
         Self { editor, model, tenants }
     }
 
-    /// The tenant of this name; without one, the default tenant.
+    /// The tenant of the one name that a request gives; without one, the default tenant.
     ///
     /// # Errors
-    /// [`TenantError`] when it cannot be a name, or is not served.
-    pub fn tenant(&self, name: Option<&[u8]>) -> Result<TenantId, TenantError> {
-        self.tenants.find(name)
+    /// [`TenantError`] when there are several, it cannot be a name, or is not served.
+    pub fn tenant<'a>(&self, names: impl IntoIterator<Item = &'a [u8]>) -> Result<TenantId, TenantError> {
+        let mut names = names.into_iter();
+        let name = names.next();
+        match names.next() {
+            // A proxy that adds the true one behind the client's own must not be overruled.
+            Some(_) => Err(TenantError::Repeated),
+            None => self.tenants.find(name),
+        }
     }
 
     /// The edits of a tenant.

@@ -20,6 +20,9 @@ pub enum TenantError {
     /// It cannot be a name.
     #[error("{TENANT_HEADER}: {0}")]
     Invalid(#[from] InvalidId),
+    /// More than one is named.
+    #[error("{TENANT_HEADER}: give it once")]
+    Repeated,
     /// It is not served here.
     #[error("{TENANT_HEADER}: the tenant `{0}` is not served here")]
     Unknown(TenantId),

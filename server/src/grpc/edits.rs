@@ -2,7 +2,7 @@
 
 use super::{convert, observe::observe, status::Failure};
 use crate::{
-    edits::{EditService, MAX_CONSIDERED, TENANT_HEADER},
+    edits::{self, EditService, MAX_CONSIDERED, TENANT_HEADER},
     http::{Lifecycle, Phase},
 };
 use amend_editor::{
@@ -12,9 +12,10 @@ use amend_editor::{
 use amend_proto::{
     TenantId,
     grpc::v1::{self, edits_server},
+    wire::RequestLimits,
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
-use std::io;
+use std::{io, time::Duration};
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -28,17 +29,20 @@ pub(super) struct Edits {
     service: EditService,
     lifecycle: Lifecycle,
     imports: Semaphore,
+    patience: Duration,
 }
 
 impl Edits {
-    pub(super) fn new(service: EditService, lifecycle: Lifecycle) -> Self {
-        Self { service, lifecycle, imports: Semaphore::new(MAX_IMPORTS) }
+    /// An import may pause for as long as `patience`.
+    pub(super) fn new(service: EditService, lifecycle: Lifecycle, patience: Duration) -> Self {
+        Self { service, lifecycle, imports: Semaphore::new(MAX_IMPORTS), patience }
     }
 
     /// The edits that a call is about.
     fn editor<T>(&self, request: &Request<T>) -> Result<TenantEditor, Failure> {
-        let name = request.metadata().get(TENANT_HEADER).map(|value| value.as_encoded_bytes());
-        Ok(self.service.of(self.service.tenant(name)?))
+        let names = request.metadata().get_all(TENANT_HEADER);
+        let names: Vec<&[u8]> = names.iter().map(|value| value.as_encoded_bytes()).collect();
+        Ok(self.service.of(self.service.tenant(names)?))
     }
 
     /// Whose scope settings are meant; `None` is all tenants.
@@ -79,15 +83,22 @@ impl Edits {
                 causes: None,
             });
         };
-        let Some(first) = requests.message().await.map_err(broken)? else {
+        let first = tokio::time::timeout(self.patience, requests.message()).await;
+        let first =
+            first.map_err(|_| Failure::from(EditError::Input { source: io::ErrorKind::TimedOut.into() }))?;
+        let Some(first) = first.map_err(broken)? else {
             return Err(Failure::invalid("the stream holds no edit"));
         };
         let options = ImportOptions {
             on_conflict: convert::on_conflict(first.on_conflict)?,
             by: convert::by(first.author.clone(), first.reason.clone()),
         };
-        let all = futures::stream::once(async { Ok(first) }).chain(requests);
-        let edits = all.map(|request| request.map(importable).map_err(io::Error::other));
+        let rest = tokio_stream::StreamExt::timeout(requests, self.patience).map(|request| match request {
+            Ok(request) => request.map_err(io::Error::other),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        });
+        let all = futures::stream::once(async { Ok(first) }).chain(rest);
+        let edits = all.map(|request: io::Result<_>| request.map(importable));
         let report = editor.import_edits(Box::pin(edits), options).await?;
         Ok(convert::import(report))
     }
@@ -183,7 +194,8 @@ impl edits_server::Edits for Edits {
                     superseded_by: known.superseded_by.map(Into::into),
                 }),
                 Some(seq) => {
-                    let edit = editor.get_as_of(&id, convert::seq("as_of", seq)?).await?;
+                    let edit =
+                        editor.get_as_of(&id, convert::seq("as_of", seq)?).await.map_err(edits::as_of)?;
                     let now = self.now();
                     edit.map(|found| v1::GetResponse {
                         edit: Some(convert::edit(found, now)),
@@ -211,7 +223,7 @@ impl edits_server::Edits for Edits {
                 }
                 Some(seq) => {
                     let (seq, after) = (convert::seq("as_of", seq)?, convert::after_seq(&after)?);
-                    let past = editor.state_as_of(seq, after, limit).await?;
+                    let past = editor.state_as_of(seq, after, limit).await.map_err(edits::as_of)?;
                     (past.edits, past.next.map(|next| next.to_string()))
                 }
             };
@@ -242,7 +254,9 @@ impl edits_server::Edits for Edits {
         observe("Diff", async {
             let editor = self.editor(&request)?;
             let v1::DiffRequest { from, to, limit, after } = request.into_inner();
-            let between = (convert::seq("from", from)?, convert::seq("to", to)?);
+            let to = to.map(|to| convert::seq("to", to)).transpose()?;
+            let to = to.unwrap_or_else(|| self.service.editor().last_seq());
+            let between = (convert::seq("from", from)?, to);
             let after = (!after.is_empty()).then(|| convert::id("after", &after)).transpose()?;
             let found = editor.diff(between, after.as_ref(), convert::limit(limit)).await?;
             let now = self.now();
@@ -271,6 +285,10 @@ impl edits_server::Edits for Edits {
         observe("Preview", async {
             let editor = self.editor(&request)?;
             let v1::PreviewRequest { messages, explain } = request.into_inner();
+            let most = RequestLimits::default().max_messages;
+            if messages.is_empty() || messages.len() > most {
+                return Err(Failure::invalid(format!("messages must hold 1 to {most} messages")));
+            }
             let messages =
                 messages.into_iter().enumerate().map(|(at, message)| convert::message(at, message));
             let messages = messages.collect::<Result<Vec<_>, _>>()?;
@@ -315,8 +333,8 @@ impl edits_server::Edits for Edits {
     async fn export(&self, request: Request<v1::ExportRequest>) -> Answer<Self::ExportStream> {
         observe("Export", async {
             let editor = self.editor(&request)?;
-            let as_of = request.into_inner().as_of.map(|seq| convert::seq("as_of", seq)).transpose()?;
-            let (edits, now) = (editor.edits_as_of(as_of)?, self.now());
+            let seq = request.into_inner().as_of.map(|seq| convert::seq("as_of", seq)).transpose()?;
+            let (edits, now) = (editor.edits_as_of(seq).map_err(edits::as_of)?, self.now());
             let edits = edits.map_ok(move |edit| convert::edit(edit, now));
             Ok(self.until_cut(edits.map_err(|error| told("Export", error))))
         })

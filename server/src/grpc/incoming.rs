@@ -3,6 +3,7 @@
 use crate::http::{ServeLimits, StallGuard};
 use futures::{Stream, stream};
 use std::{
+    future::Future,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -14,6 +15,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::Sleep,
 };
 use tonic::transport::server::Connected;
 
@@ -24,7 +26,36 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Connection {
     stream: StallGuard<TcpStream>,
     peer: Option<SocketAddr>,
+    greeting: Greeting,
     _permit: OwnedSemaphorePermit,
+}
+
+/// What every HTTP/2 connection begins with: the preface, and the head of a SETTINGS frame (RFC 9113, 3.4).
+const GREETING_BYTES: usize = 24 + 9;
+
+/// The time that a client has for its first bytes. Later on, a silent one is asked whether it is still there.
+enum Greeting {
+    Awaited { arrived: usize, deadline: Pin<Box<Sleep>> },
+    Heard,
+}
+
+impl Greeting {
+    /// Whether it is late.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Awaited { deadline, .. } => deadline.as_mut().poll(cx).is_ready(),
+            Self::Heard => false,
+        }
+    }
+
+    fn heard(&mut self, bytes: usize) {
+        if let Self::Awaited { arrived, .. } = self {
+            *arrived += bytes;
+            if *arrived >= GREETING_BYTES {
+                *self = Self::Heard;
+            }
+        }
+    }
 }
 
 /// What comes in on a listener.
@@ -41,7 +72,9 @@ pub(super) fn connections(
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
                     let stream = StallGuard::new(stream, limits.write_stall);
-                    let connection = Connection { stream, peer: Some(peer), _permit: permit };
+                    let deadline = Box::pin(tokio::time::sleep(limits.header_timeout));
+                    let greeting = Greeting::Awaited { arrived: 0, deadline };
+                    let connection = Connection { stream, peer: Some(peer), greeting, _permit: permit };
                     return Some((Ok(connection), (listener, room)));
                 }
                 Err(error) => {
@@ -67,7 +100,13 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.greeting.heard(buf.filled().len() - before);
+        match read {
+            Poll::Pending if self.greeting.is_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            read => read,
+        }
     }
 }
 

@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-/// The longest message that is read: a batch of a thousand edits in their longest form fits.
-const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// The longest message that is read or written: a thousand edits in their longest form are 23 MB.
+const MAX_MESSAGE_BYTES: usize = 32 << 20;
 /// Most calls of one connection at a time; further ones wait in the client.
 const MAX_STREAMS: u32 = 128;
 /// A connection that says nothing for this long is asked whether it is still there.
@@ -63,7 +63,7 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let edits = EditsServer::new(Edits::new(service, lifecycle.clone()))
+    let edits = EditsServer::new(Edits::new(service, lifecycle.clone(), limits.read_stall))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let draining = lifecycle.clone();

@@ -35,7 +35,7 @@ impl Failure {
 impl From<TenantError> for Failure {
     fn from(error: TenantError) -> Self {
         let code = match error {
-            TenantError::Invalid(_) => Code::InvalidArgument,
+            TenantError::Invalid(_) | TenantError::Repeated => Code::InvalidArgument,
             TenantError::Unknown(_) => Code::NotFound,
         };
         Self::new(code, error.to_string())

@@ -12,9 +12,13 @@ use amend_proto::{
     testing::ScriptedModel,
 };
 use futures::StreamExt;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinHandle,
+};
 use tonic::{Code, Request, Status, transport::Channel};
 
 struct Bench {
@@ -128,7 +132,7 @@ async fn an_edit_lives_and_its_log_tells_how() {
     let kinds: Vec<_> = log.await.unwrap().into_inner().operations.iter().map(v1::Operation::kind).collect();
     use v1::operation::Kind;
     assert_eq!(kinds, [Kind::Add, Kind::Supersede, Kind::Retire, Kind::Restore, Kind::Restore]);
-    let diff = v1::DiffRequest { from: 0, to: stored.seq, ..v1::DiffRequest::default() };
+    let diff = v1::DiffRequest { from: 0, to: Some(stored.seq), ..v1::DiffRequest::default() };
     let diff = client.diff(diff).await.unwrap().into_inner().differences;
     assert!(diff.len() == 1 && diff[0].before.is_none() && diff[0].after.is_some());
 }
@@ -294,4 +298,34 @@ async fn the_scope_is_set_for_a_tenant_and_for_all() {
     let set = v1::SetScopeRequest { of: 0, settings: Some(wrong) };
     let (code, message) = refused(client.set_scope(set).await);
     assert_eq!((code, message.starts_with("settings.lexical: ")), (Code::InvalidArgument, true), "{message}");
+}
+
+#[tokio::test]
+async fn a_client_that_never_says_anything_is_let_go() {
+    let data = TempDir::new().unwrap();
+    let editor = Editor::open(EditorOptions::new(data.path().join("amend.db"))).await.unwrap();
+    let service = EditService::new(editor, Arc::new(ScriptedModel::echo()), Tenants::Any);
+    let (lifecycle, listener) = (Lifecycle::starting(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let address = listener.local_addr().unwrap();
+    let limits = ServeLimits {
+        max_connections: 2,
+        header_timeout: Duration::from_millis(50),
+        read_stall: Duration::from_millis(50),
+        ..ServeLimits::default()
+    };
+    tokio::spawn(serve(listener, service, lifecycle, limits));
+    let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut half = tokio::net::TcpStream::connect(address).await.unwrap();
+    half.write_all(b"PRI * HTTP/2.0").await.unwrap();
+    let mut said = Vec::new();
+    // Closed, whether in order or not.
+    drop(silent.read_to_end(&mut said).await);
+    drop(half.read_to_end(&mut said).await);
+    let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let mut client = EditsClient::new(channel);
+    let one =
+        v1::ImportRequest { edit: Some(edit("a", "The capital of France is Lyon.")), ..Default::default() };
+    let stream = futures::stream::once(async { one }).chain(futures::stream::pending());
+    assert_eq!(refused(client.import(stream).await).0, Code::Cancelled, "an import that pauses ends");
+    assert_eq!(client.list(v1::ListRequest::default()).await.unwrap().into_inner().edits.len(), 1);
 }

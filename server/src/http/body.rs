@@ -11,6 +11,8 @@ use tokio::sync::SemaphorePermit;
 
 /// Bytes that one permit of the memory budget stands for: permits are counted in 32 bits.
 const PERMIT_BYTES: usize = 1 << 10;
+/// A body's share grows by so much at a time.
+const SHARE_BYTES: usize = 128 << 10;
 
 /// Reads the body and lets `understand` make sense of it, off the runtime when it is large.
 ///
@@ -30,9 +32,6 @@ where
         return Err(ApiError::too_large(limits.max_body_bytes));
     }
     let mut share = None;
-    if let Some(bytes) = announced.filter(|bytes| *bytes > limits.off_runtime_bytes) {
-        share = Some(reserve(shared, bytes).await?);
-    }
     let arriving = collect(shared, body, announced.unwrap_or(0), &mut share);
     let Ok(arrived) = tokio::time::timeout(limits.body_timeout, arriving).await else {
         return Err(ApiError::slow_body(limits.body_timeout));
@@ -62,12 +61,28 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// A share of the memory for large bodies, as soon as there is room.
-async fn reserve(shared: &Shared, bytes: usize) -> Result<SemaphorePermit<'_>, ApiError> {
-    let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
+/// A share of the memory for large bodies that is enough for so many bytes, as soon as there is room.
+async fn reserve<'a>(
+    shared: &'a Shared,
+    share: &mut Option<SemaphorePermit<'a>>,
+    bytes: usize,
+) -> Result<(), ApiError> {
+    let held = share.as_ref().map_or(0, |share| share.num_permits());
+    let missing = bytes.div_ceil(SHARE_BYTES) * (SHARE_BYTES / PERMIT_BYTES);
+    let missing = missing.min(permits(shared.state.limits.max_buffered_bytes)).saturating_sub(held);
+    if missing == 0 {
+        return Ok(());
+    }
+    let permits = u32::try_from(missing).unwrap_or(u32::MAX);
     let room = shared.large_bodies.acquire_many(permits);
     match tokio::time::timeout(shared.state.limits.body_timeout / 2, room).await {
-        Ok(Ok(permit)) => Ok(permit),
+        Ok(Ok(permit)) => {
+            match share {
+                Some(share) => share.merge(permit),
+                None => *share = Some(permit),
+            }
+            Ok(())
+        }
         Ok(Err(closed)) => Err(ApiError::internal(closed)),
         Err(_) => {
             let kind = ErrorKind::Overloaded { retry_after: Duration::from_secs(1) };
@@ -82,7 +97,7 @@ pub(super) fn permits(bytes: usize) -> usize {
     bytes.div_ceil(PERMIT_BYTES).min(tokio::sync::Semaphore::MAX_PERMITS)
 }
 
-/// Reads to the end. A body that turns out large takes its `share` on the way, unless it has one already.
+/// Reads to the end. A large body takes its `share` as its bytes come: what was announced is the client's word.
 async fn collect<'a>(
     shared: &'a Shared,
     body: Body,
@@ -98,14 +113,13 @@ async fn collect<'a>(
         if length > limits.max_body_bytes {
             return Err(ApiError::too_large(limits.max_body_bytes));
         }
+        if length > limits.off_runtime_bytes {
+            reserve(shared, share, length).await?;
+        }
         if length == expected && bytes.is_empty() {
             return Ok(frame);
         }
-        if length > limits.off_runtime_bytes && share.is_none() {
-            // Nobody said how large it will be: it may become as large as any.
-            *share = Some(reserve(shared, limits.max_body_bytes).await?);
-        }
-        // The announcement is the client's word: beyond a first allotment, memory is taken as bytes come.
+        // Beyond a first allotment, memory is taken as bytes come.
         bytes.reserve(frame.len().max(expected.min(limits.off_runtime_bytes).saturating_sub(bytes.len())));
         bytes.extend_from_slice(&frame);
     }

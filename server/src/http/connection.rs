@@ -22,14 +22,37 @@ use tower::ServiceExt;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 4 << 20;
 
+/// How long a connection on which nobody asks for anything may stay.
+const SHORT_STAY: Duration = Duration::from_secs(2);
+
+/// How long a connection may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// For as many requests as come.
+    Usual,
+    /// For one request that comes at once.
+    Short,
+}
+
 /// Serves one connection until it closes, or until its last request is answered once the server drains.
-pub(super) async fn serve(stream: TcpStream, router: Router, lifecycle: Lifecycle, limits: ServeLimits) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    router: Router,
+    lifecycle: Lifecycle,
+    (limits, stay): (ServeLimits, Stay),
+) {
+    let header_timeout = match stay {
+        Stay::Usual => limits.header_timeout,
+        Stay::Short => limits.header_timeout.min(SHORT_STAY),
+    };
+    let limits = ServeLimits { header_timeout, ..limits };
     // Tokens are small and must not wait for one another.
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(StallGuard::new(stream, limits.write_stall));
     let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .keep_alive(stay == Stay::Usual)
         .header_read_timeout(limits.header_timeout)
         .max_headers(limits.max_headers)
         .max_header_size(limits.max_header_bytes)

@@ -95,6 +95,13 @@ impl ApiError {
         Self::client(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message)
     }
 
+    /// 421.
+    pub(super) fn misdirected() -> Self {
+        let message = "the header Host names none of this server's names; it listens on a loopback address, and answers \
+                       as localhost and under the names given with --allow-host";
+        Self::client(StatusCode::MISDIRECTED_REQUEST, ErrorCode::MisdirectedRequest, message)
+    }
+
     /// 408.
     pub(super) fn slow_body(limit: Duration) -> Self {
         let message = format!("the body did not arrive within {} seconds", limit.as_secs());

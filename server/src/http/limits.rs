@@ -57,6 +57,8 @@ pub struct ServeLimits {
     /// How long a client may take none of the bytes that wait for it; then the connection is closed, which also
     /// ends the generation behind it.
     pub write_stall: Duration,
+    /// How long a client may send nothing of what it has begun, over gRPC.
+    pub read_stall: Duration,
     /// How long requests in flight may take to finish once the server is told to stop.
     pub drain_deadline: Duration,
     /// How long those that are cut at the deadline have to send their error.
@@ -71,6 +73,7 @@ impl Default for ServeLimits {
             max_headers: 100,
             max_header_bytes: 32 << 10,
             write_stall: Duration::from_secs(30),
+            read_stall: Duration::from_secs(30),
             drain_deadline: Duration::from_secs(30),
             cut_grace: Duration::from_secs(1),
         }

@@ -12,6 +12,7 @@ mod connection;
 mod edits;
 mod error;
 mod health;
+mod hosts;
 mod lifecycle;
 mod limits;
 mod models;
@@ -24,6 +25,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use hosts::Hosts;
 pub use lifecycle::{Lifecycle, Phase};
 pub use limits::{HttpLimits, ServeLimits};
 pub use server::{Drained, serve};
@@ -52,6 +54,8 @@ pub struct HttpState {
     pub edits: EditService,
     /// Whether it may be asked.
     pub lifecycle: Lifecycle,
+    /// Under which names it may be asked.
+    pub hosts: Hosts,
     /// Bounds on each request.
     pub limits: HttpLimits,
     /// What `/metrics` shows.
@@ -82,6 +86,7 @@ pub fn router(state: HttpState) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), hosts::check))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), observe::observe))
         .with_state(shared)
 }

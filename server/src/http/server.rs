@@ -1,7 +1,7 @@
 //! The listener: accepting, bounding, and going down in order.
 
 use super::{
-    connection,
+    connection::{self, Stay},
     lifecycle::{Lifecycle, Phase},
     limits::ServeLimits,
 };
@@ -19,6 +19,9 @@ use tokio::{
 /// How long to wait when the system has no more file descriptors: trying again at once would only burn the CPU that
 /// closing one needs.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// When all connections are taken, so many more are accepted for one quick request each, so that idle ones do not keep out
+/// a probe.
+const SPARE_CONNECTIONS: usize = 32;
 
 /// How a server went down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +49,15 @@ pub async fn serve(
     let address = listener.local_addr()?;
     tracing::info!(%address, "listening");
     let mut connections = JoinSet::new();
-    let room = Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let room = Room::new(limits);
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(ended) = connections.join_next() => report(ended),
-            (stream, permit) = accept(&listener, &room) => {
-                connections.spawn(one(stream, permit, router.clone(), lifecycle.clone(), limits));
+            (stream, place) = accept(&listener, &room) => {
+                connections.spawn(one(stream, place, router.clone(), lifecycle.clone(), limits));
             }
         }
     }
@@ -64,15 +67,50 @@ pub async fn serve(
     Ok(drain(connections, &lifecycle, limits).await)
 }
 
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
-    loop {
-        // A permit before a connection: one that finds no room waits in the kernel, not in our memory.
-        let Ok(permit) = Arc::clone(room).acquire_owned().await else {
-            // Nobody closes the semaphore; should it happen, no more connections is the safe reading.
-            return std::future::pending().await;
+/// Places for connections.
+struct Room {
+    usual: Arc<Semaphore>,
+    spare: Arc<Semaphore>,
+}
+
+/// A connection's place.
+struct Place {
+    stay: Stay,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn new(limits: ServeLimits) -> Self {
+        let usual = limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self { usual: Arc::new(Semaphore::new(usual)), spare: Arc::new(Semaphore::new(SPARE_CONNECTIONS)) }
+    }
+
+    async fn place(&self) -> Place {
+        let of = |stay, permit: Result<_, _>| permit.ok().map(|permit| Place { stay, _permit: permit });
+        if let Some(place) = of(Stay::Usual, Arc::clone(&self.usual).try_acquire_owned().map_err(drop)) {
+            return place;
+        }
+        let spare = async { of(Stay::Short, Arc::clone(&self.spare).acquire_owned().await.map_err(drop)) };
+        let usual = async { of(Stay::Usual, Arc::clone(&self.usual).acquire_owned().await.map_err(drop)) };
+        let place = tokio::select! {
+            biased;
+            place = usual => place,
+            place = spare => place,
         };
+        match place {
+            Some(place) => place,
+            // Nobody closes the semaphores; should it happen, no more connections is the safe reading.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn accept(listener: &TcpListener, room: &Room) -> (TcpStream, Place) {
+    loop {
+        // A place before a connection: one that finds no room waits in the kernel, not in our memory.
+        let place = room.place().await;
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
+            Ok((stream, _)) => return (stream, place),
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection");
                 let gone = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset];
@@ -84,16 +122,10 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, Ow
     }
 }
 
-async fn one(
-    stream: TcpStream,
-    permit: OwnedSemaphorePermit,
-    router: Router,
-    lifecycle: Lifecycle,
-    limits: ServeLimits,
-) {
+async fn one(stream: TcpStream, place: Place, router: Router, lifecycle: Lifecycle, limits: ServeLimits) {
     let open = OpenConnection::count();
-    connection::serve(stream, router, lifecycle, limits).await;
-    drop((open, permit));
+    connection::serve(stream, router, lifecycle, (limits, place.stay)).await;
+    drop((open, place));
 }
 
 /// Counts a connection until it is dropped, also by an abort.

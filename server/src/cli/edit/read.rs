@@ -1,7 +1,10 @@
 //! Looking at edits and their log.
 
 use super::{Output, conflict_line, line, text};
-use crate::cli::{client::Client, output};
+use crate::cli::{
+    client::{Client, Failure},
+    exit, output,
+};
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat};
 use clap::Args;
@@ -212,11 +215,11 @@ async fn follow(client: &Client, args: &LogArgs) -> anyhow::Result<()> {
     while let Some(event) = events.next().await {
         let item: Value = serde_json::from_str(&event.context("the daemon went away")?.data)?;
         if let Some(said) = item.pointer("/error/message").and_then(Value::as_str) {
-            anyhow::bail!("the daemon stopped: {said}");
+            return Err(Failure::new(exit::NO_DAEMON, format!("the watch ended: {said}")).into());
         }
         print(&item, args.json, entry)?;
     }
-    Ok(())
+    Err(Failure::new(exit::NO_DAEMON, "the watch ended; is the daemon still running?").into())
 }
 
 /// A difference as lines with a sign.

@@ -22,7 +22,7 @@ use std::{io, sync::Arc, time::Duration};
 
 /// The tenant that a request is about.
 pub(super) fn tenant(shared: &Shared, headers: &HeaderMap) -> Result<TenantId, ApiError> {
-    Ok(shared.state.edits.tenant(headers.get(TENANT_HEADER).map(http::HeaderValue::as_bytes))?)
+    Ok(shared.state.edits.tenant(headers.get_all(TENANT_HEADER).iter().map(http::HeaderValue::as_bytes))?)
 }
 
 /// The edits that a request is about.
@@ -55,7 +55,7 @@ impl From<TenantError> for ApiError {
     fn from(error: TenantError) -> Self {
         let message = error.to_string();
         match error {
-            TenantError::Invalid(_) => Self::invalid(TENANT_HEADER, message),
+            TenantError::Invalid(_) | TenantError::Repeated => Self::invalid(TENANT_HEADER, message),
             TenantError::Unknown(_) => Self::not_found(message).at(TENANT_HEADER),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Params, editor, path_id, transfer};
 use crate::{
-    edits::{MAX_CONSIDERED, wire},
+    edits::{MAX_CONSIDERED, as_of, wire},
     http::{Shared, ask, body, error::ApiError},
 };
 use amend_editor::{EditError, Page, PastEdits, Seq, TenantEditor, Timestamp};
@@ -65,16 +65,6 @@ pub(in crate::http) async fn list(
         }
     };
     Ok(Json(list).into_response())
-}
-
-/// The parameter is called `as_of` here.
-pub(super) fn as_of(error: EditError) -> EditError {
-    match error {
-        EditError::InvalidEdit { param, reason } if param == "seq" => {
-            EditError::InvalidEdit { param: "as_of".to_owned(), reason }
-        }
-        error => error,
-    }
 }
 
 /// Gives one edit that stands; with `as_of` as it stood after an entry of the log, with `status=any` also one that was

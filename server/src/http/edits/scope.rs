@@ -4,7 +4,7 @@ use super::{Params, tenant};
 use crate::http::{Shared, body, error::ApiError};
 use amend_editor::ScopeSettings;
 use amend_proto::{
-    TenantId,
+    ErrorKind, ModelError, TenantId,
     wire::{ErrorBody, parse},
 };
 use axum::{
@@ -20,6 +20,17 @@ fn whose(shared: &Shared, headers: &HeaderMap, uri: &Uri) -> Result<Option<Tenan
         None => tenant(shared, headers).map(Some),
         Some("all") => Ok(None),
         Some(_) => Err(ApiError::invalid("tenants", "tenants may be `all` only")),
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<ScopeSettings, ModelError> {
+    // A list would be read as the fields in their order.
+    match bytes.trim_ascii_start().first() {
+        Some(b'{') => parse(bytes),
+        _ => {
+            let kind = ErrorKind::InvalidRequest { param: None };
+            Err(ModelError::new(kind, "the body must be a JSON object, such as {\"top_k\": 3}"))
+        }
     }
 }
 
@@ -64,7 +75,7 @@ pub(in crate::http) async fn replace(
     request: Request,
 ) -> Result<Json<ScopeSettings>, ApiError> {
     let whose = whose(&shared, request.headers(), request.uri())?;
-    let settings = body::read(&shared, request, parse::<ScopeSettings>).await?;
+    let settings = body::read(&shared, request, read).await?;
     let editor = shared.state.edits.editor();
     editor.set_scope(whose.clone(), settings).await?;
     Ok(Json(editor.scope_settings(whose.as_ref()).unwrap_or_default()))

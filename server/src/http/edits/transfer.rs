@@ -1,8 +1,8 @@
 //! Edits in bulk, as JSON lines.
 
-use super::{Params, editor, read::as_of};
+use super::{Params, editor};
 use crate::{
-    edits::wire,
+    edits::{as_of, wire},
     http::{Shared, error::ApiError},
 };
 use amend_editor::{EditError, ImportOptions, ImportStopped, TenantEditor};
@@ -33,9 +33,13 @@ pub(super) fn wants_lines(headers: &HeaderMap) -> bool {
     names_lines(headers.get(header::ACCEPT))
 }
 
+/// Whether one of the media ranges of a header is JSON lines.
 fn names_lines(value: Option<&HeaderValue>) -> bool {
-    let essence = value.and_then(|value| value.to_str().ok()).unwrap_or_default().split(';').next();
-    essence.is_some_and(|essence| LINES.iter().any(|known| essence.trim().eq_ignore_ascii_case(known)))
+    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value
+        .split(',')
+        .filter_map(|range| range.split(';').next())
+        .any(|essence| LINES.iter().any(|known| essence.trim().eq_ignore_ascii_case(known)))
 }
 
 /// Takes in the lines of a body as they come; memory is bounded whatever its size.

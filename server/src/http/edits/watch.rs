@@ -78,7 +78,7 @@ fn last_event(value: &HeaderValue) -> Result<Seq, ApiError> {
 struct Events {
     watch: Watch,
     ping: Interval,
-    /// The server goes down: whoever watches may connect elsewhere.
+    /// The server goes down.
     end: BoxFuture<'static, ()>,
     shared: Arc<Shared>,
 }
@@ -87,7 +87,8 @@ impl Events {
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Option<Self>)> {
         tokio::select! {
             biased;
-            () = &mut self.end => None,
+            // Whoever watches may connect elsewhere, and go on after the last `id:`.
+            () = &mut self.end => Some((Ok(failed(EditError::Closed)), None)),
             entry = self.watch.next() => match entry? {
                 Ok(entry) => {
                     let frame = self.frame(entry);
@@ -109,8 +110,11 @@ impl Events {
 
 /// The last event of a watch that cannot go on.
 fn failed(error: EditError) -> Bytes {
+    let closed = matches!(error, EditError::Closed);
     let (body, failure) = ApiError::from(error).into_event();
-    tracing::error!(code = ?failure.code, causes = failure.causes, "a watch of the edit log failed");
+    if !closed {
+        tracing::error!(code = ?failure.code, causes = failure.causes, "a watch of the edit log failed");
+    }
     let mut out = Vec::new();
     shape::event(&mut out, &body);
     out.into()

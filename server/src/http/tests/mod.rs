@@ -8,7 +8,7 @@ mod routes;
 mod sockets;
 mod streams;
 
-use super::{HttpLimits, HttpState, Lifecycle, router};
+use super::{Hosts, HttpLimits, HttpState, Lifecycle, router};
 use crate::{
     edits::{EditService, Tenants},
     telemetry::MetricsHandle,
@@ -57,6 +57,7 @@ impl Bench {
             edits: EditService::new(editor, Arc::clone(&edited), tenants),
             model: edited,
             lifecycle: lifecycle.clone(),
+            hosts: Hosts::default(),
             limits,
             metrics: MetricsHandle::install().unwrap(),
         };

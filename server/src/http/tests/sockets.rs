@@ -221,3 +221,19 @@ async fn what_does_not_finish_is_cut_and_counted() {
     assert!(TcpStream::connect(address).await.is_err(), "nothing new is accepted");
     drop(idle);
 }
+
+#[tokio::test]
+async fn idle_connections_do_not_keep_out_a_probe() {
+    let limits = ServeLimits { max_connections: 1, ..ServeLimits::default() };
+    let server = Server::start(ScriptedModel::echo(), limits).await;
+    let idle = server.connect().await;
+    for _ in 0..40 {
+        let mut probe = server.connect().await;
+        probe.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        probe.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    drop(idle);
+    server.stop().await;
+}
