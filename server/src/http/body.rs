@@ -69,7 +69,7 @@ async fn reserve<'a>(
 ) -> Result<(), ApiError> {
     let held = share.as_ref().map_or(0, |share| share.num_permits());
     let missing = bytes.div_ceil(SHARE_BYTES) * (SHARE_BYTES / PERMIT_BYTES);
-    let missing = missing.min(permits(shared.state.limits.max_buffered_bytes)).saturating_sub(held);
+    let missing = missing.saturating_sub(held);
     if missing == 0 {
         return Ok(());
     }

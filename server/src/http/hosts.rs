@@ -35,11 +35,11 @@ impl Hosts {
     }
 }
 
+/// The host without its port. An address of IPv6 has colons of its own.
 fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
-        _ => host,
-    }
+    let Some((name, port)) = host.rsplit_once(':') else { return host };
+    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && (name.ends_with(']') || !name.contains(':'));
+    if is_port { name } else { host }
 }
 
 /// Refuses what was sent to another name.
