@@ -10,9 +10,9 @@ pub use request::{
 };
 
 use crate::time::Timestamp;
-use amend_proto::{EditId, ModelId, ModelInfo, RevisionId, TenantId};
+use amend_proto::{EditId, InvalidId, ModelId, ModelInfo, RevisionId, TenantId};
 use serde::{Deserialize, Serialize};
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// The most edits of one [`AddEdits`].
 pub const MAX_BATCH: usize = 1_000;
@@ -119,6 +119,11 @@ impl Target {
             Self::Model(model) => served.is_some_and(|served| served.model == *model),
             Self::Revision(revision) => served.is_some_and(|served| served.revision == *revision),
         }
+    }
+
+    /// Whether every model that the other means is meant. A revision may be of any model.
+    fn covers(&self, other: &Self) -> bool {
+        self.is_all() || self == other
     }
 
     /// Whether some model may be meant by both. A revision may be of any model.
@@ -236,11 +241,29 @@ impl Content {
             && stated(self) == stated(other)
     }
 
+    /// Bytes of all its texts: what checking and reading it takes grows with them.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { text, subject, relation, object, aliases, source, author, reason, .. } = self;
+        let texts = [subject, relation, object, source, author, reason].into_iter().flatten();
+        texts.chain(aliases).map(String::len).sum::<usize>() + text.len()
+    }
+
+    /// From when to when it is in force, as far as that is not past.
+    fn times(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let begin = self.valid_from.unwrap_or(now).max(now);
+        (begin, self.expires_at.unwrap_or(Timestamp::from_seconds(i64::MAX)))
+    }
+
     /// Whether there may be a model and a time, now or later, for which both are in force.
     pub(crate) fn meets(&self, other: &Self, now: Timestamp) -> bool {
-        let begin = |c: &Self| c.valid_from.unwrap_or(now).max(now);
-        let end = |c: &Self| c.expires_at.unwrap_or(Timestamp::from_seconds(i64::MAX));
-        self.target.meets(&other.target) && begin(self).max(begin(other)) < end(self).min(end(other))
+        let ((begin, end), (others, its_end)) = (self.times(now), other.times(now));
+        self.target.meets(&other.target) && begin.max(others) < end.min(its_end)
+    }
+
+    /// Whether it is in force for every model and at every time, now or later, for which the other is.
+    pub(crate) fn covers(&self, other: &Self, now: Timestamp) -> bool {
+        let ((begin, end), (others, its_end)) = (self.times(now), other.times(now));
+        self.target.covers(&other.target) && begin <= others && its_end <= end
     }
 }
 
@@ -351,13 +374,59 @@ impl NewEdit {
     }
 }
 
+/// Where a page of the list begins.
+///
+/// As text, a version is `@` and its number, and anything else is an edit's id: no id holds an `@`. Clients are to pass
+/// the text on as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListAfter {
+    /// Behind this version, whether it stands or not: the former page's [`next`](Listed::next).
+    Version(Seq),
+    /// Behind the version of this edit that stands, or its last one. An edit that got a new version since its page was
+    /// read stands further back; what lay between is not listed then, so go on from a version.
+    Edit(EditId),
+}
+
+impl From<Seq> for ListAfter {
+    fn from(version: Seq) -> Self {
+        Self::Version(version)
+    }
+}
+
+impl From<EditId> for ListAfter {
+    fn from(id: EditId) -> Self {
+        Self::Edit(id)
+    }
+}
+
+impl fmt::Display for ListAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(f, "@{version}"),
+            Self::Edit(id) => f.write_str(id.as_str()),
+        }
+    }
+}
+
+impl FromStr for ListAfter {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let version = text.strip_prefix('@').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+        match version.and_then(|digits| digits.parse().ok()) {
+            Some(version) => Ok(Self::Version(Seq(version))),
+            None => EditId::new(text).map(Self::Edit),
+        }
+    }
+}
+
 /// Which part of the list is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// How many edits, 1 to [`MAX_PAGE`].
     pub limit: usize,
     /// Those that follow this one; `None` begins with the oldest.
-    pub after: Option<EditId>,
+    pub after: Option<ListAfter>,
 }
 
 /// A part of the list, oldest version first.
@@ -365,6 +434,6 @@ pub struct Page {
 pub struct Listed {
     /// The edits.
     pub edits: Vec<Edit>,
-    /// More follow the last one.
-    pub has_more: bool,
+    /// Where the next part begins (after this version); `None` when this is the last.
+    pub next: Option<Seq>,
 }

@@ -8,7 +8,6 @@ use crate::{
     index::Reading,
     store::{AddBatch, Done, How, Write},
     tenant::TenantEditor,
-    time::Timestamp,
 };
 use futures::{Stream, StreamExt};
 use std::{fmt, io};
@@ -67,7 +66,7 @@ pub struct ImportReport {
     pub refused: u64,
     /// Conflicts with what stood.
     pub conflicts: u64,
-    /// Why edits were not taken in: the first thousand of them, in order.
+    /// Why edits were not taken in: the first thousand of them, in the order of lines.
     pub problems: Vec<Problem>,
     /// The last entry of the log that the import knows of.
     pub through: Seq,
@@ -100,11 +99,10 @@ impl Chunk {
     }
 
     /// Checks and reads an edit; this is most of an import's work.
-    fn push(&mut self, line: u64, mut edit: NewEdit, defaults: (&Attribution, Timestamp)) {
-        let (by, now) = defaults;
+    fn push(&mut self, line: u64, mut edit: NewEdit, by: &Attribution) {
         edit.content.author = edit.content.author.or_else(|| by.author.clone());
         edit.content.reason = edit.content.reason.or_else(|| by.reason.clone());
-        let checked = edit.content.checked("", now).and_then(|content| {
+        let checked = edit.content.checked("").and_then(|content| {
             let id = edit.id.map_or_else(|| line::derived_id(&content), Ok)?;
             Ok(NewEdit { id: Some(id), content })
         });
@@ -121,7 +119,11 @@ impl Chunk {
 
 fn problem(line: u64, error: EditError) -> Problem {
     match error {
-        EditError::InvalidEdit { param, reason } => Problem { line, field: Some(param), reason },
+        EditError::InvalidEdit { param, reason } => {
+            let in_batch = param.strip_prefix("edits[").and_then(|param| param.split_once("]."));
+            let field = in_batch.map_or(param.as_str(), |(_, field)| field);
+            Problem { line, field: Some(field.to_owned()), reason }
+        }
         EditError::Conflict { param, message } => {
             let field = param.split_once('.').map(|(_, field)| field.to_owned());
             let message = if field.is_some() { format!("cannot be: {message}") } else { message };
@@ -163,7 +165,14 @@ impl Pieces {
     }
 }
 
-type Writing = JoinHandle<(Vec<u64>, (Done, Result<(), EditError>))>;
+/// A chunk that is being written.
+struct Writing {
+    /// Of each edit.
+    lines: Vec<u64>,
+    /// What could not be written at all.
+    problems: Vec<Problem>,
+    task: JoinHandle<(Done, Result<(), EditError>)>,
+}
 
 /// Writes one chunk while the next is read.
 struct Importer {
@@ -182,22 +191,17 @@ impl Importer {
     async fn put(&mut self, chunk: Chunk) -> Result<(), EditError> {
         self.settle().await?;
         let Chunk { lines, edits, readings, problems } = chunk;
-        for problem in problems {
-            self.refuse(problem);
-        }
-        if edits.is_empty() {
-            return Ok(());
-        }
         let pieces = Pieces { edits, readings, on_conflict: self.on_conflict };
         let editor = self.editor.clone();
-        self.writing = Some(tokio::spawn(async move { (lines, pieces.write(&editor).await) }));
+        let task = tokio::spawn(async move { pieces.write(&editor).await });
+        self.writing = Some(Writing { lines, problems, task });
         Ok(())
     }
 
     async fn settle(&mut self) -> Result<(), EditError> {
-        let Some(writing) = self.writing.take() else { return Ok(()) };
-        let (lines, (done, written)) =
-            writing.await.map_err(|error| EditError::storage("write its log", error))?;
+        let Some(Writing { lines, mut problems, task }) = self.writing.take() else { return Ok(()) };
+        let failed = |error| (Done::default(), Err(EditError::storage("write its log", error)));
+        let (done, written) = task.await.unwrap_or_else(failed);
         for placed in &done.placed {
             match placed.how {
                 How::Added | How::Restored | How::Retired => self.report.added += 1,
@@ -206,19 +210,13 @@ impl Importer {
             }
         }
         self.report.conflicts += done.conflicts.len() as u64;
-        for (at, error) in done.refused {
-            if let Some(line) = lines.get(at) {
-                self.refuse(problem(*line, error));
-            }
-        }
+        let refused = done.refused.into_iter();
+        problems.extend(refused.filter_map(|(at, error)| lines.get(at).map(|line| problem(*line, error))));
+        problems.sort_by_key(|problem| problem.line);
+        self.report.refused += problems.len() as u64;
+        problems.truncate(MAX_PROBLEMS - self.report.problems.len());
+        self.report.problems.append(&mut problems);
         written
-    }
-
-    fn refuse(&mut self, problem: Problem) {
-        self.report.refused += 1;
-        if self.report.problems.len() < MAX_PROBLEMS {
-            self.report.problems.push(problem);
-        }
     }
 
     /// Waits for what is written; tells of all.
@@ -237,8 +235,11 @@ impl TenantEditor {
     /// size of the file. A line that is broken, or whose edit is refused, does not keep out the rest: the
     /// [report](ImportReport) names its number and the field.
     ///
-    /// Importing again what is in already changes nothing, so an import that stopped is resumed by beginning anew. An id
-    /// that stands with another content is a problem, or gets a new version, by [`ImportOptions::on_conflict`].
+    /// An edit that stands already as it is read is left alone, so an import that stopped is resumed by beginning anew, and
+    /// importing again what stands changes nothing. What was retired or gave way since is added again: an import makes
+    /// the file's edits stand, whatever became of them before. (With [`OnConflict::Supersede`] a file whose edits
+    /// displace each other therefore does so again, and ends as before.) An id that stands with another content is a
+    /// problem, or gets a new version, by [`ImportOptions::on_conflict`].
     ///
     /// UTF-8, one edit a line, each a JSON object; empty lines are passed over. `text` must be there; the other fields
     /// may be left out or `null`. A field that is not listed here makes its line a problem.
@@ -254,7 +255,8 @@ impl TenantEditor {
     /// | `source`, `author`, `reason` | where it comes from, who wrote it, and why |
     ///
     /// The tenant is not in the file: an [export](Self::export) holds one tenant's edits, and an import makes them the
-    /// importing tenant's. What an export wrote, an import takes in as it was, but for edits whose time has passed.
+    /// importing tenant's. What an export wrote, an import takes in as it was, in the same order, but for edits whose time
+    /// has passed: those are problems, unless they stand.
     ///
     /// # Errors
     /// [`ImportStopped`] when the file cannot be read or the log cannot be written, with what was done before.
@@ -297,13 +299,13 @@ impl TenantEditor {
     ) -> Result<(), EditError> {
         let mut chunks = edits.enumerate().ready_chunks(MAX_BATCH);
         while let Some(edits) = chunks.next().await {
-            let (by, now) = (by.clone(), self.editor().now());
+            let by = by.clone();
             let chunk = tokio::task::spawn_blocking(move || {
                 let (mut chunk, mut broken) = (Chunk::default(), None);
                 for (at, item) in edits {
                     let line = at as u64 + 1;
                     match item {
-                        Ok(Ok(edit)) => chunk.push(line, edit, (&by, now)),
+                        Ok(Ok(edit)) => chunk.push(line, edit, &by),
                         Ok(Err(error)) => chunk.problems.push(problem(line, error)),
                         Err(error) => {
                             broken = Some(error);
@@ -335,18 +337,18 @@ impl TenantEditor {
             if raw.is_empty() {
                 return Ok(());
             }
-            let (by, now) = (by.clone(), self.editor().now());
-            let chunk = tokio::task::spawn_blocking(move || read(raw, (&by, now)));
+            let by = by.clone();
+            let chunk = tokio::task::spawn_blocking(move || read(raw, &by));
             importer.put(chunk.await.map_err(|error| EditError::storage("read the import", error))?).await?;
         }
     }
 }
 
-fn read(raw: Vec<RawLine>, defaults: (&Attribution, Timestamp)) -> Chunk {
+fn read(raw: Vec<RawLine>, by: &Attribution) -> Chunk {
     let mut chunk = Chunk::default();
     for RawLine { number, text } in raw {
         match text.ok_or_else(too_long).and_then(|text| line::read(text.trim_ascii())) {
-            Ok(edit) => chunk.push(number, edit, defaults),
+            Ok(edit) => chunk.push(number, edit, by),
             Err(misfit) => chunk.misfit(number, misfit),
         }
     }
