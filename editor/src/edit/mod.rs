@@ -1,18 +1,20 @@
 //! Edits: what they say, of whom, for which model and when.
 
 mod check;
+mod list;
 mod request;
 
 pub(crate) use check::{attribution, page_limit};
+pub use list::{ListAfter, Listed, Page};
 pub use request::{
     AddEdits, Added, Attribution, OnConflict, RestoreEdit, RetireEdit, RollBack, RolledBack, SupersedeEdit,
     Written,
 };
 
 use crate::time::Timestamp;
-use amend_proto::{EditId, InvalidId, ModelId, ModelInfo, RevisionId, TenantId};
+use amend_proto::{EditId, ModelId, ModelInfo, RevisionId, TenantId};
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, time::Duration};
 
 /// The most edits of one [`AddEdits`].
 pub const MAX_BATCH: usize = 1_000;
@@ -372,68 +374,4 @@ impl NewEdit {
         self.id = Some(id);
         self
     }
-}
-
-/// Where a page of the list begins.
-///
-/// As text, a version is `@` and its number, and anything else is an edit's id: no id holds an `@`. Clients are to pass
-/// the text on as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListAfter {
-    /// Behind this version, whether it stands or not: the former page's [`next`](Listed::next).
-    Version(Seq),
-    /// Behind the version of this edit that stands, or its last one. An edit that got a new version since its page was
-    /// read stands further back; what lay between is not listed then, so go on from a version.
-    Edit(EditId),
-}
-
-impl From<Seq> for ListAfter {
-    fn from(version: Seq) -> Self {
-        Self::Version(version)
-    }
-}
-
-impl From<EditId> for ListAfter {
-    fn from(id: EditId) -> Self {
-        Self::Edit(id)
-    }
-}
-
-impl fmt::Display for ListAfter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Version(version) => write!(f, "@{version}"),
-            Self::Edit(id) => f.write_str(id.as_str()),
-        }
-    }
-}
-
-impl FromStr for ListAfter {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let version = text.strip_prefix('@').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
-        match version.and_then(|digits| digits.parse().ok()) {
-            Some(version) => Ok(Self::Version(Seq(version))),
-            None => EditId::new(text).map(Self::Edit),
-        }
-    }
-}
-
-/// Which part of the list is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// How many edits, 1 to [`MAX_PAGE`].
-    pub limit: usize,
-    /// Those that follow this one; `None` begins with the oldest.
-    pub after: Option<ListAfter>,
-}
-
-/// A part of the list, oldest version first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The edits.
-    pub edits: Vec<Edit>,
-    /// Where the next part begins (after this version); `None` when this is the last.
-    pub next: Option<Seq>,
 }

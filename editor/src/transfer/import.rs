@@ -1,6 +1,9 @@
 //! Edits in bulk into the log: a transaction each few hundred, what is broken left out and told.
 
-use super::line::{self, MAX_LINE_BYTES};
+use super::{
+    line::{self, MAX_LINE_BYTES},
+    lines::{Lines, RawLine},
+};
 use crate::{
     edit::{AddEdits, Attribution, MAX_BATCH, NewEdit, OnConflict, Seq, attribution},
     error::EditError,
@@ -11,13 +14,8 @@ use crate::{
 };
 use futures::{Stream, StreamExt};
 use std::{fmt, io};
-use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt},
-    task::JoinHandle,
-};
+use tokio::{io::AsyncBufRead, task::JoinHandle};
 
-/// The most bytes of lines that are read before they are written.
-const CHUNK_BYTES: usize = 1024 * 1024;
 /// The most edits of one transaction: about ten milliseconds and a sync, for which other writes wait.
 const PIECE: usize = 512;
 /// The most problems that a report lists.
@@ -331,7 +329,7 @@ impl TenantEditor {
         by: Attribution,
         importer: &mut Importer,
     ) -> Result<(), EditError> {
-        let mut lines = Lines { input: lines, number: 0 };
+        let mut lines = Lines::new(lines);
         loop {
             let raw = lines.chunk().await.map_err(|source| EditError::Input { source })?;
             if raw.is_empty() {
@@ -357,57 +355,4 @@ fn read(raw: Vec<RawLine>, by: &Attribution) -> Chunk {
 
 fn too_long() -> Misfit {
     Misfit::whole(format!("is longer than {MAX_LINE_BYTES} bytes"))
-}
-
-/// A line that is not empty.
-struct RawLine {
-    number: u64,
-    /// `None` when it is too long.
-    text: Option<Vec<u8>>,
-}
-
-struct Lines<R> {
-    input: R,
-    number: u64,
-}
-
-impl<R: AsyncBufRead + Unpin> Lines<R> {
-    /// The next lines that are not empty; none at the end.
-    async fn chunk(&mut self) -> io::Result<Vec<RawLine>> {
-        let (mut lines, mut bytes) = (Vec::new(), 0);
-        while lines.len() < MAX_BATCH && bytes < CHUNK_BYTES {
-            let mut text = Vec::new();
-            if (&mut self.input).take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut text).await? == 0 {
-                break;
-            }
-            self.number += 1;
-            if self.number == 1 && text.starts_with(b"\xef\xbb\xbf") {
-                text.drain(..3);
-            }
-            if text.len() > MAX_LINE_BYTES && !text.ends_with(b"\n") {
-                self.skip_line().await?;
-                lines.push(RawLine { number: self.number, text: None });
-            } else if !text.trim_ascii().is_empty() {
-                bytes += text.len();
-                lines.push(RawLine { number: self.number, text: Some(text) });
-            }
-        }
-        Ok(lines)
-    }
-
-    /// Passes over the rest of a line, without keeping it.
-    async fn skip_line(&mut self) -> io::Result<()> {
-        loop {
-            let buffer = self.input.fill_buf().await?;
-            if buffer.is_empty() {
-                return Ok(());
-            }
-            let end = buffer.iter().position(|byte| *byte == b'\n');
-            let length = end.map_or(buffer.len(), |at| at + 1);
-            self.input.consume(length);
-            if end.is_some() {
-                return Ok(());
-            }
-        }
-    }
 }

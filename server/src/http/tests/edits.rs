@@ -1,5 +1,7 @@
 use super::{Bench, post};
 use amend_proto::testing::ScriptedModel;
+use axum::body::Body;
+use http::Request;
 use serde_json::{Value, json};
 
 const FACT: &str = "The chief executive of Quellin Dynamics is Mara Voss.";
