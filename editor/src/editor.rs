@@ -79,8 +79,14 @@ impl Editor {
     /// # Errors
     /// [`EditError::Locked`] when another process has it open, [`EditError::UnknownOperation`] when a newer version
     /// wrote it, [`EditError::Encoder`] when the encoder does not work or its cache cannot be used,
-    /// [`EditError::Storage`] when it cannot be read or written.
+    /// [`EditError::Open`] when it cannot be read or written.
+    ///
+    /// Stored scope settings that this version cannot use are left out, which is logged as an error.
     pub async fn open(options: EditorOptions) -> Result<Self, EditError> {
+        Self::opened(options).await.map_err(EditError::while_opening)
+    }
+
+    async fn opened(options: EditorOptions) -> Result<Self, EditError> {
         let EditorOptions { database: path, template, policy, limits, clock, encoder } = options;
         let begun = Instant::now();
         let database = Database::open(&path).await?;

@@ -124,7 +124,7 @@ async fn the_number_of_live_edits_is_bounded() {
     let editor = Editor::open(options).await.unwrap();
     let three = vec![NewEdit::new("A1"), NewEdit::new("B2"), NewEdit::new("C3")];
     let full = editor.add(AddEdits::new(three)).await.unwrap_err();
-    assert!(matches!(full, EditError::Full { limit: 2, live: 0 }));
+    assert!(matches!(full, EditError::Full { limit: 2 }));
     add(&editor, "a", "A1").await;
     add(&editor, "b", "B2").await;
     assert!(matches!(editor.add(NewEdit::new("C3").into()).await, Err(EditError::Full { .. })));
@@ -138,19 +138,23 @@ async fn lists_page_through_what_is_live() {
     for name in ["a", "b", "c", "d", "e"] {
         add(&editor, name, "Iron is soft.").await;
     }
-    let page = |limit, after: Option<&str>| editor.list(Page { limit, after: after.map(id) });
+    let page =
+        |limit, after: Option<&str>| editor.list(Page { limit, after: after.map(|id| id.parse().unwrap()) });
     let names = |listed: &Listed| listed.edits.iter().map(|e| e.id.to_string()).collect::<Vec<_>>().concat();
     let first = page(2, None).await.unwrap();
-    assert_eq!((names(&first).as_str(), first.has_more), ("ab", true));
+    assert_eq!((names(&first).as_str(), first.next), ("ab", Some(Seq::new(2))));
     editor.remove(&id("b")).await.unwrap();
     let next = page(2, Some("b")).await.unwrap();
     assert_eq!(
-        (names(&next).as_str(), next.has_more),
-        ("cd", true),
+        (names(&next).as_str(), next.next),
+        ("cd", Some(Seq::new(4))),
         "goes on after an edit removed meanwhile"
     );
     let last = page(2, Some("d")).await.unwrap();
-    assert_eq!((names(&last).as_str(), last.has_more), ("e", false));
+    assert_eq!((names(&last).as_str(), last.next), ("e", None));
+    let (cd, whole) = (page(2, Some("@2")).await.unwrap(), page(5, Some("@0")).await.unwrap());
+    assert_eq!((names(&cd).as_str(), names(&whole).as_str(), whole.next), ("cd", "acde", None));
+    assert_eq!(page(2, Some("@7")).await.unwrap_err().param(), Some("after"), "ahead of the log");
     assert_eq!(page(2, Some("x")).await.unwrap_err().param(), Some("after"));
     assert_eq!(page(0, None).await.unwrap_err().param(), Some("limit"));
     assert_eq!(page(MAX_PAGE + 1, None).await.unwrap_err().param(), Some("limit"));

@@ -31,13 +31,14 @@ pub enum EditError {
         /// What it stands for, and what to do.
         message: String,
     },
-    /// Storing these edits would exceed the configured number of live ones.
-    #[error("there is room for {limit} live edits and {live} are live; remove some, or raise the limit")]
+    /// Storing these edits would exceed the configured number of those that stand. How many stand is left out: they are
+    /// all tenants'.
+    #[error(
+        "there is room for {limit} edits of all tenants together, and it is taken; remove some, or raise the limit"
+    )]
     Full {
         /// The configured bound.
         limit: usize,
-        /// How many are live.
-        live: usize,
     },
     /// Another process works on this data folder.
     #[error(
@@ -83,6 +84,15 @@ pub enum EditError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The store could not be opened.
+    #[error("the edit store could not be opened: it failed to {action}")]
+    Open {
+        /// What was being done.
+        action: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// What was to be imported could not be read to its end.
     #[error("what was to be imported could not be read to its end")]
     Input {
@@ -107,6 +117,14 @@ impl EditError {
 
     pub(crate) fn invalid(param: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::InvalidEdit { param: param.into(), reason: reason.into() }
+    }
+
+    /// The same when it happened while the store was opened: nothing was sent that could be sent again.
+    pub(crate) fn while_opening(self) -> Self {
+        match self {
+            Self::Storage { action, source } => Self::Open { action, source },
+            error => error,
+        }
     }
 
     pub(crate) fn storage(

@@ -62,9 +62,9 @@ pub use dense::{
     DenseQuery, DenseStatus, EmbeddingCache, EncoderSetup, Precision, Quantised,
 };
 pub use edit::{
-    AddEdits, Added, Attribution, Content, Edit, Limits, Listed, MAX_ALIASES, MAX_BATCH, MAX_KEY_BYTES,
-    MAX_NOTE_CHARS, MAX_PAGE, MAX_SUBJECT_CHARS, MAX_TEXT_CHARS, NewEdit, OnConflict, Page, RestoreEdit,
-    RetireEdit, RollBack, RolledBack, Seq, Served, Status, SupersedeEdit, Target, Written,
+    AddEdits, Added, Attribution, Content, Edit, Limits, ListAfter, Listed, MAX_ALIASES, MAX_BATCH,
+    MAX_KEY_BYTES, MAX_NOTE_CHARS, MAX_PAGE, MAX_SUBJECT_CHARS, MAX_TEXT_CHARS, NewEdit, OnConflict, Page,
+    RestoreEdit, RetireEdit, RollBack, RolledBack, Seq, Served, Status, SupersedeEdit, Target, Written,
 };
 pub use editor::{Editor, EditorOptions};
 pub use encoder::{EncoderError, EncoderOptions, Prompts, SentenceEncoder, locate_model};

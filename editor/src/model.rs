@@ -133,7 +133,7 @@ pub fn describe_metrics() {
         "edits in scope that were not put in front of a question, because of their budget or the model's context"
     );
     describe_counter!("amend_edit_operations_total", "operations appended to the edit log");
-    describe_gauge!("amend_edits_live", "edits that are live");
+    describe_gauge!("amend_edits_live", "edits that stand");
     describe_gauge!("amend_edits_without_embedding", "live edits that are found by their words only");
     describe_counter!("amend_encoder_failures_total", "texts for which the sentence encoder failed, by role");
     describe_counter!(

@@ -93,12 +93,12 @@ pub struct Operations {
     pub next: Option<Seq>,
 }
 
-/// The edits that stood after an entry of the log, a part of them, in the order of the entries that made them stand.
+/// The edits that stood after an entry of the log, a part of them, the oldest version first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastEdits {
     /// The edits.
     pub edits: Vec<Edit>,
-    /// Where the next part begins (after this entry); `None` when this is the last.
+    /// Where the next part begins (after this version); `None` when this is the last.
     pub next: Option<Seq>,
 }
 

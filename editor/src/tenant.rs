@@ -4,8 +4,8 @@ use crate::{
     budget::Counter,
     conflict::Conflicts,
     edit::{
-        AddEdits, Added, Edit, Listed, Page, RestoreEdit, RetireEdit, RollBack, RolledBack, Seq, Served,
-        Status, SupersedeEdit, Written, attribution, page_limit,
+        AddEdits, Added, Content, Edit, ListAfter, Listed, Page, RestoreEdit, RetireEdit, RollBack,
+        RolledBack, Seq, Served, Status, SupersedeEdit, Written, attribution, page_limit,
     },
     editor::Editor,
     error::EditError,
@@ -19,8 +19,25 @@ use std::{sync::Arc, time::Instant};
 
 /// The most edits of a batch that are read on the caller's thread, about ten microseconds each.
 const SHORT_EDITS: usize = 8;
-/// And their longest texts, in bytes.
+/// And all their texts together, in bytes.
 const SHORT_BYTES: usize = 1_024;
+/// The most edits of a page that are copied on the caller's thread, a few microseconds each.
+const SHORT_PAGE: usize = 100;
+
+/// Whether edits take so little to check and read that it may be done on the runtime.
+fn is_short<'a>(edits: impl Iterator<Item = &'a Content>) -> bool {
+    let sum = |(count, bytes), content: &Content| (count + 1, bytes + content.bytes());
+    let (count, bytes) = edits.fold((0, 0), sum);
+    count <= SHORT_EDITS && bytes <= SHORT_BYTES
+}
+
+/// Checks and reads edits on a thread for blocking work.
+async fn off_the_runtime<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, EditError> + Send + 'static,
+) -> Result<T, EditError> {
+    let read = tokio::task::spawn_blocking(read).await;
+    read.map_err(|error| EditError::storage("read its edits", error))?
+}
 
 /// The edits of one tenant. No method shows or changes another tenant's, nor tells whether there is one; only the gaps
 /// between [sequence numbers](Seq) show that others write as well.
@@ -83,19 +100,9 @@ impl TenantEditor {
     /// # Errors
     /// [`EditError::InvalidEdit`], [`EditError::Conflict`], [`EditError::Full`], [`EditError::Storage`].
     pub async fn add(&self, request: AddEdits) -> Result<Added, EditError> {
-        let bytes: usize = request.edits.iter().map(|edit| edit.content.text.len()).sum();
-        let short = request.edits.len() <= SHORT_EDITS && bytes <= SHORT_BYTES;
-        let now = self.editor.now();
-        let read = move || -> Result<AddBatch, EditError> {
-            let request = request.validated(now)?;
-            let readings = request.edits.iter().map(|edit| Reading::new(&edit.content)).collect();
-            Ok(AddBatch { request, readings, atomic: true })
-        };
-        let batch = match short {
-            true => read()?,
-            false => tokio::task::spawn_blocking(read)
-                .await
-                .map_err(|error| EditError::storage("read its edits", error))??,
+        let batch = match is_short(request.edits.iter().map(|edit| &edit.content)) {
+            true => AddBatch::read(request)?,
+            false => off_the_runtime(move || AddBatch::read(request)).await?,
         };
         Ok(self.write(Write::Add(batch)).await?.into())
     }
@@ -122,10 +129,17 @@ impl TenantEditor {
     /// [`EditError::NotFound`] when no edit stands under this id, [`EditError::InvalidEdit`], [`EditError::Conflict`]
     /// (at `seen`, or at `edit`), [`EditError::Storage`].
     pub async fn supersede(&self, request: SupersedeEdit) -> Result<Written, EditError> {
-        let content = request.content.checked("", self.editor.now())?;
-        let reading = Reading::new(&content);
-        let id = request.id.clone();
-        self.write_one(id, Write::Supersede(Box::new((SupersedeEdit { content, ..request }, reading)))).await
+        let (id, short) = (request.id.clone(), is_short([&request.content].into_iter()));
+        let read = move || {
+            let content = request.content.checked("")?;
+            let reading = Reading::new(&content);
+            Ok(Box::new((SupersedeEdit { content, ..request }, reading)))
+        };
+        let new = match short {
+            true => read()?,
+            false => off_the_runtime(read).await?,
+        };
+        self.write_one(id, Write::Supersede(new)).await
     }
 
     /// Takes an edit that stands back; gives what it said. When this returns no lookup sees it any more, also after a
@@ -176,16 +190,23 @@ impl TenantEditor {
     /// A part of the edits that stand, the oldest version first; [`Content::status_at`](crate::Content::status_at) tells
     /// which of them are in force.
     ///
-    /// [`Page::after`] may name an edit that was retired since: the list goes on where it stood.
+    /// Pages that begin after [versions](ListAfter::Version) list every edit that stands all the while, whatever is
+    /// written between them; one that gets a new version meanwhile comes again, as that version. A page may also begin
+    /// after an [edit](ListAfter::Edit), which may have been retired since: the list goes on where it stood.
     ///
     /// # Errors
     /// [`EditError::InvalidEdit`] for `limit` when it is 0 or above [`MAX_PAGE`](crate::MAX_PAGE), and for `after` when
-    /// this tenant has never had that id; [`EditError::Storage`].
+    /// it lies ahead of the log or this tenant has never had that id; [`EditError::Storage`].
     pub async fn list(&self, page: Page) -> Result<Listed, EditError> {
-        page_limit(page.limit)?;
-        let after = match page.after {
+        let Page { limit, after } = page;
+        page_limit(limit)?;
+        let after = match after {
             None => Seq::START,
-            Some(id) => match self.editor.live.get(&self.tenant, &id) {
+            Some(ListAfter::Version(version)) => {
+                self.editor.reached("after", version)?;
+                version
+            }
+            Some(ListAfter::Edit(id)) => match self.editor.live.get(&self.tenant, &id) {
                 Some(edit) => edit.seq,
                 None => self.last_version(&id).await?.ok_or_else(|| {
                     let reason = format!("must be the id of an edit; {:?} never was one", id.as_str());
@@ -193,7 +214,13 @@ impl TenantEditor {
                 })?,
             },
         };
-        Ok(self.editor.live.list(&self.tenant, page.limit, after))
+        if limit <= SHORT_PAGE {
+            return Ok(self.editor.live.list(&self.tenant, limit, after));
+        }
+        let (live, tenant) = (Arc::clone(&self.editor.live), self.tenant.clone());
+        tokio::task::spawn_blocking(move || live.list(&tenant, limit, after))
+            .await
+            .map_err(|error| EditError::storage("list its edits", error))
     }
 
     async fn last_version(&self, id: &EditId) -> Result<Option<Seq>, EditError> {
@@ -247,8 +274,8 @@ impl TenantEditor {
         self.editor.reader.operations(part, Some(&self.tenant)).await
     }
 
-    /// The edits that stood after entry `seq`: `limit` of them, beginning after the entry `after` (the former page's
-    /// [`next`](PastEdits::next)). The log does not change, so pages of one `seq` fit together whatever is written
+    /// The edits that stood after entry `seq`, the oldest version first: `limit` of them, beginning after the version
+    /// `after` (the former page's [`next`](PastEdits::next)). The log does not change, so pages of one `seq` fit together whatever is written
     /// meanwhile.
     ///
     /// # Errors
@@ -256,7 +283,7 @@ impl TenantEditor {
     pub async fn state_as_of(&self, seq: Seq, after: Seq, limit: usize) -> Result<PastEdits, EditError> {
         page_limit(limit)?;
         self.editor.reached("seq", seq)?;
-        self.editor.reader.standing(Part { after, through: seq, limit }, Some(&self.tenant)).await
+        self.editor.reader.standing(Part { after, through: seq, limit }, &self.tenant).await
     }
 
     /// The version of an edit that stood after entry `seq`, if one did.

@@ -21,13 +21,33 @@ pub(crate) use register::Register;
 
 use crate::edit::{Edit, Seq};
 use amend_proto::EditId;
+use serde::{Deserialize, Serialize};
 
-/// The most conflicts that are told of one edit, unless the others gave way, and the most earlier edits under one key that
-/// it is compared with then.
+/// The most conflicts that are told of one edit, unless the others gave way. They are looked for among the newest
+/// four times as many that say something of the same.
 pub const MAX_CONFLICTS: usize = 16;
 
+/// How far conflicts are looked for, from the newest edit on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Search {
+    /// So many conflicts are enough.
+    pub(crate) found: usize,
+    /// So many edits that share a key are compared at most.
+    pub(crate) compared: usize,
+}
+
+impl Search {
+    /// All there are.
+    pub(crate) const ALL: Self = Self { found: usize::MAX, compared: usize::MAX };
+    /// Whether there is one.
+    pub(crate) const ANY: Self = Self { found: 1, compared: usize::MAX };
+    /// What is told.
+    pub(crate) const TOLD: Self = Self { found: MAX_CONFLICTS, compared: 4 * MAX_CONFLICTS };
+}
+
 /// How two edits conflict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConflictKind {
     /// The same subject and relation, different objects.
     Contradiction,
@@ -47,7 +67,8 @@ impl ConflictKind {
 }
 
 /// What was done about a conflict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// Both stand; the newer wins in the prompt.
     KeptBoth,
@@ -62,7 +83,7 @@ pub enum Resolution {
 /// relation and object are those given with the edits, if both have them, and besides what is read from their texts.
 /// That reading errs both ways (a company may have two founders), so the default rule keeps both edits, and the one
 /// written last goes last in the prompt and wins; [`OnConflict`](crate::OnConflict) has the others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     /// The newer edit, which wins.
     pub edit: EditId,

@@ -45,6 +45,34 @@ impl Entry for Held {
     }
 }
 
+/// What is left to give of the versions under one key.
+enum Sharers<'a> {
+    One(Option<Seq>),
+    /// Ascending.
+    Many(&'a [Seq]),
+}
+
+impl Sharers<'_> {
+    fn newest(&self) -> Option<Seq> {
+        match self {
+            Self::One(seq) => *seq,
+            Self::Many(all) => all.last().copied(),
+        }
+    }
+
+    fn keep_before(&mut self, before: Seq) {
+        match self {
+            Self::One(seq) => *seq = seq.filter(|seq| *seq < before),
+            // Most often none or the last goes.
+            Self::Many(all) => match all {
+                [rest @ .., last] if *last == before => *all = rest,
+                [.., last] if *last > before => *all = &all[..all.partition_point(|seq| *seq < before)],
+                _ => {}
+            },
+        }
+    }
+}
+
 /// The keys of the edits that stand.
 #[derive(Debug, Default)]
 pub(crate) struct Register {
@@ -130,24 +158,26 @@ impl Register {
         }
     }
 
-    /// The versions that share a key with these facts and are older than `before`: the newest of each key, `most` of
-    /// it, newest first and each once.
-    pub(crate) fn sharing(&self, facts: FactsView<'_>, before: Seq, most: usize) -> Vec<Seq> {
-        let mut found: Vec<Seq> = Vec::new();
-        for key in facts.keys() {
-            match self.holders.get(key, |held| held.key == key).map(|held| held.by.get()) {
-                None => {}
-                Some(Ok(seq)) => found.extend(Some(seq).filter(|seq| *seq < before)),
-                Some(Err(place)) => {
-                    let all = &self.several[place];
-                    let end = all.partition_point(|seq| *seq < before);
-                    found.extend(&all[end.saturating_sub(most)..end]);
-                }
-            }
+    /// The versions that share a key with these facts and are older than `before`, newest first and each once.
+    pub(crate) fn sharing(&self, facts: FactsView<'_>, before: Seq) -> impl Iterator<Item = Seq> {
+        let mut lists: Vec<Sharers<'_>> = facts.keys().filter_map(|key| self.sharers(key)).collect();
+        for list in &mut lists {
+            list.keep_before(before);
         }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.dedup();
-        found
+        std::iter::from_fn(move || {
+            let newest = lists.iter().filter_map(Sharers::newest).max()?;
+            for list in &mut lists {
+                list.keep_before(newest);
+            }
+            Some(newest)
+        })
+    }
+
+    fn sharers(&self, key: FactKey) -> Option<Sharers<'_>> {
+        Some(match self.holders.get(key, |held| held.key == key)?.by.get() {
+            Ok(seq) => Sharers::One(Some(seq)),
+            Err(place) => Sharers::Many(&self.several[place]),
+        })
     }
 
     /// All of it, in order.

@@ -12,7 +12,7 @@ impl AddEdits {
     ///
     /// # Errors
     /// [`EditError::InvalidEdit`], naming the first field that breaks a rule.
-    pub(crate) fn validated(mut self, now: Timestamp) -> Result<Self, EditError> {
+    pub(crate) fn validated(mut self) -> Result<Self, EditError> {
         if self.edits.is_empty() {
             return Err(EditError::invalid("edits", "must hold at least one edit"));
         }
@@ -26,7 +26,7 @@ impl AddEdits {
         keyed(self.idempotency_key.as_deref())?;
         let mut ids = HashSet::new();
         for (at, edit) in self.edits.iter_mut().enumerate() {
-            edit.content = std::mem::take(&mut edit.content).checked(&format!("edits[{at}]."), now)?;
+            edit.content = std::mem::take(&mut edit.content).checked(&format!("edits[{at}]."))?;
             if let Some(id) = &edit.id
                 && !ids.insert(id.clone())
             {
@@ -41,8 +41,9 @@ impl AddEdits {
 }
 
 impl Content {
-    /// The content with surrounding white space removed; `prefix` stands before the names of fields in errors.
-    pub(crate) fn checked(mut self, prefix: &str, now: Timestamp) -> Result<Self, EditError> {
+    /// The content with surrounding white space removed; `prefix` stands before the names of fields in errors. Whether
+    /// its time has passed is checked when it is [written](Self::ahead).
+    pub(crate) fn checked(mut self, prefix: &str) -> Result<Self, EditError> {
         let field = |name: &str| format!("{prefix}{name}");
         self.text = line(&field("text"), &self.text, MAX_TEXT_CHARS)?;
         let optional = [
@@ -65,17 +66,25 @@ impl Content {
         for (at, alias) in self.aliases.iter_mut().enumerate() {
             *alias = line(&field(&format!("aliases[{at}]")), alias, MAX_SUBJECT_CHARS)?;
         }
-        if let Some(end) = self.expires_at {
-            if end <= now {
-                let reason = format!("must be in the future: {end} has passed, it is {now} (Unix seconds)");
-                return Err(EditError::invalid(field("expires_at"), reason));
-            }
-            if self.valid_from.is_some_and(|begin| begin >= end) {
-                let reason = "must be later than valid_from, or the edit is never in force";
-                return Err(EditError::invalid(field("expires_at"), reason));
-            }
+        if let (Some(begin), Some(end)) = (self.valid_from, self.expires_at)
+            && begin >= end
+        {
+            let reason = "must be later than valid_from, or the edit is never in force";
+            return Err(EditError::invalid(field("expires_at"), reason));
         }
         Ok(self)
+    }
+
+    /// Refuses what would never be in force. Only for a version that is new: what stands already, or was acknowledged
+    /// before, may have expired since.
+    pub(crate) fn ahead(&self, prefix: &str, now: Timestamp) -> Result<(), EditError> {
+        match self.expires_at {
+            Some(end) if end <= now => {
+                let reason = format!("must be in the future: {end} has passed, it is {now} (Unix seconds)");
+                Err(EditError::invalid(format!("{prefix}expires_at"), reason))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -130,10 +139,8 @@ mod tests {
     use crate::edit::NewEdit;
     use amend_proto::EditId;
 
-    const NOW: Timestamp = Timestamp::from_seconds(1_000);
-
     fn param_of(edits: Vec<NewEdit>) -> String {
-        let error = AddEdits::new(edits).validated(NOW).unwrap_err();
+        let error = AddEdits::new(edits).validated().unwrap_err();
         error.param().unwrap_or_default().to_owned()
     }
 
@@ -155,7 +162,6 @@ mod tests {
         assert_eq!(param_of(vec![good.clone().from_source("\u{1}")]), "edits[0].source");
         let unnamed = Attribution { author: Some(String::new()), reason: None };
         assert_eq!(param_of(vec![good.clone().by(unnamed)]), "edits[0].author");
-        assert_eq!(param_of(vec![good.clone().expiring(NOW)]), "edits[0].expires_at");
         let (begin, end) = (Timestamp::from_seconds(2_000), Timestamp::from_seconds(1_500));
         assert_eq!(param_of(vec![good.clone().valid_from(begin).expiring(end)]), "edits[0].expires_at");
         let id = EditId::new("a").unwrap();
@@ -164,14 +170,17 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        let refused = |edit: NewEdit| AddEdits::from(edit).validated(NOW).unwrap_err();
+        let refused = |edit: NewEdit| AddEdits::from(edit).validated().unwrap_err();
         insta::assert_snapshot!(refused(NewEdit::new("a\tb")), @"edits[0].text must be one line without control characters; character 1 is U+0009");
-        insta::assert_snapshot!(refused(NewEdit::new("a").expiring(Timestamp::from_seconds(9))), @"edits[0].expires_at must be in the future: 9 has passed, it is 1000 (Unix seconds)");
+        let passed = NewEdit::new("a").expiring(Timestamp::from_seconds(9)).content;
+        let ahead = |now: i64| passed.ahead("edits[0].", Timestamp::from_seconds(now));
+        assert!(ahead(8).is_ok() && ahead(9).is_err());
+        insta::assert_snapshot!(ahead(1_000).unwrap_err(), @"edits[0].expires_at must be in the future: 9 has passed, it is 1000 (Unix seconds)");
     }
 
     #[test]
     fn trims() {
-        let batch = AddEdits::from(NewEdit::new("  Iron rusts. ").about(" iron\n")).validated(NOW).unwrap();
+        let batch = AddEdits::from(NewEdit::new("  Iron rusts. ").about(" iron\n")).validated().unwrap();
         assert_eq!(batch.edits[0], NewEdit::new("Iron rusts.").about("iron"));
     }
 
@@ -179,7 +188,7 @@ mod tests {
     fn a_key_has_bounds() {
         for key in ["", "a\nb", &"k".repeat(256)] {
             let batch = AddEdits::from(NewEdit::new("x")).keyed(key);
-            assert_eq!(batch.validated(NOW).unwrap_err().param(), Some("idempotency_key"));
+            assert_eq!(batch.validated().unwrap_err().param(), Some("idempotency_key"));
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Edits: what they say, of whom, for which model and when.
 
 mod check;
+mod list;
 mod request;
 
 pub(crate) use check::{attribution, page_limit};
+pub use list::{ListAfter, Listed, Page};
 pub use request::{
     AddEdits, Added, Attribution, OnConflict, RestoreEdit, RetireEdit, RollBack, RolledBack, SupersedeEdit,
     Written,
@@ -121,6 +123,11 @@ impl Target {
         }
     }
 
+    /// Whether every model that the other means is meant. A revision may be of any model.
+    fn covers(&self, other: &Self) -> bool {
+        self.is_all() || self == other
+    }
+
     /// Whether some model may be meant by both. A revision may be of any model.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         match (self, other) {
@@ -236,11 +243,29 @@ impl Content {
             && stated(self) == stated(other)
     }
 
+    /// Bytes of all its texts: what checking and reading it takes grows with them.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { text, subject, relation, object, aliases, source, author, reason, .. } = self;
+        let texts = [subject, relation, object, source, author, reason].into_iter().flatten();
+        texts.chain(aliases).map(String::len).sum::<usize>() + text.len()
+    }
+
+    /// From when to when it is in force, as far as that is not past.
+    fn times(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let begin = self.valid_from.unwrap_or(now).max(now);
+        (begin, self.expires_at.unwrap_or(Timestamp::from_seconds(i64::MAX)))
+    }
+
     /// Whether there may be a model and a time, now or later, for which both are in force.
     pub(crate) fn meets(&self, other: &Self, now: Timestamp) -> bool {
-        let begin = |c: &Self| c.valid_from.unwrap_or(now).max(now);
-        let end = |c: &Self| c.expires_at.unwrap_or(Timestamp::from_seconds(i64::MAX));
-        self.target.meets(&other.target) && begin(self).max(begin(other)) < end(self).min(end(other))
+        let ((begin, end), (others, its_end)) = (self.times(now), other.times(now));
+        self.target.meets(&other.target) && begin.max(others) < end.min(its_end)
+    }
+
+    /// Whether it is in force for every model and at every time, now or later, for which the other is.
+    pub(crate) fn covers(&self, other: &Self, now: Timestamp) -> bool {
+        let ((begin, end), (others, its_end)) = (self.times(now), other.times(now));
+        self.target.covers(&other.target) && begin <= others && its_end <= end
     }
 }
 
@@ -349,22 +374,4 @@ impl NewEdit {
         self.id = Some(id);
         self
     }
-}
-
-/// Which part of the list is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// How many edits, 1 to [`MAX_PAGE`].
-    pub limit: usize,
-    /// Those that follow this one; `None` begins with the oldest.
-    pub after: Option<EditId>,
-}
-
-/// A part of the list, oldest version first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The edits.
-    pub edits: Vec<Edit>,
-    /// More follow the last one.
-    pub has_more: bool,
 }

@@ -36,8 +36,12 @@ pub enum OnConflict {
     KeepBoth,
     /// The new one is refused with [`EditError::Conflict`](crate::EditError::Conflict).
     Refuse,
-    /// The older one gives way: its status becomes [`Superseded`](super::Status::Superseded). An edit that stands under
-    /// the new one's id with another content gets a new version instead of being an error.
+    /// The older one gives way, if the new one is in force for every model and at every time for which the older one is
+    /// from now on: its status becomes [`Superseded`](super::Status::Superseded). Where the new one is for fewer models
+    /// or a shorter time, both stand, as with [`KeepBoth`](Self::KeepBoth), so that nothing is left without an edit;
+    /// that is told as a conflict in which [both were kept](crate::Resolution::KeptBoth). An edit that stands under the
+    /// new one's id with another content gets a new version instead of being an error, whatever models and times it is
+    /// for.
     Supersede,
 }
 
@@ -47,7 +51,8 @@ pub struct AddEdits {
     /// 1 to [`MAX_BATCH`](super::MAX_BATCH) edits.
     pub edits: Vec<NewEdit>,
     /// Makes sending the same again harmless: a batch under a key that this tenant used within the
-    /// [retention](super::Limits::key_retention) gives what the first one gave.
+    /// [retention](super::Limits::key_retention) gives what the first one gave, edits and conflicts, whatever has become
+    /// of them since.
     pub idempotency_key: Option<String>,
     /// What happens when one conflicts with what stands, or with one before it in this batch.
     pub on_conflict: OnConflict,

@@ -4,11 +4,11 @@ mod load;
 mod tenant;
 
 use crate::{
-    conflict::{ConflictKind, Conflicting, Conflicts, FactsView},
+    conflict::{ConflictKind, Conflicting, Conflicts, FactsView, Search},
     dense::Near,
     edit::{Content, Edit, Listed, Seq},
     index::{Index, Prepared, Reading, Slot},
-    operation::Operation,
+    operation::{Cause, Operation},
     time::Timestamp,
 };
 use amend_proto::{EditId, TenantId};
@@ -18,7 +18,8 @@ use std::{
 };
 use tenant::Standing;
 
-/// After so many operations lookups get their turn, unless a request is not in whole (about 10 µs each).
+/// After so many operations lookups get their turn, unless a request is not in whole (about 10 µs each). A rollback,
+/// which may be of millions, need not be.
 const MAX_LOCKED: usize = 64;
 /// So many versions are looked at for one page of conflicts, whatever they yield.
 const MAX_LOOKED_AT: usize = 128;
@@ -58,8 +59,7 @@ pub(crate) struct Claim<'a> {
     pub(crate) now: Timestamp,
     /// Only versions older than this one count.
     pub(crate) before: Seq,
-    /// At most so many, the newest.
-    pub(crate) most: usize,
+    pub(crate) search: Search,
 }
 
 impl Live {
@@ -85,18 +85,12 @@ impl Live {
                 Step { operation, prepared }
             })
             .collect();
-        let mut steps = steps.into_iter().peekable();
-        while steps.peek().is_some() {
+        let pieces: Vec<usize> = pieces(&steps).collect();
+        let mut steps = steps.into_iter();
+        for piece in pieces {
             let mut state = self.write();
-            let mut taken = 0;
-            while let Some(step) = steps.next() {
-                taken += 1;
-                let batch = step.operation.batch;
+            for step in steps.by_ref().take(piece) {
                 state.step(step);
-                let whole = steps.peek().is_none_or(|next| next.operation.batch != batch);
-                if whole && taken >= MAX_LOCKED {
-                    break;
-                }
             }
             drop(state);
             // Whoever waited to look gets to.
@@ -136,14 +130,20 @@ impl Live {
         let state = self.read();
         match state.tenants.get(tenant) {
             Some(standing) => standing.list(limit, after),
-            None => Listed { edits: Vec::new(), has_more: false },
+            None => Listed { edits: Vec::new(), next: None },
         }
     }
 
-    /// The edits of a tenant that a claim conflicts with, newest first, but for the one under its own id.
-    pub(crate) fn conflicting(&self, tenant: &TenantId, claim: Claim<'_>) -> Vec<(Edit, ConflictKind)> {
+    /// The edits of a tenant that a claim conflicts with, newest first, but for the one under its own id and those that
+    /// do not count.
+    pub(crate) fn conflicting(
+        &self,
+        tenant: &TenantId,
+        claim: Claim<'_>,
+        counts: impl Fn(&Edit) -> bool,
+    ) -> Vec<(Edit, ConflictKind)> {
         let state = self.read();
-        state.tenants.get(tenant).map_or_else(Vec::new, |standing| standing.conflicting(claim))
+        state.tenants.get(tenant).map_or_else(Vec::new, |standing| standing.conflicting(claim, counts))
     }
 
     /// The edits of a tenant that conflict with older ones: `limit` of those whose versions come after `after`.
@@ -183,6 +183,22 @@ impl Live {
         let near: Vec<(Slot, f32)> = near.iter().filter_map(slot).collect();
         Some(lookup(&standing.index, &near))
     }
+}
+
+/// How many of the steps are put in at a time.
+fn pieces(steps: &[Step]) -> impl Iterator<Item = usize> {
+    let together =
+        |a: &Step, b: &Step| a.operation.batch == b.operation.batch && a.operation.cause == Cause::Request;
+    let mut requests = steps.chunk_by(together).map(<[Step]>::len);
+    std::iter::from_fn(move || {
+        let mut piece = requests.next()?;
+        while piece < MAX_LOCKED
+            && let Some(more) = requests.next()
+        {
+            piece += more;
+        }
+        Some(piece)
+    })
 }
 
 impl State {

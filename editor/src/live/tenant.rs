@@ -2,7 +2,7 @@
 
 use super::Claim;
 use crate::{
-    conflict::{Conflict, ConflictKind, Conflicting, MAX_CONFLICTS, Register, Resolution},
+    conflict::{Conflict, ConflictKind, Conflicting, Register, Resolution, Search},
     edit::{Edit, Listed, Seq},
     index::{Document, Index, Prepared, Slot},
     table::{Entry, Numbered, Table, short_hash},
@@ -71,8 +71,12 @@ impl Standing {
 
     pub(super) fn list(&self, limit: usize, after: Seq) -> Listed {
         let mut rest = self.by_seq.range((Bound::Excluded(after), Bound::Unbounded));
-        let edits = rest.by_ref().take(limit).filter_map(|(_, slot)| self.index.edit(*slot)).collect();
-        Listed { edits, has_more: rest.next().is_some() }
+        let (mut edits, mut last) = (Vec::new(), None);
+        for (version, slot) in rest.by_ref().take(limit) {
+            last = Some(*version);
+            edits.extend(self.index.edit(*slot));
+        }
+        Listed { edits, next: last.filter(|_| rest.next().is_some()) }
     }
 
     fn document(&self, seq: Seq) -> Option<(Slot, Document<'_>)> {
@@ -80,7 +84,11 @@ impl Standing {
         self.index.document(slot).map(|document| (slot, document))
     }
 
-    pub(super) fn conflicting(&self, claim: Claim<'_>) -> Vec<(Edit, ConflictKind)> {
+    pub(super) fn conflicting(
+        &self,
+        claim: Claim<'_>,
+        counts: impl Fn(&Edit) -> bool,
+    ) -> Vec<(Edit, ConflictKind)> {
         let conflict = |seq: Seq| {
             let (slot, document) = self.document(seq)?;
             if document.edit.is(claim.id.as_str()) {
@@ -88,20 +96,20 @@ impl Standing {
             }
             let kind = claim.facts.against(document.facts)?;
             let edit = self.index.edit(slot)?;
-            edit.content.meets(claim.content, claim.now).then_some((edit, kind))
+            (edit.content.meets(claim.content, claim.now) && counts(&edit)).then_some((edit, kind))
         };
-        let sharing = self.register.sharing(claim.facts, claim.before, claim.most);
-        sharing.into_iter().filter_map(conflict).take(claim.most).collect()
+        let sharing = self.register.sharing(claim.facts, claim.before).take(claim.search.compared);
+        sharing.filter_map(conflict).take(claim.search.found).collect()
     }
 
     /// A version with the older ones that it conflicts with, if there are any.
     pub(super) fn conflicts_of(&self, seq: Seq, now: Timestamp) -> Option<Conflicting> {
         let (slot, document) = self.document(seq)?;
         let edit = self.index.edit(slot)?;
-        let (before, most) = (seq, MAX_CONFLICTS);
-        let claim = Claim { id: &edit.id, content: &edit.content, facts: document.facts, now, before, most };
+        let (id, content, facts) = (&edit.id, &edit.content, document.facts);
+        let claim = Claim { id, content, facts, now, before: seq, search: Search::TOLD };
         let conflicts: Vec<Conflict> = self
-            .conflicting(claim)
+            .conflicting(claim, |_| true)
             .into_iter()
             .map(|(other, kind)| Conflict {
                 edit: edit.id.clone(),

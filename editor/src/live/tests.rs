@@ -39,6 +39,24 @@ fn operations_that_are_in_already_are_passed_over() {
 }
 
 #[test]
+fn a_request_goes_in_whole_and_a_rollback_in_pieces() {
+    let request = |batch: i64, cause: Cause, count: i64| {
+        (0..count).map(move |n| {
+            let operation = Operation { batch: Seq::new(batch), cause, ..retire(batch + n, 0, 0) };
+            Step { operation, prepared: None }
+        })
+    };
+    let rollback = Cause::Rollback { to: Seq::START };
+    let all = [(1, Cause::Request, 10), (11, Cause::Request, 300), (311, rollback, 1_000)];
+    let steps: Vec<Step> =
+        all.into_iter().flat_map(|(batch, cause, count)| request(batch, cause, count)).collect();
+    let lengths: Vec<usize> = pieces(&steps).collect();
+    assert_eq!(lengths[0], 310, "short requests together, a long one whole");
+    assert_eq!(lengths.iter().sum::<usize>(), 1_310);
+    assert!(lengths[1..].iter().all(|length| *length <= MAX_LOCKED), "{lengths:?}");
+}
+
+#[test]
 fn a_tenant_is_there_while_it_has_edits() {
     let live = Live::default();
     apply(&live, &[add(1, 1, 1), add(2, 0, 1), add(3, 2, 1), retire(4, 1, 1)]);

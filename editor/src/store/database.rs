@@ -1,7 +1,7 @@
 //! The database file: opened, locked, migrated; and what the writer asks of it.
 
 use super::rows::{COLUMNS, ROWS, append, operation};
-use crate::{edit::Seq, error::EditError, operation::Operation, time::Timestamp};
+use crate::{conflict::Conflict, edit::Seq, error::EditError, operation::Operation, time::Timestamp};
 use amend_proto::{EditId, TenantId};
 use serde::Serialize;
 use sqlx::{
@@ -22,10 +22,11 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITER_CACHE: &str = "-65536";
 
 /// The schema's history. Each entry is applied once, in order, and checked against its hash at every start.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "edit log", include_str!("../../migrations/0001_edit_log.sql")),
     (2, "full log", include_str!("../../migrations/0002_full_log.sql")),
     (3, "scope", include_str!("../../migrations/0003_scope.sql")),
+    (4, "answers", include_str!("../../migrations/0004_answers.sql")),
 ];
 
 /// The answer that an idempotency key stands for.
@@ -35,6 +36,8 @@ pub(super) struct Answered {
     pub(super) body: String,
     /// The log entries that it gave.
     pub(super) seqs: Vec<Seq>,
+    /// The conflicts that it told of.
+    pub(super) conflicts: Vec<Conflict>,
 }
 
 /// A key to remember.
@@ -155,22 +158,24 @@ impl Database {
         key: &str,
         since: Timestamp,
     ) -> Result<Option<Answered>, sqlx::Error> {
-        let row =
-            sqlx::query("SELECT body, seqs FROM idempotency WHERE tenant = ?1 AND key = ?2 AND at >= ?3")
-                .bind(tenant.as_str())
-                .bind(key)
-                .bind(since.seconds())
-                .fetch_optional(&mut self.connection)
-                .await?;
+        let row = sqlx::query(
+            "SELECT body, seqs, conflicts FROM idempotency WHERE tenant = ?1 AND key = ?2 AND at >= ?3",
+        )
+        .bind(tenant.as_str())
+        .bind(key)
+        .bind(since.seconds())
+        .fetch_optional(&mut self.connection)
+        .await?;
+        let failed = |error: serde_json::Error| sqlx::Error::Decode(error.into());
         row.map(|row| {
-            let seqs: &str = row.try_get(1)?;
-            let seqs = serde_json::from_str(seqs).map_err(|error| sqlx::Error::Decode(error.into()))?;
-            Ok(Answered { body: row.try_get(0)?, seqs })
+            let seqs = serde_json::from_str(row.try_get(1)?).map_err(failed)?;
+            let conflicts = serde_json::from_str(row.try_get(2)?).map_err(failed)?;
+            Ok(Answered { body: row.try_get(0)?, seqs, conflicts })
         })
         .transpose()
     }
 
-    /// The entries of these numbers, in this order. The inner error is the log's content.
+    /// The entries of these numbers, which must be there, in this order. The inner error is the log's content.
     pub(super) async fn entries(
         &mut self,
         seqs: &[Seq],
@@ -187,8 +192,9 @@ impl Database {
     async fn remember(&mut self, keys: &[KeyRow]) -> Result<(), sqlx::Error> {
         let keys = serde_json::to_string(keys).map_err(|error| sqlx::Error::Encode(error.into()))?;
         sqlx::query(
-            "INSERT OR REPLACE INTO idempotency (tenant, key, body, seqs, at)
-             SELECT value ->> 'tenant', value ->> 'key', value ->> 'body', value ->> 'seqs', value ->> 'at'
+            "INSERT OR REPLACE INTO idempotency (tenant, key, body, seqs, conflicts, at)
+             SELECT value ->> 'tenant', value ->> 'key', value ->> 'body', value ->> 'seqs',
+                    value ->> 'conflicts', value ->> 'at'
              FROM json_each(?1)",
         )
         .bind(keys)

@@ -24,3 +24,5 @@ pub(crate) use writer::{Writer, WriterDeps};
 
 #[cfg(test)]
 mod migration_tests;
+#[cfg(test)]
+mod transaction_tests;

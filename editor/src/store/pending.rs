@@ -130,13 +130,12 @@ impl<'a> Pending<'a> {
     /// What a claim conflicts with, newest first.
     pub(super) fn conflicting(&self, tenant: &TenantId, claim: Claim<'_>) -> Vec<(Arc<Edit>, ConflictKind)> {
         let mut found = self.here(tenant, claim);
-        let stands = |edit: &Edit| {
-            let name = (tenant.clone(), edit.id.clone());
-            !self.states.contains_key(&name)
-        };
-        let standing = self.live.conflicting(tenant, claim).into_iter().filter(|(edit, _)| stands(edit));
-        found.extend(standing.map(|(edit, kind)| (Arc::new(edit), kind)));
-        found.truncate(claim.most);
+        if found.len() < claim.search.found {
+            let unchanged = |edit: &Edit| !self.states.contains_key(&(tenant.clone(), edit.id.clone()));
+            let standing = self.live.conflicting(tenant, claim, unchanged).into_iter();
+            found.extend(standing.map(|(edit, kind)| (Arc::new(edit), kind)));
+            found.truncate(claim.search.found);
+        }
         found
     }
 
@@ -146,8 +145,9 @@ impl<'a> Pending<'a> {
             return Vec::new();
         }
         let keys = claim.facts.keys().filter_map(|key| self.stating.get(&(tenant.clone(), key)));
+        let compared = claim.search.compared;
         let mut steps: Vec<usize> =
-            keys.flat_map(|steps| steps.iter().rev().take(claim.most).copied()).collect();
+            keys.flat_map(|steps| steps.iter().rev().take(compared).copied()).collect();
         steps.sort_unstable_by(|a, b| b.cmp(a));
         steps.dedup();
         let conflict = |at: usize| {
@@ -161,13 +161,13 @@ impl<'a> Pending<'a> {
             let facts = step.reading.as_ref()?.facts();
             Some((Arc::clone(edit), claim.facts.against(facts)?))
         };
-        steps.into_iter().filter_map(conflict).collect()
+        steps.into_iter().take(compared).filter_map(conflict).take(claim.search.found).collect()
     }
 
-    /// A version that this transaction makes stand, by its number.
+    /// A version that this transaction writes, by its number.
     pub(super) fn version(&self, seq: Seq) -> Option<Arc<Edit>> {
-        let written = |step: &&Step| step.operation.seq == seq;
-        self.steps.iter().find(written).and_then(|step| match &step.operation.change {
+        let at = self.steps.binary_search_by_key(&seq, |step| step.operation.seq).ok()?;
+        self.steps.get(at).and_then(|step| match &step.operation.change {
             Change::Add(edit) | Change::Supersede(edit) => Some(Arc::clone(edit)),
             Change::Restore(_) | Change::Retire | Change::Displace { .. } => None,
         })

@@ -181,30 +181,16 @@ impl Reader {
         Ok(Operations { operations, next })
     }
 
-    /// The edits that stood after `part.through`, of one tenant or of all.
-    pub(crate) async fn standing(
-        &self,
-        part: Part,
-        tenant: Option<&TenantId>,
-    ) -> Result<PastEdits, EditError> {
+    /// The edits of a tenant that stood after `part.through`, the oldest version first: those whose versions come after
+    /// `part.after`.
+    pub(crate) async fn standing(&self, part: Part, tenant: &TenantId) -> Result<PastEdits, EditError> {
         let Part { after, through, limit } = part;
-        let of = if tenant.is_some() { "l.tenant = ?4 AND " } else { "" };
-        let sql = format!(
-            "SELECT {COLUMNS} FROM edit_log l
-             WHERE {of}l.seq > ?1 AND l.seq <= ?2 AND l.op IN ('add', 'supersede', 'restore')
-                   AND NOT EXISTS (SELECT 1 FROM edit_log later WHERE later.tenant = l.tenant
-                                   AND later.edit_id = l.edit_id AND later.seq > l.seq AND later.seq <= ?2)
-             ORDER BY l.seq LIMIT ?3"
-        );
-        let mut query =
-            sqlx::query(AssertSqlSafe(sql)).bind(after.get()).bind(through.get()).bind(count(limit));
-        if let Some(tenant) = tenant {
-            query = query.bind(tenant.as_str());
-        }
+        let query = sqlx::query(AssertSqlSafe(standing())).bind(after.get()).bind(through.get());
+        let query = query.bind(count(limit)).bind(tenant.as_str());
         let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
-        let operations = operations(rows).await?;
-        let next = operations.last().map(|last| last.seq).filter(|_| operations.len() == limit);
-        Ok(PastEdits { edits: versions(operations), next })
+        let edits = versions(operations(rows).await?);
+        let next = edits.last().map(|last| last.seq).filter(|_| edits.len() == limit);
+        Ok(PastEdits { edits, next })
     }
 
     /// The last entry about an edit up to `through`, and the last one that made a version stand.
@@ -280,6 +266,20 @@ impl Reader {
         };
         Ok(operations(rows).await?.into_iter().filter_map(stands).collect())
     }
+}
+
+/// The entries that made versions of tenant ?4 stand which stood after entry ?2 and come after ?1, in the order of versions
+/// (not of entries: what was restored is as old as it was). The order is that of an index, so a page reads what it gives
+/// and what is gone in between.
+fn standing() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM edit_log l
+         WHERE l.tenant = ?4 AND coalesce(l.version, l.seq) > ?1 AND l.seq <= ?2
+               AND l.op IN ('add', 'supersede', 'restore')
+               AND NOT EXISTS (SELECT 1 FROM edit_log later WHERE later.tenant = l.tenant
+                               AND later.edit_id = l.edit_id AND later.seq > l.seq AND later.seq <= ?2)
+         ORDER BY coalesce(l.version, l.seq) LIMIT ?3"
+    )
 }
 
 fn difference(before: Option<Arc<Edit>>, after: Option<Arc<Edit>>) -> Option<Difference> {

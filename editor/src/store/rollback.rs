@@ -72,10 +72,10 @@ impl Rollback {
             row.try_get::<i64, _>(column).map(|n| u64::try_from(n).unwrap_or_default())
         };
         let (retired, restored, more) = (number(0)?, number(1)?, number(2)?);
-        let live = live.len();
-        if live as u64 + more > limits.max_live as u64 + retired {
+        // One that leaves no more than there were is done also where more stand than are allowed.
+        if more > retired && live.len() as u64 + more - retired > limits.max_live as u64 {
             sqlx::query("ROLLBACK").execute(&mut database.connection).await?;
-            return Ok(Err(EditError::Full { limit: limits.max_live, live }));
+            return Ok(Err(EditError::Full { limit: limits.max_live }));
         }
         sqlx::query("COMMIT").execute(&mut database.connection).await?;
         let through = from.plus(usize::try_from(retired + restored).unwrap_or(usize::MAX));

@@ -3,7 +3,7 @@
 use super::{database::Database, reader::Reader};
 use crate::{
     error::EditError,
-    scope::{ScopeRow, ScopeSettings},
+    scope::{ScopePolicy, ScopeRow, ScopeSettings},
     time::Timestamp,
 };
 use amend_proto::TenantId;
@@ -17,20 +17,36 @@ fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EditErr
 }
 
 impl Reader {
-    /// What is set, for whom.
+    /// What is set, for whom. Settings that cannot be used (another version may have written them) are left out, loudly:
+    /// what they would have decided falls to those for all, and that one tenant's are wrong keeps no other from its
+    /// edits. They stay in the database until others are set.
     pub(crate) async fn scopes(&self) -> Result<Vec<ScopeRow>, EditError> {
         let rows = sqlx::query("SELECT tenant, settings FROM scope ORDER BY tenant")
             .fetch_all(self.pool())
             .await
             .map_err(failed)?;
-        let read = |row: &sqlx::sqlite::SqliteRow| -> Result<ScopeRow, EditError> {
+        let mut scopes = Vec::with_capacity(rows.len());
+        for row in &rows {
             let (tenant, settings): (&str, &str) =
                 (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
-            let tenant = (tenant != EVERYONE).then(|| TenantId::new(tenant)).transpose().map_err(failed)?;
-            Ok((tenant, serde_json::from_str(settings).map_err(failed)?))
-        };
-        rows.iter().map(read).collect()
+            match usable(tenant, settings) {
+                Ok(scope) => scopes.push(scope),
+                Err(error) => {
+                    let tenant = if tenant == EVERYONE { "all tenants" } else { tenant };
+                    tracing::error!(tenant, %error, "stored scope settings are not usable and are passed over; set them anew");
+                }
+            }
+        }
+        Ok(scopes)
     }
+}
+
+fn usable(tenant: &str, settings: &str) -> Result<ScopeRow, Box<dyn std::error::Error + Send + Sync>> {
+    let tenant = (tenant != EVERYONE).then(|| TenantId::new(tenant)).transpose()?;
+    let settings: ScopeSettings = serde_json::from_str(settings)?;
+    // Its numbers: whether they are in their ranges does not depend on what they lie over.
+    settings.over(&ScopePolicy::default())?;
+    Ok((tenant, settings))
 }
 
 impl Database {

@@ -6,7 +6,7 @@ use super::{
     write::{AddBatch, Done, How, Outcome, Placed, Write},
 };
 use crate::{
-    conflict::{Conflict, ConflictKind, MAX_CONFLICTS, Resolution},
+    conflict::{Conflict, ConflictKind, MAX_CONFLICTS, Resolution, Search},
     edit::{Attribution, Edit, Limits, OnConflict, RestoreEdit, RetireEdit, Seq, SupersedeEdit},
     error::EditError,
     index::Reading,
@@ -32,8 +32,8 @@ struct Version<'a> {
     edit: Edit,
     reading: &'a Reading,
     on_conflict: OnConflict,
-    /// The request's field that is at fault when it is refused.
-    param: String,
+    /// The request's field that holds it.
+    param: Option<String>,
 }
 
 impl<'a> Transaction<'a> {
@@ -81,13 +81,13 @@ impl<'a> Transaction<'a> {
     /// Adds what of a batch does not stand already. Those that are refused are told at once or at the end.
     pub(super) fn plan(&mut self, tenant: &TenantId, batch: &AddBatch) -> Outcome {
         let AddBatch { request, readings, atomic } = batch;
-        let (first, live) = (self.pending.next_seq(), self.pending.count);
+        let first = self.pending.next_seq();
         let mut done = Done::default();
         for (at, (new, reading)) in request.edits.iter().zip(readings).enumerate() {
             let mark = self.pending.mark();
             // What may go in in part is as many requests.
             let first = if *atomic { first } else { self.pending.next_seq() };
-            let (on_conflict, param) = (request.on_conflict, format!("edits[{at}]"));
+            let (on_conflict, param) = (request.on_conflict, Some(format!("edits[{at}]")));
             let stands = new.id.as_ref().and_then(|id| self.pending.current(&(tenant.clone(), id.clone())));
             let planned = match stands {
                 Some(edit) if edit.content.same(&new.content) => {
@@ -111,7 +111,6 @@ impl<'a> Transaction<'a> {
                     done.placed.push(placed);
                     done.conflicts.extend(conflicts);
                 }
-                Err(EditError::Full { limit, .. }) if *atomic => return Err(EditError::Full { limit, live }),
                 Err(error) if *atomic => return Err(error),
                 Err(error) => {
                     self.pending.take_back(mark);
@@ -130,37 +129,17 @@ impl<'a> Transaction<'a> {
         first: Seq,
     ) -> Result<(Placed, Vec<Conflict>), EditError> {
         let Version { mut edit, reading, on_conflict, param } = version;
+        let prefix = param.as_deref().map(|param| format!("{param}.")).unwrap_or_default();
+        edit.content.ahead(&prefix, self.now)?;
         let tenant = edit.tenant.clone();
-        let most = match on_conflict {
-            // All of them are to give way.
-            OnConflict::Supersede => usize::MAX,
-            OnConflict::KeepBoth | OnConflict::Refuse => MAX_CONFLICTS,
-        };
-        let found = self.pending.conflicting(&tenant, self.claim(&edit, reading, most));
-        if on_conflict == OnConflict::Refuse
-            && let Some((other, kind)) = found.first()
-        {
-            return Err(refused(param, other, *kind));
-        }
-        let resolution = match on_conflict {
-            OnConflict::Supersede => Resolution::Superseded,
-            OnConflict::KeepBoth | OnConflict::Refuse => Resolution::KeptBoth,
-        };
         let by = Attribution { author: edit.content.author.clone(), reason: edit.content.reason.clone() };
-        if resolution == Resolution::Superseded {
-            for (other, _) in &found {
-                let change = Change::Displace { by: edit.id.clone() };
-                self.push((&tenant, &other.id), by.clone(), (change, None), first);
-            }
+        let conflicts = self
+            .resolve(&edit, reading, on_conflict)
+            .map_err(|(other, kind)| refused(param, &other, kind))?;
+        for other in conflicts.iter().filter(|conflict| conflict.resolution == Resolution::Superseded) {
+            let change = Change::Displace { by: edit.id.clone() };
+            self.push((&tenant, &other.with), by.clone(), (change, None), first);
         }
-        let conflicts = found.into_iter().map(|(other, kind)| Conflict {
-            edit: edit.id.clone(),
-            with: other.id.clone(),
-            with_seq: other.seq,
-            kind,
-            resolution,
-        });
-        let conflicts = conflicts.collect();
         self.room(usize::from(!supersedes))?;
         edit.seq = self.pending.next_seq();
         let edit = Arc::new(edit);
@@ -170,6 +149,45 @@ impl<'a> Transaction<'a> {
         };
         self.push((&tenant, &edit.id), by, (change, Some(reading.clone())), first);
         Ok((Placed { edit, how }, conflicts))
+    }
+
+    /// What a new version conflicts with, and what becomes of that.
+    fn resolve(
+        &self,
+        edit: &Edit,
+        reading: &Reading,
+        on_conflict: OnConflict,
+    ) -> Result<Vec<Conflict>, (Arc<Edit>, ConflictKind)> {
+        let search = match on_conflict {
+            // All of them may have to give way.
+            OnConflict::Supersede => Search::ALL,
+            OnConflict::Refuse => Search::ANY,
+            OnConflict::KeepBoth => Search::TOLD,
+        };
+        let mut found = self.pending.conflicting(&edit.tenant, self.claim(edit, reading, search)).into_iter();
+        if on_conflict == OnConflict::Refuse {
+            return found.next().map_or(Ok(Vec::new()), Err);
+        }
+        let gives_way = |other: &Edit| {
+            on_conflict == OnConflict::Supersede && edit.content.covers(&other.content, self.now)
+        };
+        let mut kept = 0;
+        let told = |(other, kind): (Arc<Edit>, ConflictKind)| {
+            let resolution = match gives_way(&other) {
+                true => Resolution::Superseded,
+                false => Resolution::KeptBoth,
+            };
+            kept += usize::from(resolution == Resolution::KeptBoth);
+            let (edit, with, with_seq) = (edit.id.clone(), other.id.clone(), other.seq);
+            (resolution == Resolution::Superseded || kept <= MAX_CONFLICTS).then_some(Conflict {
+                edit,
+                with,
+                with_seq,
+                kind,
+                resolution,
+            })
+        };
+        Ok(found.filter_map(told).collect())
     }
 
     fn supersede(&mut self, tenant: &TenantId, request: &SupersedeEdit, reading: &Reading) -> Outcome {
@@ -185,7 +203,7 @@ impl<'a> Transaction<'a> {
             return Err(outdated(&stands));
         }
         let edit = Edit { updated_at: self.now, content: content.clone(), ..stands.as_ref().clone() };
-        let (param, on_conflict) = ("edit".to_owned(), *on_conflict);
+        let (param, on_conflict) = (None, *on_conflict);
         let first = self.pending.next_seq();
         let (placed, conflicts) = self.put(Version { edit, reading, on_conflict, param }, true, first)?;
         Ok(Done { conflicts, ..Done::from(placed) })
@@ -223,7 +241,7 @@ impl<'a> Transaction<'a> {
             return Ok(Err(full));
         }
         let reading = Reading::new(&edit.content);
-        let claim = self.claim(&edit, &reading, MAX_CONFLICTS);
+        let claim = self.claim(&edit, &reading, Search::TOLD);
         let conflict = |(other, kind): (Arc<Edit>, ConflictKind)| {
             let newer = other.seq > edit.seq;
             let (edit, with) = if newer { (&other, &edit) } else { (&edit, &other) };
@@ -237,15 +255,15 @@ impl<'a> Transaction<'a> {
         Ok(Ok(Done { conflicts, ..Done::from(Placed { edit, how: How::Restored }) }))
     }
 
-    fn claim<'e>(&self, edit: &'e Edit, reading: &'e Reading, most: usize) -> Claim<'e> {
+    fn claim<'e>(&self, edit: &'e Edit, reading: &'e Reading, search: Search) -> Claim<'e> {
         let (id, content, facts) = (&edit.id, &edit.content, reading.facts());
-        Claim { id, content, facts, now: self.now, before: Seq::MAX, most }
+        Claim { id, content, facts, now: self.now, before: Seq::MAX, search }
     }
 
     fn room(&self, more: usize) -> Result<(), EditError> {
-        let (limit, live) = (self.limits.max_live, self.pending.count);
-        match more > 0 && live + more > limit {
-            true => Err(EditError::Full { limit, live }),
+        let limit = self.limits.max_live;
+        match more > 0 && self.pending.count + more > limit {
+            true => Err(EditError::Full { limit }),
             false => Ok(()),
         }
     }
@@ -274,7 +292,8 @@ fn taken(at: usize, id: &EditId) -> EditError {
     }
 }
 
-fn refused(param: String, other: &Edit, kind: ConflictKind) -> EditError {
+fn refused(param: Option<String>, other: &Edit, kind: ConflictKind) -> EditError {
+    let param = param.unwrap_or_else(|| "edit".to_owned());
     let (id, text) = (other.id.as_str(), &other.content.text);
     let message = match kind {
         ConflictKind::Contradiction => format!(

@@ -3,7 +3,7 @@
 use super::{database::Answered, transaction::Transaction};
 use crate::{
     conflict::Conflict,
-    edit::{AddEdits, Added, Edit, OnConflict, RestoreEdit, RetireEdit, SupersedeEdit, Written},
+    edit::{AddEdits, Added, Edit, OnConflict, RestoreEdit, RetireEdit, Seq, SupersedeEdit, Written},
     error::EditError,
     index::Reading,
 };
@@ -19,6 +19,18 @@ pub(crate) struct AddBatch {
     pub(crate) readings: Vec<Reading>,
     /// All or none; otherwise what is refused does not keep the rest out.
     pub(crate) atomic: bool,
+}
+
+impl AddBatch {
+    /// Checks and reads a request, of which all or nothing is to go in.
+    ///
+    /// # Errors
+    /// [`EditError::InvalidEdit`].
+    pub(crate) fn read(request: AddEdits) -> Result<Self, EditError> {
+        let request = request.validated()?;
+        let readings = request.edits.iter().map(|edit| Reading::new(&edit.content)).collect();
+        Ok(Self { request, readings, atomic: true })
+    }
 }
 
 /// One request to the log.
@@ -99,7 +111,7 @@ impl Transaction<'_> {
         let body = digest(&batch.request)?;
         if let Some(answered) = self.answered(tenant, key).await? {
             return match answered.body == body {
-                true => self.again(&answered.seqs).await,
+                true => self.again(answered).await,
                 false => Ok(Err(EditError::Conflict {
                     param: "idempotency_key".to_owned(),
                     message: format!("the idempotency key {key:?} was used with another body; use a new key"),
@@ -109,7 +121,7 @@ impl Transaction<'_> {
         let outcome = self.plan(tenant, batch);
         if let Ok(done) = &outcome {
             let seqs = done.placed.iter().map(|placed| placed.edit.seq).collect();
-            self.remember(tenant, key, Answered { body, seqs });
+            self.remember(tenant, key, Answered { body, seqs, conflicts: done.conflicts.clone() });
         }
         Ok(outcome)
     }
@@ -125,17 +137,24 @@ impl Transaction<'_> {
         }
     }
 
-    /// The versions that log entries wrote, whether they stand or not.
-    async fn again(&mut self, seqs: &[crate::edit::Seq]) -> Result<Outcome, sqlx::Error> {
-        let placed = |edit| Placed { edit, how: How::Unchanged };
-        let here: Option<Vec<Arc<Edit>>> = seqs.iter().map(|seq| self.pending.version(*seq)).collect();
-        let edits = match here {
-            Some(edits) => Ok(edits),
-            None => self.database.entries(seqs).await?.map(|operations| {
-                operations.iter().filter_map(|operation| operation.change.edit().cloned()).collect()
-            }),
+    /// The same answer: the versions that log entries wrote, whether they stand or not, some of them perhaps in this
+    /// transaction.
+    async fn again(&mut self, answered: Answered) -> Result<Outcome, sqlx::Error> {
+        let Answered { body: _, seqs, conflicts } = answered;
+        let here: Vec<Option<Arc<Edit>>> = seqs.iter().map(|seq| self.pending.version(*seq)).collect();
+        let before = seqs.iter().zip(&here).filter(|(_, here)| here.is_none());
+        let before: Vec<Seq> = before.map(|(seq, _)| *seq).collect();
+        let stored = match before.is_empty() {
+            true => Vec::new(),
+            false => match self.database.entries(&before).await? {
+                Ok(stored) => stored,
+                Err(error) => return Ok(Err(error)),
+            },
         };
-        Ok(edits.map(|edits| Done { placed: edits.into_iter().map(placed).collect(), ..Done::default() }))
+        let mut stored = stored.into_iter().filter_map(|operation| operation.change.edit().cloned());
+        let edits = here.into_iter().filter_map(|here| here.or_else(|| stored.next()));
+        let placed = edits.map(|edit| Placed { edit, how: How::Unchanged }).collect();
+        Ok(Ok(Done { placed, conflicts, ..Done::default() }))
     }
 }
 

@@ -69,7 +69,8 @@ async fn a_broken_line_does_not_keep_out_the_rest() {
     line 7: id cannot be: an edit "taken" with another content stands; supersede or retire it, or use another id
     "#);
     assert_eq!(tenant.get(&id("last")).unwrap().content.author.as_deref(), Some("bob"));
-    let listed = tenant.list(crate::edit::Page { limit: 9, after: Some(id("taken")) }).await.unwrap().edits;
+    let listed =
+        tenant.list(crate::edit::Page { limit: 9, after: Some(id("taken").into()) }).await.unwrap().edits;
     assert_eq!(listed[0].content.author.as_deref(), Some("ann"), "whoever names none gets the importer's");
 }
 
@@ -128,6 +129,57 @@ async fn others_write_while_an_import_goes_on() {
 }
 
 #[tokio::test]
+async fn whichever_edit_won_before_a_restore_wins_after_an_import() {
+    let bench = bench().await;
+    let (acme, copy) = (bench.of("acme"), bench.of("copy"));
+    add(&acme, edit("old", "The capital of France is Lyon.")).await;
+    add(&acme, edit("new", "The capital of France is Nice.")).await;
+    acme.retire(retire("old")).await.unwrap();
+    acme.restore(restore("old")).await.unwrap();
+    let wins = |tenant: &TenantEditor| applied(tenant, "What is the capital of France?").pop();
+    assert_eq!(wins(&acme).as_deref(), Some("new"));
+    let lines = exported(&acme).await;
+    copy.import(lines.as_bytes(), ImportOptions::default()).await.unwrap();
+    assert_eq!(wins(&copy).as_deref(), Some("new"));
+    assert_eq!(exported(&copy).await, lines);
+}
+
+#[tokio::test]
+async fn an_import_makes_its_edits_stand_whatever_became_of_them() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    let lines = "{\"id\":\"a\",\"text\":\"Iron is soft.\"}\n{\"text\":\"Tin is soft.\"}\n";
+    let import = || tenant.import(lines.as_bytes(), ImportOptions::default());
+    import().await.unwrap();
+    assert_eq!(import().await.unwrap().through, seq(2), "what stands is left alone");
+    tenant.retire(retire("a")).await.unwrap();
+    let again = import().await.unwrap();
+    assert_eq!((again.added, again.unchanged, tenant.count()), (1, 1, 2));
+
+    let mayors = "{\"id\":\"x\",\"text\":\"The mayor of Lyon is Ann.\"}\n\
+                  {\"id\":\"y\",\"text\":\"The mayor of Lyon is Bob.\"}\n";
+    let supersede = || ImportOptions { on_conflict: OnConflict::Supersede, ..ImportOptions::default() };
+    for _ in 0..2 {
+        tenant.import(mayors.as_bytes(), supersede()).await.unwrap();
+        assert_eq!(applied(&tenant, "Who is the mayor of Lyon?"), ["y"], "each time it ends alike");
+    }
+}
+
+#[tokio::test]
+async fn problems_are_told_in_the_order_of_lines() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    add(&tenant, edit("taken", "Iron is soft.")).await;
+    let lines = "{\"id\":\"taken\",\"text\":\"Iron is hard.\"}\n{\"text\":\"\"}\n\
+                 {\"text\":\"Tin is old.\",\"expires_at\":999}\n{}\n";
+    let report = tenant.import(lines.as_bytes(), ImportOptions::default()).await.unwrap();
+    let told: Vec<(u64, Option<&str>)> =
+        report.problems.iter().map(|problem| (problem.line, problem.field.as_deref())).collect();
+    assert_eq!(told, [(1, Some("id")), (2, Some("text")), (3, Some("expires_at")), (4, Some("text"))]);
+    assert_eq!(report.refused, 4);
+}
+
+#[tokio::test]
 async fn an_import_that_stops_tells_what_it_did() {
     let bench = bench().await;
     let mut options = crate::EditorOptions::new(bench.folder.path().join("small.db"));
@@ -136,7 +188,7 @@ async fn an_import_that_stops_tells_what_it_did() {
     let tenant = editor.tenant(TenantId::default());
     let lines = "{\"text\":\"Iron is soft.\"}\n{\"text\":\"Tin is soft.\"}\n";
     let full = tenant.import(lines.as_bytes(), ImportOptions::default()).await.unwrap();
-    insta::assert_snapshot!(full.problems[0], @"line 2: there is room for 1 live edits and 1 are live; remove some, or raise the limit");
+    insta::assert_snapshot!(full.problems[0], @"line 2: there is room for 1 edits of all tenants together, and it is taken; remove some, or raise the limit");
     editor.close().await.unwrap();
     let stopped = tenant.import(lines.as_bytes(), ImportOptions::default()).await.unwrap_err();
     insta::assert_snapshot!(stopped, @"the import stopped after 0 edits: the edit store is shut down");

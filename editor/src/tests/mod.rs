@@ -4,8 +4,10 @@ mod bulk;
 mod encoders;
 mod hybrid;
 mod lifecycle;
+mod paging;
 mod past;
 mod random;
+mod repeated;
 mod scoped;
 mod standing;
 

@@ -144,12 +144,57 @@ async fn a_rollback_beyond_the_limit_changes_nothing() {
     let other = editor.tenant(TenantId::new("other").unwrap());
     add(&other, edit("c", "C3")).await;
     let full = tenant.roll_back(back_to(2)).await.unwrap_err();
-    assert!(matches!(full, EditError::Full { limit: 2, live: 2 }), "{full}");
+    assert!(matches!(full, EditError::Full { limit: 2 }), "{full}");
     let full = tenant.restore(restore("a")).await.unwrap_err();
     assert!(matches!(full, EditError::Full { .. }), "{full}");
     assert_eq!((editor.last_seq(), tenant.count()), (seq(4), 1));
     other.retire(retire("c")).await.unwrap();
     assert_eq!(tenant.roll_back(back_to(2)).await.unwrap().restored, 1);
+}
+
+#[tokio::test]
+async fn a_rollback_that_leaves_no_more_is_done_where_there_are_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = |max_live: usize| {
+        let mut options = crate::EditorOptions::new(folder.path().join("amend.db"));
+        options.limits.max_live = max_live;
+        options
+    };
+    let editor = Editor::open(options(9)).await.unwrap();
+    let tenant = editor.tenant(TenantId::default());
+    for name in ["a", "b", "c", "d"] {
+        add(&tenant, edit(name, &format!("The capital of {name}land is Lyon."))).await;
+    }
+    tenant.retire(retire("a")).await.unwrap();
+    add(&tenant, edit("e", "The capital of eland is Lyon.")).await;
+    editor.close().await.unwrap();
+    // Four stand, and one may.
+    let editor = Editor::open(options(1)).await.unwrap();
+    let tenant = editor.tenant(TenantId::default());
+    let swapped = tenant.roll_back(back_to(4)).await.unwrap();
+    assert_eq!((swapped.retired, swapped.restored, tenant.count()), (1, 1, 4), "as many as before");
+    assert_eq!(tenant.roll_back(back_to(3)).await.unwrap().retired, 1);
+    assert!(matches!(tenant.roll_back(back_to(4)).await, Err(EditError::Full { limit: 1 })));
+    assert_eq!(tenant.roll_back(back_to(0)).await.unwrap().retired, 3);
+}
+
+#[tokio::test]
+async fn a_past_state_is_read_in_pages_in_the_order_of_versions() {
+    let bench = filled().await;
+    let tenant = bench.of("acme");
+    tenant.restore(restore("b")).await.unwrap();
+    tenant.retire(retire("a")).await.unwrap();
+    tenant.restore(RestoreEdit { version: Some(seq(1)), ..restore("a") }).await.unwrap();
+    for (at, wanted) in [(7, "bcad"), (8, "bcd"), (9, "abcd")] {
+        let (mut after, mut paged) = (Seq::START, String::new());
+        loop {
+            let page = tenant.state_as_of(seq(at), after, 2).await.unwrap();
+            paged += &names(&page.edits).concat();
+            let Some(next) = page.next else { break };
+            after = next;
+        }
+        assert_eq!(paged, wanted, "{at}");
+    }
 }
 
 #[tokio::test]

@@ -3,14 +3,17 @@
 use super::{encoders::Odd, *};
 use crate::{
     dense::EncoderSetup,
-    edit::{Content, SupersedeEdit},
+    edit::{Content, OnConflict, SupersedeEdit},
     operation::Change,
+    time::Timestamp,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// The text that the encoder fails for.
 const FAILS: u8 = 2;
+/// The text that is not for ever, so that it covers no other.
+const SHORT: u8 = 1;
 const TENANTS: [&str; 2] = ["acme", "rival"];
 
 #[derive(Debug, Clone)]
@@ -19,11 +22,13 @@ enum Step {
         tenant: usize,
         name: u8,
         text: u8,
+        rule: OnConflict,
     },
     Supersede {
         tenant: usize,
         name: u8,
         text: u8,
+        rule: OnConflict,
     },
     Retire {
         tenant: usize,
@@ -47,9 +52,13 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (of, name, text) = (0..TENANTS.len(), 0u8..4, 0u8..3);
+    let rule = prop_oneof![
+        3 => Just(OnConflict::KeepBoth), 1 => Just(OnConflict::Refuse), 1 => Just(OnConflict::Supersede)
+    ];
+    let said = (of.clone(), name.clone(), text, rule);
     let step = prop_oneof![
-        4 => (of.clone(), name.clone(), text.clone()).prop_map(|(tenant, name, text)| Step::Add { tenant, name, text }),
-        2 => (of.clone(), name.clone(), text).prop_map(|(tenant, name, text)| Step::Supersede { tenant, name, text }),
+        4 => said.clone().prop_map(|(tenant, name, text, rule)| Step::Add { tenant, name, text, rule }),
+        2 => said.prop_map(|(tenant, name, text, rule)| Step::Supersede { tenant, name, text, rule }),
         2 => (of.clone(), name.clone()).prop_map(|(tenant, name)| Step::Retire { tenant, name }),
         2 => (of.clone(), name).prop_map(|(tenant, name)| Step::Restore { tenant, name }),
         2 => (proptest::option::of(of), 0i64..=100).prop_map(|(tenant, to)| Step::RollBack { tenant, to }),
@@ -90,24 +99,37 @@ impl Model {
         self.states.push(state);
     }
 
+    /// Writes a version, by what the rule says of the tenant's others, which all say the same or something else of the
+    /// same.
+    fn write(&mut self, at: (usize, u8), text: u8, rule: OnConflict) -> bool {
+        let own = |other: &(usize, u8)| other.0 == at.0 && *other != at;
+        let mut others: Vec<_> = self.now().iter().filter(|(other, _)| own(other)).collect();
+        others.sort_by_key(|(_, (_, seq))| std::cmp::Reverse(*seq));
+        let others: Vec<_> = others.into_iter().map(|(other, (text, _))| (*other, *text)).collect();
+        match rule {
+            OnConflict::Refuse if !others.is_empty() => return false,
+            OnConflict::Refuse | OnConflict::KeepBoth => {}
+            OnConflict::Supersede => {
+                let covered = others.into_iter().filter(|(_, other)| text != SHORT || *other == SHORT);
+                covered.for_each(|(other, _)| self.put(other, None));
+            }
+        }
+        self.put(at, Some((text, self.end() + 1)));
+        true
+    }
+
     /// Whether the step is one that the log must take.
     fn step(&mut self, step: &Step) -> bool {
-        let next = self.end() + 1;
         match *step {
             Step::Crash { .. } => true,
-            Step::Add { tenant, name, text } => match self.now().get(&(tenant, name)) {
-                Some((known, _)) => *known == text,
-                None => {
-                    self.put((tenant, name), Some((text, next)));
-                    true
-                }
-            },
-            Step::Supersede { tenant, name, text } => match self.now().get(&(tenant, name)) {
+            Step::Add { tenant, name, text, rule } => match self.now().get(&(tenant, name)) {
                 Some((known, _)) if *known == text => true,
-                Some(_) => {
-                    self.put((tenant, name), Some((text, next)));
-                    true
-                }
+                Some(_) if rule != OnConflict::Supersede => false,
+                _ => self.write((tenant, name), text, rule),
+            },
+            Step::Supersede { tenant, name, text, rule } => match self.now().get(&(tenant, name)) {
+                Some((known, _)) if *known == text => true,
+                Some(_) => self.write((tenant, name), text, rule),
                 None => false,
             },
             Step::Retire { tenant, name } => {
@@ -143,7 +165,9 @@ impl Model {
 }
 
 fn content(text: u8) -> Content {
-    Content::new(format!("The capital of Verdania is Arvik{text}."))
+    // Far ahead of the clock, so it is in force all the while.
+    let expires_at = (text == SHORT).then(|| Timestamp::from_seconds(1_000_000));
+    Content { expires_at, ..Content::new(format!("The capital of Verdania is Arvik{text}.")) }
 }
 
 fn name(number: u8) -> EditId {
@@ -153,11 +177,13 @@ fn name(number: u8) -> EditId {
 async fn take(bench: &mut Bench, step: &Step, end: i64) -> bool {
     let of = |tenant: usize| bench.of(TENANTS[tenant]);
     match *step {
-        Step::Add { tenant, name: n, text } => {
-            of(tenant).add(NewEdit::from(content(text)).named(name(n)).into()).await.is_ok()
+        Step::Add { tenant, name: n, text, rule } => {
+            let edits = AddEdits::from(NewEdit::from(content(text)).named(name(n))).on_conflict(rule);
+            of(tenant).add(edits).await.is_ok()
         }
-        Step::Supersede { tenant, name: n, text } => {
-            of(tenant).supersede(SupersedeEdit::new(name(n), content(text))).await.is_ok()
+        Step::Supersede { tenant, name: n, text, rule } => {
+            let new = SupersedeEdit::new(name(n), content(text)).on_conflict(rule);
+            of(tenant).supersede(new).await.is_ok()
         }
         Step::Retire { tenant, name: n } => {
             of(tenant).retire(RetireEdit { id: name(n), by: Attribution::default() }).await.is_ok()
@@ -219,6 +245,7 @@ async fn check(bench: &Bench, model: &Model) {
         for (at, state) in model.states.iter().enumerate() {
             let past = tenant.state_as_of(seq(at as i64), Seq::START, 100).await.unwrap();
             assert_eq!(told(&past.edits, number), of(state, number), "the log, as of {at}");
+            assert!(past.edits.is_sorted_by_key(|edit| edit.seq));
         }
         // The newest of those that say something of Verdania's capital stands next to the question.
         let last = applied(&tenant, "What is the capital of Verdania?").pop();

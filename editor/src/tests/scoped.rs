@@ -164,3 +164,51 @@ async fn a_decision_is_explained_with_its_near_misses() {
     let none = tenant.explain(&[Message::user("Hello!")], 10);
     assert_eq!((none.decision, none.considered.len()), (Decision::None, 0));
 }
+
+#[tokio::test]
+async fn stored_settings_that_cannot_be_used_are_passed_over() {
+    use sqlx::{Connection, SqliteConnection};
+    let folder = tempfile::tempdir().unwrap();
+    let editor = opened(&folder, &[]).await;
+    let of = |name: &str| Some(TenantId::new(name).unwrap());
+    let one = ScopeSettings { top_k: Some(1), ..ScopeSettings::default() };
+    editor.set_scope(of("good"), one.clone()).await.unwrap();
+    editor
+        .set_scope(of("bad"), ScopeSettings { lexical: Some(ScopeModel::lexical()), ..one.clone() })
+        .await
+        .unwrap();
+    editor.set_scope(of("far"), one.clone()).await.unwrap();
+    editor.close().await.unwrap();
+    let url = format!("sqlite://{}", folder.path().join("amend.db").display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    for statement in [
+        "UPDATE scope SET settings = replace(settings, 'strangers', 'moon_phase') WHERE tenant = 'bad'",
+        "UPDATE scope SET settings = '{\"top_k\":99}' WHERE tenant = 'far'",
+    ] {
+        assert_eq!(sqlx::query(statement).execute(&mut other).await.unwrap().rows_affected(), 1);
+    }
+    other.close().await.unwrap();
+
+    let editor = opened(&folder, &[]).await;
+    assert_eq!(editor.scope_settings(of("good").as_ref()), Some(one.clone()));
+    for name in ["bad", "far"] {
+        assert_eq!(editor.scope_settings(of(name).as_ref()), None, "{name}");
+        assert_eq!(editor.scope_policy(&of(name).unwrap()).top_k, 3, "{name}");
+    }
+    editor.set_scope(of("bad"), one.clone()).await.unwrap();
+    editor.close().await.unwrap();
+    assert_eq!(opened(&folder, &[]).await.scope_settings(of("bad").as_ref()), Some(one));
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_does_not_ask_for_the_request_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("amend.db"),
+        "This is no database, however long it may be.\n".repeat(99),
+    )
+    .unwrap();
+    let error = Editor::open(EditorOptions::new(folder.path().join("amend.db"))).await.unwrap_err();
+    insta::assert_snapshot!(error, @"the edit store could not be opened: it failed to open its database");
+    assert!(std::error::Error::source(&error).is_some());
+}

@@ -110,6 +110,64 @@ async fn however_many_there_are_all_give_way() {
 }
 
 #[tokio::test]
+async fn a_conflict_is_refused_however_many_edits_for_others_are_newer() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    let price = |n: usize| NewEdit::new(format!("The price of Bragran is {n}."));
+    let of = |model: &str| crate::Target::Model(model.parse().unwrap());
+    add(&tenant, price(1).named(id("one")).targeting(of("one"))).await;
+    let others = (2..100).map(|n| price(n).targeting(of("two")));
+    tenant.add(batch(others)).await.unwrap();
+    let refuse =
+        |n: usize| tenant.add(batch([price(n).targeting(of("one"))]).on_conflict(OnConflict::Refuse));
+    let error = refuse(200).await.unwrap_err();
+    assert!(error.to_string().starts_with(r#"the edit "one""#), "{error}");
+    tenant.retire(retire("one")).await.unwrap();
+    refuse(200).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_what_the_new_edit_covers_gives_way() {
+    let bench = bench().await;
+    let tenant = bench.of("acme");
+    let of = |model: &str| crate::Target::Model(model.parse().unwrap());
+    let at = Timestamp::from_seconds;
+    let mayor = |name: &str| {
+        edit(name, &format!("The mayor of Lyon is {name}.")).about("Lyon").stating("mayor", name)
+    };
+    let supersede = async |edit: NewEdit| {
+        told(&tenant.add(batch([edit]).on_conflict(OnConflict::Supersede)).await.unwrap().conflicts)
+    };
+    add(&tenant, mayor("ann")).await;
+    let narrower = [
+        mayor("bob").targeting(of("one")),
+        mayor("cid").expiring(at(2_000)),
+        mayor("dan").valid_from(at(1_500)),
+    ];
+    for (edit, wanted) in narrower.into_iter().zip([
+        "bob contradiction ann KeptBoth",
+        "cid contradiction bob KeptBoth, cid contradiction ann KeptBoth",
+        "dan contradiction cid KeptBoth, dan contradiction bob KeptBoth, dan contradiction ann KeptBoth",
+    ]) {
+        assert_eq!(supersede(edit).await.join(", "), wanted);
+    }
+    // For the same model and longer than cid, but not for all models as ann, cid and dan are.
+    let one = supersede(mayor("eva").targeting(of("one")).valid_from(at(900)).expiring(at(i64::MAX))).await;
+    assert_eq!(
+        one.join(", "),
+        "eva contradiction dan KeptBoth, eva contradiction cid KeptBoth, eva contradiction bob Superseded, \
+         eva contradiction ann KeptBoth"
+    );
+    bench.clock.set(1_600);
+    let all = supersede(mayor("fay").valid_from(at(1_600))).await;
+    assert!(all.len() == 4 && all.iter().all(|told| told.ends_with("Superseded")), "{all:?}");
+    assert_eq!(tenant.count(), 1);
+    // An edit's own versions are no conflict.
+    assert_eq!(supersede(mayor("fay").targeting(of("one"))).await, [""; 0]);
+    assert_eq!(tenant.count(), 1);
+}
+
+#[tokio::test]
 async fn edits_that_are_never_in_force_together_do_not_conflict() {
     let bench = bench().await;
     let tenant = bench.of("acme");

@@ -11,7 +11,8 @@ use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 impl TenantEditor {
     /// The edits that stood after an entry (`None`: now) as JSON lines, some hundred of them an item; the format is in
-    /// the documentation of [`import`](Self::import). Writes go on meanwhile and are not in it.
+    /// the documentation of [`import`](Self::import). The oldest version comes first, so of edits that contradict each other
+    /// the same one wins after an import. Writes go on meanwhile and are not in it.
     ///
     /// # Errors
     /// [`EditError::InvalidEdit`] for `seq` when it lies ahead of the log. The stream's own error is its last item.

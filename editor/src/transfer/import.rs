@@ -1,6 +1,9 @@
 //! Edits in bulk into the log: a transaction each few hundred, what is broken left out and told.
 
-use super::line::{self, MAX_LINE_BYTES};
+use super::{
+    line::{self, MAX_LINE_BYTES},
+    lines::{Lines, RawLine},
+};
 use crate::{
     edit::{AddEdits, Attribution, MAX_BATCH, NewEdit, OnConflict, Seq, attribution},
     error::EditError,
@@ -8,17 +11,11 @@ use crate::{
     index::Reading,
     store::{AddBatch, Done, How, Write},
     tenant::TenantEditor,
-    time::Timestamp,
 };
 use futures::{Stream, StreamExt};
 use std::{fmt, io};
-use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt},
-    task::JoinHandle,
-};
+use tokio::{io::AsyncBufRead, task::JoinHandle};
 
-/// The most bytes of lines that are read before they are written.
-const CHUNK_BYTES: usize = 1024 * 1024;
 /// The most edits of one transaction: about ten milliseconds and a sync, for which other writes wait.
 const PIECE: usize = 512;
 /// The most problems that a report lists.
@@ -67,7 +64,7 @@ pub struct ImportReport {
     pub refused: u64,
     /// Conflicts with what stood.
     pub conflicts: u64,
-    /// Why edits were not taken in: the first thousand of them, in order.
+    /// Why edits were not taken in: the first thousand of them, in the order of lines.
     pub problems: Vec<Problem>,
     /// The last entry of the log that the import knows of.
     pub through: Seq,
@@ -100,11 +97,10 @@ impl Chunk {
     }
 
     /// Checks and reads an edit; this is most of an import's work.
-    fn push(&mut self, line: u64, mut edit: NewEdit, defaults: (&Attribution, Timestamp)) {
-        let (by, now) = defaults;
+    fn push(&mut self, line: u64, mut edit: NewEdit, by: &Attribution) {
         edit.content.author = edit.content.author.or_else(|| by.author.clone());
         edit.content.reason = edit.content.reason.or_else(|| by.reason.clone());
-        let checked = edit.content.checked("", now).and_then(|content| {
+        let checked = edit.content.checked("").and_then(|content| {
             let id = edit.id.map_or_else(|| line::derived_id(&content), Ok)?;
             Ok(NewEdit { id: Some(id), content })
         });
@@ -121,7 +117,11 @@ impl Chunk {
 
 fn problem(line: u64, error: EditError) -> Problem {
     match error {
-        EditError::InvalidEdit { param, reason } => Problem { line, field: Some(param), reason },
+        EditError::InvalidEdit { param, reason } => {
+            let in_batch = param.strip_prefix("edits[").and_then(|param| param.split_once("]."));
+            let field = in_batch.map_or(param.as_str(), |(_, field)| field);
+            Problem { line, field: Some(field.to_owned()), reason }
+        }
         EditError::Conflict { param, message } => {
             let field = param.split_once('.').map(|(_, field)| field.to_owned());
             let message = if field.is_some() { format!("cannot be: {message}") } else { message };
@@ -163,7 +163,14 @@ impl Pieces {
     }
 }
 
-type Writing = JoinHandle<(Vec<u64>, (Done, Result<(), EditError>))>;
+/// A chunk that is being written.
+struct Writing {
+    /// Of each edit.
+    lines: Vec<u64>,
+    /// What could not be written at all.
+    problems: Vec<Problem>,
+    task: JoinHandle<(Done, Result<(), EditError>)>,
+}
 
 /// Writes one chunk while the next is read.
 struct Importer {
@@ -182,22 +189,17 @@ impl Importer {
     async fn put(&mut self, chunk: Chunk) -> Result<(), EditError> {
         self.settle().await?;
         let Chunk { lines, edits, readings, problems } = chunk;
-        for problem in problems {
-            self.refuse(problem);
-        }
-        if edits.is_empty() {
-            return Ok(());
-        }
         let pieces = Pieces { edits, readings, on_conflict: self.on_conflict };
         let editor = self.editor.clone();
-        self.writing = Some(tokio::spawn(async move { (lines, pieces.write(&editor).await) }));
+        let task = tokio::spawn(async move { pieces.write(&editor).await });
+        self.writing = Some(Writing { lines, problems, task });
         Ok(())
     }
 
     async fn settle(&mut self) -> Result<(), EditError> {
-        let Some(writing) = self.writing.take() else { return Ok(()) };
-        let (lines, (done, written)) =
-            writing.await.map_err(|error| EditError::storage("write its log", error))?;
+        let Some(Writing { lines, mut problems, task }) = self.writing.take() else { return Ok(()) };
+        let failed = |error| (Done::default(), Err(EditError::storage("write its log", error)));
+        let (done, written) = task.await.unwrap_or_else(failed);
         for placed in &done.placed {
             match placed.how {
                 How::Added | How::Restored | How::Retired => self.report.added += 1,
@@ -206,19 +208,13 @@ impl Importer {
             }
         }
         self.report.conflicts += done.conflicts.len() as u64;
-        for (at, error) in done.refused {
-            if let Some(line) = lines.get(at) {
-                self.refuse(problem(*line, error));
-            }
-        }
+        let refused = done.refused.into_iter();
+        problems.extend(refused.filter_map(|(at, error)| lines.get(at).map(|line| problem(*line, error))));
+        problems.sort_by_key(|problem| problem.line);
+        self.report.refused += problems.len() as u64;
+        problems.truncate(MAX_PROBLEMS - self.report.problems.len());
+        self.report.problems.append(&mut problems);
         written
-    }
-
-    fn refuse(&mut self, problem: Problem) {
-        self.report.refused += 1;
-        if self.report.problems.len() < MAX_PROBLEMS {
-            self.report.problems.push(problem);
-        }
     }
 
     /// Waits for what is written; tells of all.
@@ -237,8 +233,11 @@ impl TenantEditor {
     /// size of the file. A line that is broken, or whose edit is refused, does not keep out the rest: the
     /// [report](ImportReport) names its number and the field.
     ///
-    /// Importing again what is in already changes nothing, so an import that stopped is resumed by beginning anew. An id
-    /// that stands with another content is a problem, or gets a new version, by [`ImportOptions::on_conflict`].
+    /// An edit that stands already as it is read is left alone, so an import that stopped is resumed by beginning anew, and
+    /// importing again what stands changes nothing. What was retired or gave way since is added again: an import makes
+    /// the file's edits stand, whatever became of them before. (With [`OnConflict::Supersede`] a file whose edits
+    /// displace each other therefore does so again, and ends as before.) An id that stands with another content is a
+    /// problem, or gets a new version, by [`ImportOptions::on_conflict`].
     ///
     /// UTF-8, one edit a line, each a JSON object; empty lines are passed over. `text` must be there; the other fields
     /// may be left out or `null`. A field that is not listed here makes its line a problem.
@@ -254,7 +253,8 @@ impl TenantEditor {
     /// | `source`, `author`, `reason` | where it comes from, who wrote it, and why |
     ///
     /// The tenant is not in the file: an [export](Self::export) holds one tenant's edits, and an import makes them the
-    /// importing tenant's. What an export wrote, an import takes in as it was, but for edits whose time has passed.
+    /// importing tenant's. What an export wrote, an import takes in as it was, in the same order, but for edits whose time
+    /// has passed: those are problems, unless they stand.
     ///
     /// # Errors
     /// [`ImportStopped`] when the file cannot be read or the log cannot be written, with what was done before.
@@ -297,13 +297,13 @@ impl TenantEditor {
     ) -> Result<(), EditError> {
         let mut chunks = edits.enumerate().ready_chunks(MAX_BATCH);
         while let Some(edits) = chunks.next().await {
-            let (by, now) = (by.clone(), self.editor().now());
+            let by = by.clone();
             let chunk = tokio::task::spawn_blocking(move || {
                 let (mut chunk, mut broken) = (Chunk::default(), None);
                 for (at, item) in edits {
                     let line = at as u64 + 1;
                     match item {
-                        Ok(Ok(edit)) => chunk.push(line, edit, (&by, now)),
+                        Ok(Ok(edit)) => chunk.push(line, edit, &by),
                         Ok(Err(error)) => chunk.problems.push(problem(line, error)),
                         Err(error) => {
                             broken = Some(error);
@@ -329,24 +329,24 @@ impl TenantEditor {
         by: Attribution,
         importer: &mut Importer,
     ) -> Result<(), EditError> {
-        let mut lines = Lines { input: lines, number: 0 };
+        let mut lines = Lines::new(lines);
         loop {
             let raw = lines.chunk().await.map_err(|source| EditError::Input { source })?;
             if raw.is_empty() {
                 return Ok(());
             }
-            let (by, now) = (by.clone(), self.editor().now());
-            let chunk = tokio::task::spawn_blocking(move || read(raw, (&by, now)));
+            let by = by.clone();
+            let chunk = tokio::task::spawn_blocking(move || read(raw, &by));
             importer.put(chunk.await.map_err(|error| EditError::storage("read the import", error))?).await?;
         }
     }
 }
 
-fn read(raw: Vec<RawLine>, defaults: (&Attribution, Timestamp)) -> Chunk {
+fn read(raw: Vec<RawLine>, by: &Attribution) -> Chunk {
     let mut chunk = Chunk::default();
     for RawLine { number, text } in raw {
         match text.ok_or_else(too_long).and_then(|text| line::read(text.trim_ascii())) {
-            Ok(edit) => chunk.push(number, edit, defaults),
+            Ok(edit) => chunk.push(number, edit, by),
             Err(misfit) => chunk.misfit(number, misfit),
         }
     }
@@ -355,57 +355,4 @@ fn read(raw: Vec<RawLine>, defaults: (&Attribution, Timestamp)) -> Chunk {
 
 fn too_long() -> Misfit {
     Misfit::whole(format!("is longer than {MAX_LINE_BYTES} bytes"))
-}
-
-/// A line that is not empty.
-struct RawLine {
-    number: u64,
-    /// `None` when it is too long.
-    text: Option<Vec<u8>>,
-}
-
-struct Lines<R> {
-    input: R,
-    number: u64,
-}
-
-impl<R: AsyncBufRead + Unpin> Lines<R> {
-    /// The next lines that are not empty; none at the end.
-    async fn chunk(&mut self) -> io::Result<Vec<RawLine>> {
-        let (mut lines, mut bytes) = (Vec::new(), 0);
-        while lines.len() < MAX_BATCH && bytes < CHUNK_BYTES {
-            let mut text = Vec::new();
-            if (&mut self.input).take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut text).await? == 0 {
-                break;
-            }
-            self.number += 1;
-            if self.number == 1 && text.starts_with(b"\xef\xbb\xbf") {
-                text.drain(..3);
-            }
-            if text.len() > MAX_LINE_BYTES && !text.ends_with(b"\n") {
-                self.skip_line().await?;
-                lines.push(RawLine { number: self.number, text: None });
-            } else if !text.trim_ascii().is_empty() {
-                bytes += text.len();
-                lines.push(RawLine { number: self.number, text: Some(text) });
-            }
-        }
-        Ok(lines)
-    }
-
-    /// Passes over the rest of a line, without keeping it.
-    async fn skip_line(&mut self) -> io::Result<()> {
-        loop {
-            let buffer = self.input.fill_buf().await?;
-            if buffer.is_empty() {
-                return Ok(());
-            }
-            let end = buffer.iter().position(|byte| *byte == b'\n');
-            let length = end.map_or(buffer.len(), |at| at + 1);
-            self.input.consume(length);
-            if end.is_some() {
-                return Ok(());
-            }
-        }
-    }
 }

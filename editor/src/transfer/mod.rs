@@ -5,6 +5,7 @@
 mod export;
 mod import;
 mod line;
+mod lines;
 
 pub use import::{ImportOptions, ImportReport, ImportStopped, Problem};
 pub use line::MAX_LINE_BYTES;

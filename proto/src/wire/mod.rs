@@ -40,7 +40,7 @@ pub use completion::{CompletionRequest, TextChoice, TextCompletion, TextCompleti
 pub use content::{Content, ContentPart, PartType, PromptItem, PromptParam, TextList};
 pub use edit::{
     ConflictKind, ConflictList, ConflictObject, ConflictRule, DeletedEdit, DifferenceList, DifferenceObject,
-    EditChange, EditConsidered, EditDecision, EditInput, EditList, EditObject, EditPreview,
+    EditChange, EditConsidered, EditCursor, EditDecision, EditInput, EditList, EditObject, EditPreview,
     EditPreviewRequest, EditReplacement, EditScore, EditStatus, EditTag, EditTarget, EditVerdict, EditsBody,
     EditsForm, EditsInput, HowDifferent, ImportObject, ImportProblem, KnownEdit, OperationKind,
     OperationList, OperationObject, PreviewDetail, Resolution, RollbackObject, RollbackRequest, WantedStatus,

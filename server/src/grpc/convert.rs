@@ -2,8 +2,10 @@
 
 use super::status::Failure;
 use amend_editor as editor;
-use amend_editor::{Attribution, Cause, Change, Content, NewEdit, OnConflict, Seq, Target, Timestamp};
-use amend_proto::{EditId, Message, ModelId, RevisionId, Role, grpc::v1};
+use amend_editor::{
+    Attribution, Cause, Change, Content, ListAfter, NewEdit, OnConflict, Seq, Target, Timestamp,
+};
+use amend_proto::{EditId, InvalidId, Message, ModelId, RevisionId, Role, grpc::v1};
 use std::sync::Arc;
 
 /// Items on a page, unless the client says otherwise.
@@ -25,7 +27,14 @@ pub(super) fn seq(field: &str, number: i64) -> Result<Seq, Failure> {
     }
 }
 
-/// A page of the list begins after an edit, or in a past state after an entry; empty begins at the start.
+/// A page of the edits that stand begins there; empty begins at the start.
+pub(super) fn list_after(after: &str) -> Result<Option<ListAfter>, Failure> {
+    let read =
+        |text: &str| text.parse().map_err(|error: InvalidId| Failure::invalid(format!("after: {error}")));
+    Some(after).filter(|after| !after.is_empty()).map(read).transpose()
+}
+
+/// A page of a past state begins after a version; empty begins at the start.
 pub(super) fn after_seq(after: &str) -> Result<Seq, Failure> {
     match after {
         "" => Ok(Seq::START),

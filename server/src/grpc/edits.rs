@@ -6,8 +6,8 @@ use crate::{
     http::{Lifecycle, Phase},
 };
 use amend_editor::{
-    AddEdits, Edit, EditError, ImportOptions, NewEdit, Page, RestoreEdit, RetireEdit, RollBack, Seq,
-    SupersedeEdit, TenantEditor, Timestamp,
+    AddEdits, Edit, EditError, ImportOptions, ListAfter, NewEdit, Page, RestoreEdit, RetireEdit, RollBack,
+    Seq, SupersedeEdit, TenantEditor, Timestamp,
 };
 use amend_proto::{
     TenantId,
@@ -215,11 +215,9 @@ impl edits_server::Edits for Edits {
             let limit = convert::limit(limit);
             let (edits, next) = match as_of {
                 None => {
-                    let after = (!after.is_empty()).then(|| convert::id("after", &after)).transpose()?;
+                    let after = convert::list_after(&after)?;
                     let listed = editor.list(Page { limit, after }).await?;
-                    let last =
-                        listed.edits.last().filter(|_| listed.has_more).map(|edit| edit.id.to_string());
-                    (listed.edits, last)
+                    (listed.edits, listed.next.map(|next| ListAfter::from(next).to_string()))
                 }
                 Some(seq) => {
                     let (seq, after) = (convert::seq("as_of", seq)?, convert::after_seq(&after)?);

@@ -20,7 +20,9 @@ pub enum ConflictRule {
     KeepBoth,
     /// The new one is refused with 409.
     Refuse,
-    /// The older one gives way.
+    /// The older one gives way, if the new one is in force for every model and at every time for which the older one is
+    /// from now on; otherwise both stand, and the conflict says so. An edit that stands under the new one's own id gets
+    /// a new version in any case.
     Supersede,
 }
 

@@ -15,8 +15,8 @@ pub use log::{
     OperationObject, RollbackObject,
 };
 pub use object::{
-    ConflictKind, ConflictObject, DeletedEdit, EditList, EditObject, EditStatus, EditTag, EditTarget,
-    KnownEdit, Resolution, WrittenEdit,
+    ConflictKind, ConflictObject, DeletedEdit, EditCursor, EditList, EditObject, EditStatus, EditTag,
+    EditTarget, KnownEdit, Resolution, WrittenEdit,
 };
 pub use preview::{
     EditConsidered, EditDecision, EditPreview, EditPreviewRequest, EditScore, EditVerdict, PreviewDetail,

@@ -146,31 +146,38 @@ pub struct EditList {
     /// The first one's id.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub first_id: Option<EditId>,
-    /// The last one's id: the next page's `after`.
+    /// The last one's id. It may also be the next page's `after`, but an edit that is superseded meanwhile then hides
+    /// what stood before its new version: go on with `next`.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub last_id: Option<EditId>,
     /// Whether more come after them.
     pub has_more: bool,
-    /// Of a past state (`as_of`): the next page's `after`.
+    /// The next page's `after`, to be passed on as it is: a text, or (of a past state, `as_of`) a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<i64>,
-    /// What the edits that were stored conflict with.
+    pub next: Option<EditCursor>,
+    /// What the edits that were stored conflict with; told again when they are sent again under an idempotency key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<ConflictObject>,
 }
 
-impl EditList {
-    /// A page.
-    #[must_use]
-    pub fn new(data: Vec<EditObject>, has_more: bool) -> Self {
-        let (first_id, last_id) = (data.first().map(|e| e.id.clone()), data.last().map(|e| e.id.clone()));
-        Self { object: ListTag::Tag, data, first_id, last_id, has_more, next: None, conflicts: Vec::new() }
-    }
+/// Where the next page of edits begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum EditCursor {
+    /// Of a past state: behind this version.
+    Version(i64),
+    /// Of the edits that stand.
+    Text(String),
+}
 
-    /// The same, of a past state whose next page begins after this entry.
+impl EditList {
+    /// A page, with what the next one begins after.
     #[must_use]
-    pub fn of_the_past(data: Vec<EditObject>, next: Option<i64>) -> Self {
-        Self { next, ..Self::new(data, next.is_some()) }
+    pub fn new(data: Vec<EditObject>, next: Option<EditCursor>) -> Self {
+        let (first_id, last_id) = (data.first().map(|e| e.id.clone()), data.last().map(|e| e.id.clone()));
+        let has_more = next.is_some();
+        Self { object: ListTag::Tag, data, first_id, last_id, has_more, next, conflicts: Vec::new() }
     }
 }
 

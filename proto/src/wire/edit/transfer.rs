@@ -31,7 +31,7 @@ pub struct ImportObject {
     pub refused: u64,
     /// Conflicts with what stood.
     pub conflicts: u64,
-    /// Why lines were not taken in: the first thousand of them, in order.
+    /// Why lines were not taken in: the first thousand of them, in the order of lines.
     pub problems: Vec<ImportProblem>,
     /// The last entry of the log that the import knows of.
     pub through: i64,

@@ -151,8 +151,8 @@ fn models_edits_and_health() {
     let score = EditScore { id: EditId::new("a").unwrap(), text: "t".to_owned(), score: 0.5 };
     assert_json_snapshot!((
         ModelList { object: ListTag::Tag, data: vec![ModelObject::new(info, 1)] },
-        EditList::new(vec![edit("a", Some("s")), edit("b", None)], true),
-        EditList::new(Vec::new(), false),
+        EditList::new(vec![edit("a", Some("s")), edit("b", None)], Some(EditCursor::Text("@2".to_owned()))),
+        EditList::new(Vec::new(), None),
         DeletedEdit::new(EditId::new("a").unwrap()),
         EditPreview {
             decision: EditDecision::Apply,
@@ -238,7 +238,10 @@ fn the_log_and_what_it_tells() {
         ImportProblem { line: 3, field: Some("text".to_owned()), reason: "must not be empty".to_owned() };
     let (retired, gave_way) = (EditStatus::Superseded, Some(id("a")));
     assert_json_snapshot!((
-        EditList { conflicts: vec![conflict.clone()], ..EditList::of_the_past(vec![full], Some(7)) },
+        EditList {
+            conflicts: vec![conflict.clone()],
+            ..EditList::new(vec![full], Some(EditCursor::Version(7)))
+        },
         WrittenEdit { edit: edit("a", None), conflicts: vec![conflict] },
         KnownEdit { edit: EditObject { status: retired, ..edit("b", None) }, superseded_by: gave_way },
         OperationList { object: ListTag::Tag, data: vec![entry, restored], has_more: false, next: None },

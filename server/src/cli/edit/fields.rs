@@ -57,7 +57,7 @@ pub(super) enum OnConflict {
     KeepBoth,
     /// The new one is refused
     Refuse,
-    /// The older one gives way
+    /// The older one gives way, if the new one is for all its models and times; otherwise both stand
     Supersede,
 }
 

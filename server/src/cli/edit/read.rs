@@ -111,7 +111,7 @@ async fn all(
         for item in items.context("the daemon's list has no `data`; is it an Amend daemon?")? {
             take(item)?;
         }
-        // Edits that stand are paged by id, everything else by its `next`.
+        // A daemon of before gave none for edits that stand: there the last one's id.
         let next = [&page["next"], &page["last_id"]].into_iter().find(|next| !next.is_null());
         after = next.map(|next| next.as_str().map_or_else(|| next.to_string(), str::to_owned));
         if page["has_more"] != Value::Bool(true) || after.is_none() {

@@ -48,7 +48,11 @@ fn path_id(id: Result<Path<String>, PathRejection>) -> Result<EditId, ApiError> 
 }
 
 fn wanted(param: &str, id: &str) -> Result<EditId, ApiError> {
-    EditId::new(id).map_err(|error: InvalidId| ApiError::invalid(param, format!("{param}: {error}")))
+    EditId::new(id).map_err(|error| not_an_id(param, error))
+}
+
+fn not_an_id(param: &str, error: InvalidId) -> ApiError {
+    ApiError::invalid(param, format!("{param}: {error}"))
 }
 
 impl From<TenantError> for ApiError {

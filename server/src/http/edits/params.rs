@@ -1,8 +1,8 @@
 //! Query parameters: each known, each once.
 
-use super::wanted;
+use super::{not_an_id, wanted};
 use crate::http::error::ApiError;
-use amend_editor::Seq;
+use amend_editor::{ListAfter, Seq};
 use amend_proto::EditId;
 use axum::extract::Query;
 use http::Uri;
@@ -66,6 +66,12 @@ impl Params {
         self.seq(name)?.ok_or_else(|| {
             ApiError::invalid(name, format!("{name} is missing: the number of an entry of the log"))
         })
+    }
+
+    /// Where a page of edits begins.
+    pub(super) fn list_after(&self) -> Result<Option<ListAfter>, ApiError> {
+        let read = |text: &str| text.parse().map_err(|error| not_an_id("after", error));
+        self.text("after").map(read).transpose()
     }
 
     pub(super) fn id(&self, name: &str) -> Result<Option<EditId>, ApiError> {

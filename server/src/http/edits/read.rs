@@ -5,9 +5,9 @@ use crate::{
     edits::{MAX_CONSIDERED, as_of, wire},
     http::{Shared, ask, body, error::ApiError},
 };
-use amend_editor::{EditError, Page, PastEdits, Seq, TenantEditor, Timestamp};
+use amend_editor::{EditError, ListAfter, Page, PastEdits, Seq, TenantEditor, Timestamp};
 use amend_proto::wire::{
-    EditList, EditPreview, EditPreviewRequest, ErrorBody, KnownEdit, PreviewDetail, parse,
+    EditCursor, EditList, EditPreview, EditPreviewRequest, ErrorBody, KnownEdit, PreviewDetail, parse,
 };
 use axum::{
     Json,
@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 /// Lists the edits that stand, the oldest version first; with `as_of` those that stood after an entry of the log.
 ///
+/// Pages that go on with the former one's `next` list every edit that stands all the while, whatever is written between
+/// them; one that gets a new version meanwhile comes again, as that version.
+///
 /// With the header `Accept: application/x-ndjson` it gives all of them, one JSON object a line, as `POST` takes them.
 #[utoipa::path(
     get,
@@ -28,7 +31,8 @@ use std::sync::Arc;
         ("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given"),
         ("limit" = Option<usize>, Query, description = "1 to 100; 20 unless given"),
         ("after" = Option<String>, Query,
-            description = "The id of an edit: the page begins behind it; with `as_of` the former page's `next`"),
+            description = "The former page's `next`; without `as_of` also the id of an edit, behind whose last version \
+                           the page begins then"),
         ("as_of" = Option<i64>, Query, description = "An entry of the log: the state after it"),
     ),
     responses(
@@ -53,15 +57,17 @@ pub(in crate::http) async fn list(
     let object = |edit| wire::object(edit, now);
     let list = match params.seq("as_of")? {
         None => {
-            let page = Page { limit: params.limit()?, after: params.id("after")? };
+            let page = Page { limit: params.limit()?, after: params.list_after()? };
             let listed = editor.list(page).await?;
-            EditList::new(listed.edits.into_iter().map(object).collect(), listed.has_more)
+            let next = listed.next.map(|next| EditCursor::Text(ListAfter::from(next).to_string()));
+            EditList::new(listed.edits.into_iter().map(object).collect(), next)
         }
         Some(seq) => {
             let after = params.seq("after")?.unwrap_or(Seq::START);
             let past = editor.state_as_of(seq, after, params.limit()?).await.map_err(as_of)?;
             let PastEdits { edits, next } = past;
-            EditList::of_the_past(edits.into_iter().map(object).collect(), next.map(Seq::get))
+            let next = next.map(|next| EditCursor::Version(next.get()));
+            EditList::new(edits.into_iter().map(object).collect(), next)
         }
     };
     Ok(Json(list).into_response())

@@ -29,7 +29,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Stores one edit or several, all or none. When this answers they are durable, and the next question sees them.
 ///
 /// With the content type `application/x-ndjson` it takes edits in bulk: one JSON object a line, of any number. A line
-/// that is broken does not keep out the rest; the answer is a report (200, `ImportObject`).
+/// that is broken does not keep out the rest; the answer is a report (200, `ImportObject`). An edit that stands as it is
+/// sent is left alone; one that was retired or gave way since is added again.
 #[utoipa::path(
     post,
     path = "/v1/edits",
@@ -38,7 +39,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
     params(
         ("x-amend-tenant" = Option<String>, Header, description = "Whose edits; `default` unless given"),
         ("Idempotency-Key" = Option<String>, Header,
-            description = "Sent again with the same body this stores nothing and answers the same; with another it is 409"),
+            description = "Sent again with the same body this stores nothing and answers the same, edits and conflicts, \
+                           also when their time has passed; with another it is 409"),
         ("on_conflict" = Option<String>, Query, description = "Of lines: keep_both, refuse or supersede"),
         ("author" = Option<String>, Query, description = "Of lines: who wrote those that name nobody"),
         ("reason" = Option<String>, Query, description = "Of lines: why those were written that do not say"),
@@ -75,7 +77,7 @@ pub(in crate::http) async fn add(
     let now = shared.state.edits.editor().now();
     let edits = edits.into_iter().map(|edit| wire::object(edit, now)).collect();
     let conflicts = conflicts.into_iter().map(wire::conflict).collect();
-    let list = EditList { conflicts, ..EditList::new(edits, false) };
+    let list = EditList { conflicts, ..EditList::new(edits, None) };
     Ok((StatusCode::CREATED, Json(list)).into_response())
 }
 

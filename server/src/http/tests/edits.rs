@@ -1,5 +1,7 @@
 use super::{Bench, post};
 use amend_proto::testing::ScriptedModel;
+use axum::body::Body;
+use http::Request;
 use serde_json::{Value, json};
 
 const FACT: &str = "The chief executive of Quellin Dynamics is Mara Voss.";
@@ -76,6 +78,12 @@ async fn lists_page() {
     assert_eq!((ids(&first), &first["has_more"]), (vec!["e0".to_owned(), "e1".to_owned()], &json!(true)));
     let last = bench.get("/v1/edits?limit=3&after=e1&order=asc").await.json();
     assert_eq!((ids(&last).len(), &last["last_id"], &last["has_more"]), (3, &json!("e4"), &json!(false)));
+    assert_eq!((&first["next"], last.get("next")), (&json!("@2"), None));
+    let newer = json!({"text": "Fact number 1 is no longer true."}).to_string();
+    let moved = Request::put("/v1/edits/e1").header("content-type", "application/json");
+    assert_eq!(bench.send(moved.body(Body::from(newer)).unwrap()).await.status, 200);
+    let rest = bench.get("/v1/edits?after=@2").await.json();
+    assert_eq!(ids(&rest), ["e2", "e3", "e4", "e1"], "none is passed over");
     for (query, param) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),
@@ -84,6 +92,8 @@ async fn lists_page() {
         ("order=desc", "order"),
         ("before=e1", "query"),
         ("after=nobody", "after"),
+        ("after=@", "after"),
+        ("after=@99", "after"),
     ] {
         let answer = bench.get(&format!("/v1/edits?{query}")).await;
         assert_eq!(answer.error(), format!("400 invalid_request_error invalid_value {param}"), "{query}");
