@@ -35,7 +35,7 @@ async fn raw(daemon: &Daemon, bytes: &[u8]) -> String {
 
 fn post(path: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), body].concat()
@@ -65,6 +65,9 @@ async fn each_wrong_request_gets_its_own_status_and_names_the_field() {
     assert!(
         raw(&daemon, &post("/v1/chat/completions", b"{\"model\": \"\xff\xfe\"}")).await.contains(" 400 ")
     );
+    let rebound =
+        raw(&daemon, b"GET /v1/models HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n").await;
+    assert!(rebound.contains(" 421 "), "{rebound}");
     assert_eq!(daemon.get("/nowhere").await.unwrap().status, 404);
     assert_eq!(daemon.get("/v1/chat/completions").await.unwrap().status, 405);
     assert_eq!(daemon.delete("/v1/edits/none").await.unwrap().status, 404);
@@ -95,7 +98,7 @@ async fn slow_clients_do_not_keep_others_out() {
     let mut slow = Vec::new();
     for _ in 0..200 {
         let mut stream = TcpStream::connect(daemon.address().trim_start_matches("http://")).await.unwrap();
-        stream.write_all(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-drip").await.unwrap();
+        stream.write_all(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nx-drip").await.unwrap();
         slow.push(stream);
     }
     unharmed(&daemon).await;
