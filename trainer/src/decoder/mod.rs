@@ -29,7 +29,7 @@ pub use adapter::{BlockLinear, LinearAdapter, LinearPart, LinearPlace};
 pub use batch::{Example, PackedBatch};
 pub use config::{AttentionBias, DecoderConfig, Family, OutputWeights};
 pub use ops::Kernels;
-pub use ops::attention::{Heads, PackedLayout};
+pub use ops::attention::{Fork, Heads, PackedLayout};
 pub use params::{NamedParam, ParamKind};
 pub use rope::RopeScaling;
 
