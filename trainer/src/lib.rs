@@ -4,6 +4,7 @@
 //! Trainer and server meet in a *folder* (a Hugging Face model folder), never in a tensor.
 
 pub mod atlas;
+pub mod bmc;
 pub mod checkpoint;
 pub mod decoder;
 mod error;

@@ -1,0 +1,6 @@
+//! Preference training.
+
+mod difference;
+pub mod loss;
+
+pub use difference::{Difference, STOP_WORDS, StopTokens};
