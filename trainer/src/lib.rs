@@ -11,10 +11,12 @@ mod error;
 mod files;
 #[cfg(test)]
 mod fixtures;
+mod learner;
 pub mod lora;
 pub mod lte;
 pub mod memory;
 pub mod optim;
+mod order;
 pub mod sft;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

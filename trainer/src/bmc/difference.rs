@@ -88,7 +88,11 @@ impl Difference {
             Err(never) => match never {},
         }
         let leave_out = |differs: Vec<bool>, tokens: &[u32]| -> Vec<bool> {
-            differs.into_iter().zip(tokens).map(|(differs, &token)| differs && !stop.contains(token)).collect()
+            differs
+                .into_iter()
+                .zip(tokens)
+                .map(|(differs, &token)| differs && !stop.contains(token))
+                .collect()
         };
         Self { chosen: leave_out(common.chosen, chosen), rejected: leave_out(common.rejected, rejected) }
     }
@@ -178,7 +182,8 @@ mod tests {
         (rejected[999], chosen[999]) = (100, 101);
         chosen.insert(5, 102);
         let difference = Difference::between(&chosen, &rejected, &StopTokens::default());
-        let places = |differs: &[bool]| -> Vec<usize> { (0..differs.len()).filter(|i| differs[*i]).collect() };
+        let places =
+            |differs: &[bool]| -> Vec<usize> { (0..differs.len()).filter(|i| differs[*i]).collect() };
         assert_eq!(places(&difference.chosen), [5, 1000]);
         assert_eq!(places(&difference.rejected), [999]);
     }

@@ -100,8 +100,7 @@ impl PackedBatch {
             bounds.push(ids.len());
             prediction_bounds.push(targets.len());
         }
-        let layout =
-            PackedLayout { bounds: bounds.into(), positions: positions.into(), forks: [].into() };
+        let layout = PackedLayout { bounds: bounds.into(), positions: positions.into(), forks: [].into() };
         Ok(Self {
             ids,
             layout,

@@ -28,7 +28,8 @@ fn sides() -> impl Strategy<Value = Sides> {
     let side = prop::collection::vec((-6.0..-0.01f64, -6.0..-0.01f64, any::<bool>()), 1..9);
     [side.clone(), side].prop_map(|sides| {
         sides.map(|tokens| {
-            let (log_probs, masks): (Vec<_>, Vec<_>) = tokens.into_iter().map(|(p, r, m)| ((p, r), m)).unzip();
+            let (log_probs, masks): (Vec<_>, Vec<_>) =
+                tokens.into_iter().map(|(p, r, m)| ((p, r), m)).unzip();
             let (policy, reference) = log_probs.into_iter().unzip();
             (policy, reference, masks)
         })
@@ -187,7 +188,10 @@ fn nonsense_is_refused_and_settings_survive_json() {
         Objective::SimPoBmc { beta: 1.0, gamma: 0.0, delta: -1.0 }.into(),
         PreferenceLoss { label_smoothing: 0.5, ..dpo },
         PreferenceLoss { sft_weight: -1.0, ..dpo },
-        PreferenceLoss { label_smoothing: 0.1, ..Objective::Ipo { beta: 1.0, length: IpoLength::Sum }.into() },
+        PreferenceLoss {
+            label_smoothing: 0.1,
+            ..Objective::Ipo { beta: 1.0, length: IpoLength::Sum }.into()
+        },
     ] {
         assert!(matches!(wrong.validate(), Err(Error::Settings(_))), "{wrong:?}");
     }

@@ -105,7 +105,9 @@ impl CustomOp2 for CrossEntropy {
         let (_, width) = hidden.dims2()?;
         let (dh, dw) = with_values(hidden, op, |h| {
             with_values(weight, op, |w| {
-                with_values(nll, op, |nll| with_values(grad, op, |g| Ok(self.backward(h, w, (nll, g), width))))
+                with_values(nll, op, |nll| {
+                    with_values(grad, op, |g| Ok(self.backward(h, w, (nll, g), width)))
+                })
             })
         })?;
         Ok((
@@ -143,13 +145,15 @@ impl CrossEntropy {
                 let piece = View::new(piece, count, width, width);
                 multiply_parallel(logits, count, Write::Replace, hidden, piece.transposed());
                 let rows_of = grad.par_iter().zip(&normalisers).zip(targets);
-                rows_of.zip(logits.par_chunks_mut(count)).for_each(|(((&g, &normaliser), &target), logits)| {
-                    logits.iter_mut().for_each(|p| *p = g * exp(*p - normaliser));
-                    let own = (target as usize).checked_sub(first);
-                    if let Some(logit) = own.and_then(|at| logits.get_mut(at)) {
-                        *logit -= g;
-                    }
-                });
+                rows_of.zip(logits.par_chunks_mut(count)).for_each(
+                    |(((&g, &normaliser), &target), logits)| {
+                        logits.iter_mut().for_each(|p| *p = g * exp(*p - normaliser));
+                        let own = (target as usize).checked_sub(first);
+                        if let Some(logit) = own.and_then(|at| logits.get_mut(at)) {
+                            *logit -= g;
+                        }
+                    },
+                );
                 let d_logits = View::new(logits, rows, count, count);
                 let write = if first == 0 { Write::Replace } else { Write::Add };
                 multiply_parallel(dh, width, write, d_logits, piece);
