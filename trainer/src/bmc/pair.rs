@@ -51,6 +51,20 @@ impl Lengths {
     }
 }
 
+impl Lengths {
+    /// For a model that takes so many tokens; when that is less, prompt and whole shrink in proportion.
+    #[must_use]
+    pub fn within(self, most: usize) -> Self {
+        match self.max_tokens > most {
+            false => self,
+            true => Self {
+                max_tokens: most,
+                max_prompt_tokens: (self.max_prompt_tokens * most / self.max_tokens).max(1),
+            },
+        }
+    }
+}
+
 /// What became of the pairs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -208,6 +222,9 @@ mod tests {
             assert!(matches!(lengths.validate(), Err(Error::Settings(_))));
         }
         assert!(Lengths::default().validate().is_ok());
+        assert_eq!(Lengths::default().within(512), Lengths { max_tokens: 512, max_prompt_tokens: 450 });
+        assert_eq!(Lengths::default().within(4096), Lengths::default());
+        assert!(Lengths::default().within(2).validate().is_ok());
     }
 
     #[test]
