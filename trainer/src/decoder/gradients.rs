@@ -116,8 +116,10 @@ impl<'a> Sum<'a> {
     fn add_parameters(&mut self, store: &mut GradStore) -> Result<()> {
         for (param, total) in self.params.iter().zip(&mut self.total) {
             if let Some(part) = store.remove(param.var.as_tensor()) {
+                // A gradient remembers what it was computed from, and with it every activation.
+                let part = part.detach();
                 *total = Some(match total.take() {
-                    Some(sum) => (sum + part)?,
+                    Some(sum) => (sum + part)?.detach(),
                     None => part,
                 });
             }

@@ -226,8 +226,9 @@ impl LinearAdapter for Lora {
         let (tokens, scale) = (x.dim(0)?, self.config.scale());
         let added = parts.iter().map(|part| match &part.pair {
             Some(Pair { a, b }) => {
-                let inner = linear(&x, a, WeightMode::Trained)?;
-                linear(&inner, b, WeightMode::Trained)? * scale
+                // Scaled where it is narrow: less to compute and to keep.
+                let inner = (linear(&x, a, WeightMode::Trained)? * scale)?;
+                linear(&inner, b, WeightMode::Trained)
             }
             None => Tensor::zeros((tokens, part.rows), x.dtype(), x.device()),
         });

@@ -78,9 +78,9 @@ pub enum Aligned {
 /// Makes the data set and fine-tunes the model. It computes for long: call it on a thread of its own, inside the async
 /// runtime's context (`Handle::enter`) when the teacher needs one.
 ///
-/// `out` then holds `model/` (the whole model in Hugging Face format, an adapter merged in), with [`Method::Lora`] also
-/// `adapter/` (PEFT), `data/` (the rows with their card), `recipe.json`, `training_log.jsonl`, `card.json` and `card.md`;
-/// `checkpoints/` is only needed to go on with a job that was stopped. The same job in the same folder goes on where it
+/// `out` then holds `model/` (the whole model in Hugging Face format, an adapter merged in), with
+/// [`Method::Lora`](super::Method::Lora) also `adapter/` (PEFT), `data/` (the rows with their card), `recipe.json`,
+/// `training_log.jsonl`, `card.json` and `card.md`; `checkpoints/` is only needed to go on with a job that was stopped. The same job in the same folder goes on where it
 /// stopped and ends with the same weights, bit for bit.
 ///
 /// # Errors
