@@ -1,7 +1,7 @@
 //! What bridging and modelling each add to DPO, in a small world: towns and their colours.
 //!
 //! ```text
-//! cargo run --release -p amend-trainer --example preference_ablation -- FOLDER [seeds] [base steps] [steps]
+//! cargo run --release -p amend-trainer --example preference_ablation -- FOLDER [seeds] [base steps] [steps] [rate in 1e-4]
 //! ```
 //!
 //! A decoder made from nothing reads, for every town, the right colour as often as the wrong one, in two wordings. The
@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-const TOWNS: usize = 80;
+const TOWNS: usize = 40;
 /// Phrasings of the question; the last is held out.
 const QUESTIONS: [&str; 3] =
     ["What is the colour of {}?", "Which colour has {}?", "Tell me the colour of {}."];
@@ -202,7 +202,7 @@ const VARIANTS: [(&str, bool, bool); 4] = [
     ("BMC", true, true),
 ];
 
-fn recipe(seed: u64, modelled: bool, steps: u64) -> PreferenceRecipe {
+fn recipe((seed, modelled): (u64, bool), steps: u64, rate: f64) -> PreferenceRecipe {
     let beta = 0.1;
     let objective = match modelled {
         true => Objective::DpoBmc { beta, delta: 2.0, reference_weighting: ReferenceWeighting::Policy },
@@ -214,7 +214,7 @@ fn recipe(seed: u64, modelled: bool, steps: u64) -> PreferenceRecipe {
         method: Method::Lora(LoraConfig { rank: 8, alpha: 16.0, dropout: 0.0, ..LoraConfig::default() }),
         epochs: 100,
         max_steps: Some(steps),
-        learning_rate: 1e-3,
+        learning_rate: rate,
         pairs_per_step: 16,
         evaluate_every: steps,
         checkpoint_every: steps,
@@ -228,7 +228,8 @@ fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().ok_or("name the folder to work in")?);
     let mut number = |default: u64| arguments.next().map_or(Ok(default), |n| n.parse());
-    let (seeds, base_steps, steps) = (number(5)?, number(600)?, number(30)?);
+    let (seeds, base_steps, steps, rate) =
+        (number(5)?, number(1500)?, number(60)?, number(50)? as f64 * 1e-4);
     let mut scores = vec![Vec::new(); VARIANTS.len()];
     for seed in 1..=seeds {
         let world = World::new(&mut ChaCha8Rng::seed_from_u64(seed));
@@ -246,7 +247,7 @@ fn main() -> Outcome<()> {
                 held_out: &world.pairs(QUESTIONS.len() - 1..QUESTIONS.len(), false),
                 sources: &[],
                 stop_words: None,
-                recipe: recipe(seed, modelled, steps),
+                recipe: recipe((seed, modelled), steps, rate),
                 budget: None,
                 control: Control::default(),
                 out: &out,
