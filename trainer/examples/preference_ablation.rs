@@ -6,8 +6,8 @@
 //!
 //! A decoder made from nothing reads, for every town, the right colour as often as the wrong one, in two wordings. The
 //! pairs prefer the right colour; as people's answers do, the better answer also differs in wording. *Bridged*, it is the
-//! worse answer with the colour put right. Measured on a phrasing of the question that no pair has: how often the better
-//! answer has the higher reward, and how often a greedy answer names the right colour. Per seed the base, the pairs and
+//! worse answer with the colour put right. Measured on a phrasing of the question that no pair has: how often the right
+//! colour has the higher reward than the wrong one in the same wording, and how often a greedy answer names the right colour. Per seed the base, the pairs and
 //! the order are drawn anew; the four trainings of a seed differ in nothing else. `FOLDER/seed-N/NAME` keeps each run.
 
 use amend_proto::Message;
@@ -82,23 +82,32 @@ impl World {
         }
     }
 
-    /// The worse answer is the wrong colour; the better one is worded otherwise, or when it is bridged in the same way.
-    fn pair(&self, town: usize, phrasing: usize, bridged: bool) -> PreferencePair {
-        let (worse, better) = match (town + phrasing).is_multiple_of(2) {
-            true => (Wording::Plain, Wording::Wordy),
-            false => (Wording::Wordy, Wording::Plain),
-        };
+    fn pair(&self, town: usize, phrasing: usize, (better, worse): (Wording, Wording)) -> PreferencePair {
         PreferencePair {
             prompt: vec![Message::user(self.question(town, phrasing))],
-            chosen: self.answer(town, self.right[town], if bridged { worse } else { better }),
+            chosen: self.answer(town, self.right[town], better),
             rejected: self.answer(town, self.wrong[town], worse),
         }
     }
 
-    fn pairs(&self, phrasings: std::ops::Range<usize>, bridged: bool) -> Vec<PreferencePair> {
-        phrasings
-            .flat_map(|phrasing| (0..TOWNS).map(move |town| self.pair(town, phrasing, bridged)))
-            .collect()
+    /// The worse answer is the wrong colour; the better one is worded otherwise, or when it is bridged in the same way.
+    fn pairs(&self, bridged: bool) -> Vec<PreferencePair> {
+        let all = (0..QUESTIONS.len() - 1).flat_map(|phrasing| (0..TOWNS).map(move |town| (phrasing, town)));
+        let pair = |(phrasing, town): (usize, usize)| {
+            // Which wording the worse answer has says nothing about the town or the phrasing.
+            let coin = ChaCha8Rng::seed_from_u64((town * QUESTIONS.len() + phrasing) as u64).random_bool(0.5);
+            let (better, worse) =
+                if coin { (Wording::Wordy, Wording::Plain) } else { (Wording::Plain, Wording::Wordy) };
+            self.pair(town, phrasing, (if bridged { worse } else { better }, worse))
+        };
+        all.map(pair).collect()
+    }
+
+    /// Right against wrong in the held-out phrasing, in either wording: nothing but the colour tells them apart.
+    fn held_out(&self) -> Vec<PreferencePair> {
+        let both =
+            |town| [Wording::Plain, Wording::Wordy].map(|w| self.pair(town, QUESTIONS.len() - 1, (w, w)));
+        (0..TOWNS).flat_map(both).collect()
     }
 }
 
@@ -243,8 +252,8 @@ fn main() -> Outcome<()> {
             let out = of_seed.join(name.replace(' ', "-"));
             let job = PreferenceJob {
                 model: &parent,
-                pairs: &world.pairs(0..QUESTIONS.len() - 1, bridged),
-                held_out: &world.pairs(QUESTIONS.len() - 1..QUESTIONS.len(), false),
+                pairs: &world.pairs(bridged),
+                held_out: &world.held_out(),
                 sources: &[],
                 stop_words: None,
                 recipe: recipe((seed, modelled), steps, rate),
