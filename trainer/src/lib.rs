@@ -1,5 +1,6 @@
 //! The trainer of Amend: a differentiable decoder on candle, its optimiser and training loop, `atlas`, the small
-//! world the built-in model is trained on, and `lte`, the alignment phase that teaches a model to heed edits.
+//! world the built-in model is trained on, `lte`, the alignment phase that teaches a model to heed edits, and `bmc`,
+//! training on preferences.
 //!
 //! Trainer and server meet in a *folder* (a Hugging Face model folder), never in a tensor.
 
