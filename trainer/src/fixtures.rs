@@ -3,6 +3,7 @@
 use crate::decoder::{
     AttentionBias, Decoder, DecoderConfig, Example, Family, Heads, OutputWeights, PackedBatch, RopeScaling,
 };
+use crate::tokenizer::{CHATML_TOKENS, ChatTokenizer, train_bpe};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -61,6 +62,12 @@ pub(crate) fn random(shape: &[usize], seed: u64) -> Tensor {
     let values: Vec<f64> =
         (0..shape.iter().product()).map(|_| f64::from(rng.random_range(-1f32..1f32))).collect();
     Tensor::from_vec(values, shape, &Device::Cpu).expect("the count fits the shape")
+}
+
+/// A ChatML tokenizer in which the words of `text` are pieces.
+pub(crate) fn words(text: &str) -> ChatTokenizer {
+    let tokenizer = train_bpe(std::iter::repeat_n(text.to_owned(), 20), 600, &CHATML_TOKENS);
+    ChatTokenizer::chatml(tokenizer.expect("a tokenizer")).expect("a tokenizer")
 }
 
 /// Three sequences of different lengths, one of a single token, some tokens only read.

@@ -1,19 +1,23 @@
 //! The trainer of Amend: a differentiable decoder on candle, its optimiser and training loop, `atlas`, the small
-//! world the built-in model is trained on, and `lte`, the alignment phase that teaches a model to heed edits.
+//! world the built-in model is trained on, `lte`, the alignment phase that teaches a model to heed edits, and `bmc`,
+//! training on preferences.
 //!
 //! Trainer and server meet in a *folder* (a Hugging Face model folder), never in a tensor.
 
 pub mod atlas;
+pub mod bmc;
 pub mod checkpoint;
 pub mod decoder;
 mod error;
 mod files;
 #[cfg(test)]
 mod fixtures;
+mod learner;
 pub mod lora;
 pub mod lte;
 pub mod memory;
 pub mod optim;
+mod order;
 pub mod sft;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

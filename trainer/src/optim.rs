@@ -236,13 +236,18 @@ impl AdamW {
     }
 }
 
-/// One gradient per parameter out of what `backward` returned; zeros for a parameter the loss does not depend on.
+/// One gradient per parameter out of what `backward` returned; zeros for a parameter the loss does not depend on. They are
+/// constants: as candle returns them they remember what they were computed from, and with it every activation of the
+/// pass.
 ///
 /// # Errors
 /// When a tensor of zeros cannot be made.
 pub fn collect_gradients(params: &[NamedParam], mut store: GradStore) -> Result<Vec<Tensor>> {
     let zeros = |p: &NamedParam| Ok(p.var.zeros_like()?);
-    params.iter().map(|p| store.remove(p.var.as_tensor()).map_or_else(|| zeros(p), Ok)).collect()
+    params
+        .iter()
+        .map(|p| store.remove(p.var.as_tensor()).map_or_else(|| zeros(p), |g| Ok(g.detach())))
+        .collect()
 }
 
 /// `√Σ g²` over all gradients, in double precision.

@@ -71,7 +71,34 @@ pub trait LinearAdapter: Debug + Send + Sync {
     fn parameters(&self) -> &[NamedParam];
 }
 
+/// What another adapter adds, as a constant: a decoder with it is frozen, and its forward pass remembers nothing.
+#[derive(Debug)]
+struct Constant(Option<Arc<dyn LinearAdapter>>);
+
+impl LinearAdapter for Constant {
+    fn delta(
+        &self,
+        place: LinearPlace,
+        x: &Tensor,
+        noise: Option<u64>,
+    ) -> candle_core::Result<Option<Tensor>> {
+        let delta = self.0.as_ref().map_or(Ok(None), |adapter| adapter.delta(place, x, noise))?;
+        Ok(delta.map(|delta| delta.detach()))
+    }
+
+    fn parameters(&self) -> &[NamedParam] {
+        &[]
+    }
+}
+
 impl Decoder {
+    /// The same decoder (parameters are shared, not copied) with nothing to learn: for evaluation, where nothing is
+    /// remembered for a backward pass.
+    #[must_use]
+    pub fn frozen(&self) -> Self {
+        self.adapted(Arc::new(Constant(self.adapter.clone())))
+    }
+
     /// The same decoder (parameters are shared, not copied), frozen, with `adapter` beside its linears. [`Self::trained`]
     /// is the adapter's then, and no gradient of the decoder's own parameters is computed.
     #[must_use]

@@ -63,7 +63,7 @@ pub struct PackedBatch {
     pub ids: Vec<u32>,
     /// Segments and positions.
     pub layout: PackedLayout,
-    /// The rows whose next token is a target, ascending.
+    /// The rows whose next token is a target; a row where a segment forks may stand here twice.
     pub prediction_rows: Vec<u32>,
     /// The targets of those rows.
     pub targets: Arc<[u32]>,
@@ -100,7 +100,7 @@ impl PackedBatch {
             bounds.push(ids.len());
             prediction_bounds.push(targets.len());
         }
-        let layout = PackedLayout { bounds: bounds.into(), positions: positions.into() };
+        let layout = PackedLayout { bounds: bounds.into(), positions: positions.into(), forks: [].into() };
         Ok(Self {
             ids,
             layout,
@@ -123,9 +123,9 @@ impl PackedBatch {
         self.ids.len()
     }
 
-    /// The longest sequence, in tokens.
+    /// The longest sequence, in tokens. A segment that forks is longer than either of its sequences.
     pub fn longest(&self) -> usize {
-        self.layout.segments().map(|(_, len)| len).max().unwrap_or(0)
+        self.layout.positions.iter().max().map_or(0, |last| *last as usize + 1)
     }
 }
 

@@ -16,6 +16,7 @@ mod config_json;
 mod folder;
 #[cfg(test)]
 pub(crate) mod golden;
+mod gradients;
 mod hf_names;
 mod infer;
 pub mod ops;
@@ -28,8 +29,9 @@ mod weights;
 pub use adapter::{BlockLinear, LinearAdapter, LinearPart, LinearPlace};
 pub use batch::{Example, PackedBatch};
 pub use config::{AttentionBias, DecoderConfig, Family, OutputWeights};
+pub use gradients::Activations;
 pub use ops::Kernels;
-pub use ops::attention::{Heads, PackedLayout};
+pub use ops::attention::{Fork, Heads, PackedLayout};
 pub use params::{NamedParam, ParamKind};
 pub use rope::RopeScaling;
 
@@ -109,15 +111,19 @@ impl Decoder {
     /// # Errors
     /// [`Error::Data`] when a token lies outside of the vocabulary or a sequence is longer than the model allows.
     pub fn hidden(&self, batch: &PackedBatch) -> Result<Tensor> {
-        self.check(batch)?;
+        let pass = self.pass(batch)?;
         let ids = Tensor::new(batch.ids.as_slice(), &self.device)?;
-        let table = self.rotary.table(batch.longest());
-        let pass = Pass { packed: &batch.layout, table, noise: batch.noise };
         let mut x = self.values(&self.params.embedding).index_select(&ids, 0)?;
         for (layer, block) in self.params.blocks.iter().enumerate() {
             x = self.block((layer, block), &x, &pass)?;
         }
         Ok(self.norm(&x, &self.params.norm)?)
+    }
+
+    fn pass<'a>(&self, batch: &'a PackedBatch) -> Result<Pass<'a>> {
+        self.check(batch)?;
+        let table = self.rotary.table(batch.longest());
+        Ok(Pass { packed: &batch.layout, table, noise: batch.noise })
     }
 
     /// The negative log-likelihood of every target of the batch in nats, `[targets]`.

@@ -36,24 +36,44 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+/// How the rank enters the scale of what an adapter adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaling {
+    /// `α/r`.
+    #[default]
+    Standard,
+    /// `α/√r`, with which high ranks learn as well as low ones (rsLoRA, arXiv 2312.03732).
+    RankStabilised,
+}
+
+impl Scaling {
+    fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
+}
+
 /// The shape of an adapter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoraConfig {
     /// `r`, the rows of `A` and the columns of `B`.
     pub rank: usize,
-    /// `α`: what the adapter adds is scaled by `α/r`.
+    /// `α`: what the adapter adds is scaled by `α/r` or `α/√r`.
     pub alpha: f64,
     /// The share of an adapter's inputs that is left out in a training step, the others scaled by `1/(1 − dropout)`.
     pub dropout: f64,
     /// The linears that get one.
     pub targets: Targets,
+    /// Which of the two scales.
+    #[serde(default, skip_serializing_if = "Scaling::is_standard")]
+    pub scaling: Scaling,
 }
 
 impl Default for LoraConfig {
     /// The settings of LTE (arXiv 2402.11905): r 8, α 16, dropout 0.05, on every linear of the blocks.
     fn default() -> Self {
-        Self { rank: 8, alpha: 16.0, dropout: 0.05, targets: Targets::AllLinear }
+        Self { rank: 8, alpha: 16.0, dropout: 0.05, targets: Targets::AllLinear, scaling: Scaling::Standard }
     }
 }
 
@@ -75,10 +95,13 @@ impl LoraConfig {
         Ok(())
     }
 
-    /// `α/r`.
+    /// `α/r` or `α/√r`.
     #[must_use]
     pub fn scale(&self) -> f64 {
-        self.alpha / self.rank as f64
+        match self.scaling {
+            Scaling::Standard => self.alpha / self.rank as f64,
+            Scaling::RankStabilised => self.alpha / (self.rank as f64).sqrt(),
+        }
     }
 }
 
@@ -226,8 +249,9 @@ impl LinearAdapter for Lora {
         let (tokens, scale) = (x.dim(0)?, self.config.scale());
         let added = parts.iter().map(|part| match &part.pair {
             Some(Pair { a, b }) => {
-                let inner = linear(&x, a, WeightMode::Trained)?;
-                linear(&inner, b, WeightMode::Trained)? * scale
+                // Scaled where it is narrow: less to compute and to keep.
+                let inner = (linear(&x, a, WeightMode::Trained)? * scale)?;
+                linear(&inner, b, WeightMode::Trained)
             }
             None => Tensor::zeros((tokens, part.rows), x.dtype(), x.device()),
         });

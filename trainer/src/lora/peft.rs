@@ -1,6 +1,6 @@
 //! An adapter as a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`, with PEFT's names.
 
-use super::{Lora, LoraConfig, Targets};
+use super::{Lora, LoraConfig, Scaling, Targets};
 use crate::decoder::{Decoder, NamedParam};
 use crate::files::{replace, write_atomically};
 use crate::{Error, Result};
@@ -17,9 +17,8 @@ const PREFIX: &str = "base_model.model.";
 
 /// Settings of PEFT that change what an adapter computes and that this crate does not compute; each may be there with a
 /// value that switches it off.
-const UNSUPPORTED: [&str; 13] = [
+const UNSUPPORTED: [&str; 12] = [
     "use_dora",
-    "use_rslora",
     "use_qalora",
     "fan_in_fan_out",
     "lora_bias",
@@ -77,7 +76,7 @@ impl Lora {
             "layers_pattern": null,
             "rank_pattern": {},
             "alpha_pattern": {},
-            "use_rslora": false,
+            "use_rslora": self.config.scaling == Scaling::RankStabilised,
             "use_dora": false,
         })
     }
@@ -150,6 +149,10 @@ fn config_of(json: &Map<String, Value>) -> Result<LoraConfig, String> {
         rank: rank.ok_or("it has no whole number r")?,
         alpha: number("lora_alpha")?,
         dropout: number("lora_dropout")?,
+        scaling: match json.get("use_rslora").and_then(Value::as_bool) {
+            Some(true) => Scaling::RankStabilised,
+            Some(false) | None => Scaling::Standard,
+        },
         targets: targets.ok_or("its target_modules is neither a text nor a list of texts")?,
     };
     match config.validate() {

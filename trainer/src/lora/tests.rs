@@ -13,7 +13,7 @@ use std::fs;
 use std::sync::Arc;
 
 fn config(targets: Targets) -> LoraConfig {
-    LoraConfig { rank: 3, alpha: 6.0, dropout: 0.0, targets }
+    LoraConfig { rank: 3, alpha: 6.0, dropout: 0.0, targets, scaling: Scaling::Standard }
 }
 
 /// An adapter whose matrices are all random, so that no gradient is zero by chance.
@@ -181,6 +181,27 @@ fn a_peft_folder_has_pefts_names_and_comes_back() {
     let again = Lora::load(folder.path(), &base, 4).expect("loads");
     assert_eq!(again.config(), lora.config());
     assert_eq!(logits(&base.adapted(Arc::new(again))), logits(&base.adapted(lora)));
+}
+
+#[test]
+fn a_rank_stabilised_adapter_is_scaled_by_the_root_and_says_so_to_peft() {
+    let base = base(Family::Llama, DType::F32);
+    let plain = config(Targets::AllLinear);
+    let stable = LoraConfig { scaling: Scaling::RankStabilised, ..plain.clone() };
+    assert!((stable.scale() - 6.0 / 3f64.sqrt()).abs() < 1e-12);
+    let lora = learned(&base, &stable);
+    let folder = tempfile::tempdir().expect("a folder");
+    lora.save(folder.path(), None).expect("saves");
+    let again = Lora::load(folder.path(), &base, 4).expect("loads");
+    assert_eq!(again.config(), &stable);
+    let (got, want) = (logits(&base.adapted(Arc::new(again))), logits(&base.adapted(lora.clone())));
+    assert_eq!(got, want);
+    assert_ne!(want, logits(&base.adapted(learned(&base, &plain))));
+    let merged = logits(&lora.merge(&base).expect("merges"));
+    assert!(merged.iter().flatten().zip(want.iter().flatten()).all(|(a, b)| (a - b).abs() < 1e-4));
+    let json = serde_json::to_string(&plain).expect("json");
+    assert!(!json.contains("scaling"), "recipes written before this setting existed stay the same");
+    assert_eq!(serde_json::from_str::<LoraConfig>(&json).expect("reads"), plain);
 }
 
 #[test]

@@ -193,6 +193,6 @@ pub(super) fn feed(hasher: &mut Sha256, path: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

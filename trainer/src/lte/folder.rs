@@ -61,7 +61,7 @@ pub fn folder_hash(folder: &Path) -> Result<String> {
 ///
 /// # Errors
 /// [`Error::Io`] naming the file.
-pub(super) fn inherit(parent: &Path, folder: &Path) -> Result<()> {
+pub(crate) fn inherit(parent: &Path, folder: &Path) -> Result<()> {
     for name in INHERITED {
         let path = parent.join(name);
         if path.is_file() {
@@ -76,7 +76,7 @@ pub(super) fn inherit(parent: &Path, folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Checkpoint`] when it is about something else; [`Error::Io`].
-pub(super) fn claim(folder: &Path, name: &str, ours: &serde_json::Value) -> Result<()> {
+pub(crate) fn claim(folder: &Path, name: &str, ours: &serde_json::Value) -> Result<()> {
     let theirs = read_if_there(&folder.join(name))?;
     match theirs.map(|text| serde_json::from_str::<serde_json::Value>(&text)) {
         None => write_atomically(folder, name, format!("{ours:#}\n").as_bytes()),

@@ -3,9 +3,9 @@
 use super::card::{Card, DataCard};
 use super::data::{DataJob, build_data};
 use super::fact::{AlignmentFact, Instruction};
-use super::folder::{claim, folder_hash, inherit};
+use super::folder::{claim, folder_hash};
 use super::nearness::Nearness;
-use super::recipe::{AlignRecipe, Method};
+use super::recipe::AlignRecipe;
 use super::row::DataRow;
 use super::source::TokenRows;
 use super::teacher::Teacher;
@@ -13,18 +13,17 @@ use crate::atlas::build::{LogLine, TrainingLog};
 use crate::atlas::phrasing::{EDIT_TEMPLATE, EditTemplate};
 use crate::checkpoint::Checkpoints;
 use crate::decoder::Decoder;
-use crate::files::{read_if_there, sync, write_atomically};
-use crate::lora::Lora;
+use crate::files::{read_if_there, write_atomically};
+use crate::learner::Learner;
 use crate::sft::{Flow, Observer, Outcome, Run, StepMetrics, train};
 use crate::tokenizer::ChatTokenizer;
 use crate::{Error, Result};
 use candle_core::{DType, Device};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The template file of a model folder, which the server uses too.
-const TEMPLATE_FILE: &str = "edit_template.jinja";
+pub(crate) const TEMPLATE_FILE: &str = "edit_template.jinja";
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
 
@@ -79,9 +78,9 @@ pub enum Aligned {
 /// Makes the data set and fine-tunes the model. It computes for long: call it on a thread of its own, inside the async
 /// runtime's context (`Handle::enter`) when the teacher needs one.
 ///
-/// `out` then holds `model/` (the whole model in Hugging Face format, an adapter merged in), with [`Method::Lora`] also
-/// `adapter/` (PEFT), `data/` (the rows with their card), `recipe.json`, `training_log.jsonl`, `card.json` and `card.md`;
-/// `checkpoints/` is only needed to go on with a job that was stopped. The same job in the same folder goes on where it
+/// `out` then holds `model/` (the whole model in Hugging Face format, an adapter merged in), with
+/// [`Method::Lora`](super::Method::Lora) also `adapter/` (PEFT), `data/` (the rows with their card), `recipe.json`,
+/// `training_log.jsonl`, `card.json` and `card.md`; `checkpoints/` is only needed to go on with a job that was stopped. The same job in the same folder goes on where it
 /// stopped and ends with the same weights, bit for bit.
 ///
 /// # Errors
@@ -117,12 +116,6 @@ struct Tuning<'a> {
     data: &'a DataCard,
 }
 
-/// What learns: the decoder as it is trained, and the adapter in it if there is one.
-struct Learner {
-    decoder: Decoder,
-    lora: Option<Arc<Lora>>,
-}
-
 impl Tuning<'_> {
     fn run(&self, rows: &[DataRow], observer: &mut dyn AlignObserver) -> Result<Aligned> {
         let (job, recipe) = (self.job, &self.job.recipe);
@@ -136,7 +129,7 @@ impl Tuning<'_> {
         let longest = recipe.max_tokens.min(base.config().max_positions);
         let source = TokenRows::new(rows, &tokenizer, (longest, recipe.context_weight), recipe.seed)?;
         let config = recipe.sft(source.len());
-        let learner = self.learner(&base)?;
+        let learner = Learner::new(&base, &recipe.method, recipe.seed)?;
         let run = Run {
             config,
             source: &source,
@@ -148,41 +141,10 @@ impl Tuning<'_> {
         if let Outcome::Stopped { step } = train(&learner.decoder, &run, &mut watch)? {
             return Ok(Aligned::Stopped { step });
         }
-        self.write_model(&base, &learner)?;
+        let template = self.template.source().as_bytes();
+        learner.write(&base, job.model, job.out, &[(TEMPLATE_FILE, template)])?;
         let card = self.card((parent, &source), &base, &learner)?;
         Ok(Aligned::Finished(Box::new(card)))
-    }
-
-    fn learner(&self, base: &Decoder) -> Result<Learner> {
-        Ok(match &self.job.recipe.method {
-            Method::Full => Learner { decoder: base.shared(), lora: None },
-            Method::Lora(config) => {
-                let lora = Arc::new(Lora::fresh(base, config, self.job.recipe.seed)?);
-                Learner { decoder: base.adapted(lora.clone()), lora: Some(lora) }
-            }
-        })
-    }
-
-    /// Writes `adapter/`, and `model/` under another name first: the folder is whole or not there.
-    fn write_model(&self, base: &Decoder, learner: &Learner) -> Result<()> {
-        let out = self.job.out;
-        let (partial, done) = (out.join(".model.partial"), out.join("model"));
-        for old in [&partial, &done] {
-            if old.exists() {
-                fs::remove_dir_all(old).map_err(Error::io("removing", old))?;
-            }
-        }
-        match &learner.lora {
-            Some(lora) => {
-                lora.save(&out.join("adapter"), Some(&self.job.model.to_string_lossy()))?;
-                lora.merge(base)?.save(&partial)?;
-            }
-            None => learner.decoder.save(&partial)?,
-        }
-        inherit(self.job.model, &partial)?;
-        write_atomically(&partial, TEMPLATE_FILE, self.template.source().as_bytes())?;
-        fs::rename(&partial, &done).map_err(Error::io("renaming", &partial))?;
-        sync(out)
     }
 
     fn card(

@@ -1,5 +1,6 @@
 //! Causal self-attention over packed rows: several sequences (segments) lie end to end in one tensor, and a token sees
-//! the tokens of its own segment up to itself. Grouped-query attention is covered (`heads` a multiple of `kv_heads`).
+//! the tokens of its own segment up to itself. A segment may fork: two branches follow one prefix, and the second does
+//! not see the first. Grouped-query attention is covered (`heads` a multiple of `kv_heads`).
 
 use super::Kernels;
 use super::attention_cpu::FusedAttention;
@@ -36,6 +37,23 @@ impl Heads {
     }
 }
 
+/// A segment that holds two sequences with a common beginning: rows `0..prefix` belong to both, the next `first` rows to
+/// the first alone, the rest to the second alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// Rows of the common beginning.
+    pub prefix: usize,
+    /// Rows of the first branch.
+    pub first: usize,
+}
+
+impl Fork {
+    /// The first row of the second branch, counted from the segment's first.
+    pub fn second(&self) -> usize {
+        self.prefix + self.first
+    }
+}
+
 /// Where the sequences lie in the packed rows, and the positions of the tokens.
 #[derive(Clone, Debug)]
 pub struct PackedLayout {
@@ -43,12 +61,19 @@ pub struct PackedLayout {
     pub bounds: Arc<[usize]>,
     /// The position of every row within its sequence, for the rotary embedding.
     pub positions: Arc<[u32]>,
+    /// For every segment whether it forks; empty when none does.
+    pub forks: Arc<[Option<Fork>]>,
 }
 
 impl PackedLayout {
     /// Start and length of every segment.
     pub fn segments(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.bounds.windows(2).map(|w| (w[0], w[1] - w[0]))
+    }
+
+    /// How segment `index` forks.
+    pub fn fork(&self, index: usize) -> Option<Fork> {
+        self.forks.get(index).copied().flatten()
     }
 }
 
@@ -83,6 +108,14 @@ fn check(qkv: &Tensor, heads: Heads, packed: &PackedLayout, rotary: &RotaryTable
     if !ordered || packed.bounds.last() != Some(&rows) || packed.positions.len() != rows {
         bail!("attention: the segments do not cover the {rows} rows")
     }
+    if !packed.forks.is_empty() && packed.forks.len() + 1 != packed.bounds.len() {
+        bail!("attention: {} forks for {} segments", packed.forks.len(), packed.bounds.len() - 1)
+    }
+    for (index, (_, len)) in packed.segments().enumerate() {
+        if let Some(fork) = packed.fork(index).filter(|fork| fork.second() > len) {
+            bail!("attention: {fork:?} does not fit a segment of {len} rows")
+        }
+    }
     match packed.positions.iter().max() {
         Some(&p) if p as usize >= rotary.len() => {
             bail!("attention: position {p} lies outside of the rotary table")
@@ -105,12 +138,12 @@ fn reference(qkv: &Tensor, shape: Heads, packed: &PackedLayout, rotary: &RotaryT
     let k = rotate_reference(&part(heads, kv_heads)?, &cos, &sin)?.index_select(&share, 1)?;
     let v = part(heads + kv_heads, kv_heads)?.index_select(&share, 1)?;
     let mut outputs = Vec::new();
-    for (start, len) in packed.segments().filter(|(_, len)| *len > 0) {
+    for (index, (start, len)) in packed.segments().enumerate().filter(|(_, (_, len))| *len > 0) {
         let cut = |x: &Tensor| x.narrow(0, start, len)?.transpose(0, 1)?.contiguous();
         let (q, k, v) = (cut(&q)?, cut(&k)?, cut(&v)?);
         let scores = q
             .matmul(&k.t()?.contiguous()?)?
-            .broadcast_add(&causal_mask(len)?.to_dtype(dtype)?.to_device(device)?)?;
+            .broadcast_add(&mask(len, packed.fork(index))?.to_dtype(dtype)?.to_device(device)?)?;
         let shifted = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?.exp()?;
         let weights = shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)?;
         outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((len, heads * head_dim))?);
@@ -119,7 +152,10 @@ fn reference(qkv: &Tensor, shape: Heads, packed: &PackedLayout, rotary: &RotaryT
 }
 
 /// `[len, len]`: 0 where a query may look, −∞ where it may not.
-fn causal_mask(len: usize) -> Result<Tensor> {
-    let mask = (0..len * len).map(|i| if i % len > i / len { f32::NEG_INFINITY } else { 0.0 });
+fn mask(len: usize, fork: Option<Fork>) -> Result<Tensor> {
+    let hidden = |query: usize, key: usize| {
+        key > query || fork.is_some_and(|f| query >= f.second() && (f.prefix..f.second()).contains(&key))
+    };
+    let mask = (0..len * len).map(|i| if hidden(i / len, i % len) { f32::NEG_INFINITY } else { 0.0 });
     Tensor::from_iter(mask, &candle_core::Device::Cpu)?.reshape((len, len))
 }

@@ -1,7 +1,7 @@
 //! The fused CPU version of [`super::attention`]: one task per segment and key head; scores are made for a block of
 //! queries at a time and made again in the backward pass, so no score matrix outlives its block.
 
-use super::attention::{Heads, PackedLayout};
+use super::attention::{Fork, Heads, PackedLayout};
 use super::matrix::{View, Write, multiply};
 use super::rotary::RotaryTable;
 use super::simd::{dot, exp_and_sum, max};
@@ -25,15 +25,68 @@ struct Task<'a> {
     op: &'a FusedAttention,
     start: usize,
     len: usize,
+    fork: Option<Fork>,
     kv_head: usize,
+}
+
+/// Queries `first..end` of a segment and the keys that the last of them sees: one or two spans of rows, of which the
+/// last ends with the queries themselves.
+#[derive(Clone, Copy)]
+struct Block {
+    first: usize,
+    end: usize,
+    spans: [(usize, usize); 2],
+}
+
+impl Block {
+    fn queries(&self) -> usize {
+        self.end - self.first
+    }
+
+    /// Keys of both spans: the columns of the weights.
+    fn keys(&self) -> usize {
+        self.spans.iter().map(|(from, to)| to - from).sum()
+    }
+
+    /// The spans that hold a key, each with the column at which it begins.
+    fn spans(&self) -> impl Iterator<Item = Span> + use<> {
+        let [(from, to), second] = self.spans;
+        let spans = [Span { from, to, column: 0 }, Span { from: second.0, to: second.1, column: to - from }];
+        spans.into_iter().filter(|span| span.to > span.from)
+    }
+}
+
+/// Rows of keys, and where they stand among the columns of the weights.
+#[derive(Clone, Copy)]
+struct Span {
+    from: usize,
+    to: usize,
+    column: usize,
+}
+
+impl Span {
+    fn len(&self) -> usize {
+        self.to - self.from
+    }
+
+    /// The first product of a sum replaces what was there.
+    fn write(&self) -> Write {
+        if self.column == 0 { Write::Replace } else { Write::Add }
+    }
+
+    /// The columns of this span in a matrix `rows × keys`.
+    fn columns<'a>(&self, weights: &'a [f32], rows: usize, keys: usize) -> View<'a> {
+        View::new(&weights[self.column..], rows, self.len(), keys)
+    }
 }
 
 impl FusedAttention {
     fn tasks(&self) -> Vec<Task<'_>> {
-        let segments = self.packed.segments().filter(|(_, len)| *len > 0);
+        let segments = self.packed.segments().enumerate().filter(|(_, (_, len))| *len > 0);
         segments
-            .flat_map(|(start, len)| {
-                (0..self.heads.kv_heads).map(move |kv_head| Task { op: self, start, len, kv_head })
+            .flat_map(|(index, (start, len))| {
+                let fork = self.packed.fork(index);
+                (0..self.heads.kv_heads).map(move |kv_head| Task { op: self, start, len, fork, kv_head })
             })
             .collect()
     }
@@ -113,9 +166,21 @@ impl Task<'_> {
         self.kv_head * group..(self.kv_head + 1) * group
     }
 
-    fn query_blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let len = self.len;
-        (0..len).step_by(QUERY_BLOCK).map(move |first| (first, (first + QUERY_BLOCK).min(len)))
+    fn query_blocks(&self) -> impl Iterator<Item = Block> + use<> {
+        let (len, fork) = (self.len, self.fork);
+        let second = fork.map_or(len, |fork| fork.second());
+        let blocks = |from: usize, to: usize| {
+            (from..to).step_by(QUERY_BLOCK).map(move |first| (first, (first + QUERY_BLOCK).min(to)))
+        };
+        let straight =
+            blocks(0, second).map(|(first, end)| Block { first, end, spans: [(0, end), (end, end)] });
+        let prefix = fork.map_or(0, |fork| fork.prefix);
+        let forked = blocks(second, len).map(move |(first, end)| Block {
+            first,
+            end,
+            spans: [(0, prefix), (second, end)],
+        });
+        straight.chain(forked)
     }
 
     /// One head of every row, rotated and scaled, packed as `[len, head_dim]`.
@@ -134,27 +199,24 @@ impl Task<'_> {
         out
     }
 
-    /// The values of this task's head in the merged rows.
-    fn value<'b>(&self, qkv: &'b [f32], rows: usize) -> View<'b> {
+    /// The values of this task's head in some of the segment's merged rows.
+    fn value<'b>(&self, qkv: &'b [f32], span: Span) -> View<'b> {
         let width = self.op.heads.merged_width();
-        View::new(&qkv[self.start * width + self.value_column()..], rows, self.head_dim(), width)
+        let first = (self.start + span.from) * width + self.value_column();
+        View::new(&qkv[first..], span.len(), self.head_dim(), width)
     }
 
-    /// The attention weights of queries `first..end` on keys `0..end`, `[end − first, end]`, zero where a key lies
-    /// ahead of the query.
-    fn weights<'b>(
-        &self,
-        block: (usize, usize),
-        query: &[f32],
-        key: &[f32],
-        out: &'b mut Vec<f32>,
-    ) -> &'b mut [f32] {
-        let ((first, end), d) = (block, self.head_dim());
-        let out = sized(out, (end - first) * end);
-        let queries = View::new(&query[first * d..], end - first, d, d);
-        multiply(out, end, Write::Replace, queries, View::new(key, end, d, d).transposed());
-        for (i, row) in out.chunks_exact_mut(end).enumerate() {
-            let (seen, ahead) = row.split_at_mut(first + i + 1);
+    /// The attention weights of a block, `[queries, keys]`, zero where a key lies ahead of the query.
+    fn weights<'b>(&self, block: Block, query: &[f32], key: &[f32], out: &'b mut Vec<f32>) -> &'b mut [f32] {
+        let (rows, keys, d) = (block.queries(), block.keys(), self.head_dim());
+        let out = sized(out, rows * keys);
+        let queries = View::new(&query[block.first * d..], rows, d, d);
+        for span in block.spans() {
+            let key = View::new(&key[span.from * d..], span.len(), d, d).transposed();
+            multiply(&mut out[span.column..], keys, Write::Replace, queries, key);
+        }
+        for (i, row) in out.chunks_exact_mut(keys).enumerate() {
+            let (seen, ahead) = row.split_at_mut(keys - (rows - 1 - i));
             let sum = exp_and_sum(seen, max(seen));
             let inverse = 1.0 / sum;
             seen.iter_mut().for_each(|w| *w *= inverse);
@@ -168,18 +230,16 @@ impl Task<'_> {
         let key = self.rotated(qkv, self.key_column(), 1.0, &mut scratch.key);
         for head in self.query_heads() {
             let query = self.rotated(qkv, self.column(head), (d as f32).powf(-0.5), &mut scratch.query);
-            for (first, end) in self.query_blocks() {
-                let weights = self.weights((first, end), query, key, &mut scratch.weights);
-                let output = sized(&mut scratch.output, (end - first) * d);
-                multiply(
-                    output,
-                    d,
-                    Write::Replace,
-                    View::new(weights, end - first, end, end),
-                    self.value(qkv, end),
-                );
+            for block in self.query_blocks() {
+                let (rows, keys) = (block.queries(), block.keys());
+                let weights = self.weights(block, query, key, &mut scratch.weights);
+                let output = sized(&mut scratch.output, rows * d);
+                for span in block.spans() {
+                    let weights = span.columns(weights, rows, keys);
+                    multiply(output, d, span.write(), weights, self.value(qkv, span));
+                }
                 for (i, row) in output.chunks_exact(d).enumerate() {
-                    let at = (self.start + first + i) * width + head * d;
+                    let at = (self.start + block.first + i) * width + head * d;
                     // SAFETY: rows of this segment and columns of this head belong to this task alone.
                     unsafe { out.part(at, d) }.copy_from_slice(row);
                 }
@@ -198,18 +258,25 @@ impl Task<'_> {
         for head in self.query_heads() {
             let query = self.rotated(qkv, self.column(head), scale, &mut scratch.query);
             let d_query = sized(&mut scratch.d_query, len * d);
-            for (first, end) in self.query_blocks() {
-                let rows = end - first;
-                let weights = self.weights((first, end), query, key, &mut scratch.weights);
-                let d_weights = sized(&mut scratch.d_weights, rows * end);
-                let d_output = self.output_grad(grad, head, (first, end));
-                multiply(d_weights, end, Write::Replace, d_output, self.value(qkv, end).transposed());
-                multiply(d_value, d, Write::Add, View::new(weights, rows, end, end).transposed(), d_output);
-                softmax_backward(weights, d_weights, end);
-                let d_scores = View::new(d_weights, rows, end, end);
-                multiply(&mut d_query[first * d..], d, Write::Replace, d_scores, View::new(key, end, d, d));
-                let queries = View::new(&query[first * d..], rows, d, d);
-                multiply(d_key, d, Write::Add, d_scores.transposed(), queries);
+            for block in self.query_blocks() {
+                let (rows, keys) = (block.queries(), block.keys());
+                let weights = self.weights(block, query, key, &mut scratch.weights);
+                let d_weights = sized(&mut scratch.d_weights, rows * keys);
+                let d_output = self.output_grad(grad, head, block);
+                for span in block.spans() {
+                    let value = self.value(qkv, span).transposed();
+                    multiply(&mut d_weights[span.column..], keys, Write::Replace, d_output, value);
+                    let weights = span.columns(weights, rows, keys).transposed();
+                    multiply(&mut d_value[span.from * d..], d, Write::Add, weights, d_output);
+                }
+                softmax_backward(weights, d_weights, keys);
+                let queries = View::new(&query[block.first * d..], rows, d, d);
+                for span in block.spans() {
+                    let d_scores = span.columns(d_weights, rows, keys);
+                    let key = View::new(&key[span.from * d..], span.len(), d, d);
+                    multiply(&mut d_query[block.first * d..], d, span.write(), d_scores, key);
+                    multiply(&mut d_key[span.from * d..], d, Write::Add, d_scores.transposed(), queries);
+                }
             }
             self.write_rotated_back(d_query, self.column(head), scale, d_qkv);
         }
@@ -221,14 +288,10 @@ impl Task<'_> {
         }
     }
 
-    fn output_grad<'b>(&self, grad: &'b [f32], head: usize, (first, end): (usize, usize)) -> View<'b> {
+    fn output_grad<'b>(&self, grad: &'b [f32], head: usize, block: Block) -> View<'b> {
         let width = self.op.heads.output_width();
-        View::new(
-            &grad[(self.start + first) * width + self.column(head)..],
-            end - first,
-            self.head_dim(),
-            width,
-        )
+        let first = (self.start + block.first) * width + self.column(head);
+        View::new(&grad[first..], block.queries(), self.head_dim(), width)
     }
 
     fn write_rotated_back(&self, d_head: &[f32], column: usize, scale: f32, d_qkv: SharedSlice<'_>) {

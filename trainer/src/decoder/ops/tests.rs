@@ -1,6 +1,6 @@
 //! Every fused operation against its reference, and both gradients against finite differences.
 
-use super::attention::{Heads, PackedLayout, attention};
+use super::attention::{Fork, Heads, PackedLayout, attention};
 use super::cross_entropy::cross_entropy;
 use super::linear::{WeightMode, linear};
 use super::qk_norm::{QkNorm, qk_norm};
@@ -96,7 +96,15 @@ fn packed(lengths: &[usize]) -> PackedLayout {
         Some(*end)
     }));
     let positions: Vec<u32> = lengths.iter().flat_map(|&len| 0..len as u32).collect();
-    PackedLayout { bounds: bounds.into(), positions: positions.into() }
+    PackedLayout { bounds: bounds.into(), positions: positions.into(), forks: [].into() }
+}
+
+/// One segment per `(prefix, first, second)`, forked.
+fn forked(lengths: &[(usize, usize, usize)]) -> PackedLayout {
+    let whole: Vec<usize> = lengths.iter().map(|(prefix, first, second)| prefix + first + second).collect();
+    let forks = lengths.iter().map(|&(prefix, first, _)| Some(Fork { prefix, first })).collect();
+    let positions = lengths.iter().flat_map(|&(p, a, b)| (0..p + a).chain(p..p + b)).map(|i| i as u32);
+    PackedLayout { positions: positions.collect(), forks, ..packed(&whole) }
 }
 
 #[test]
@@ -107,9 +115,44 @@ fn attention_agrees_over_segments_and_shared_heads() {
 }
 
 #[test]
+fn attention_agrees_where_segments_fork() {
+    let layout = forked(&[(3, 2, 4), (1, 0, 2), (2, 3, 0), (0, 2, 2)]);
+    let rotary = Rotary::new(vec![1.0, 0.3, 0.05]).table(8);
+    check(&[&[21, 48]], &|x, kernels| attention(&(&x[0] * 2.0)?, HEADS, &layout, &rotary, kernels));
+}
+
+/// The branches of a fork are what two sequences of their own are.
+#[test]
+fn a_branch_sees_its_prefix_and_itself() {
+    let rotary = Rotary::new(vec![1.0, 0.3, 0.05]).table(16);
+    let x = random(&[12, 48], 3).to_dtype(DType::F32).expect("a cast");
+    let rows = |tensor: &Tensor, rows: &[u32]| {
+        let rows = Tensor::new(rows, tensor.device()).expect("indices");
+        tensor.index_select(&rows, 0).expect("rows")
+    };
+    let run = |x: &Tensor, layout: &PackedLayout, kernels| {
+        attention(x, HEADS, layout, &rotary, kernels).expect("attends")
+    };
+    let second: Vec<u32> = (0..5).chain(8..12).collect();
+    for kernels in [Kernels::Fused, Kernels::Reference] {
+        let together = run(&x, &forked(&[(5, 3, 4)]), kernels);
+        let alone = run(&rows(&x, &second), &packed(&[9]), kernels);
+        assert!(largest_difference(&rows(&together, &second), &alone) < 1e-6);
+        let first: Vec<u32> = (0..8).collect();
+        let alone = run(&rows(&x, &first), &packed(&[8]), kernels);
+        assert!(largest_difference(&rows(&together, &first), &alone) < 1e-6);
+    }
+}
+
+#[test]
 fn attention_agrees_beyond_one_block_of_queries() {
+    beyond_one_block(packed(&[150, 3]));
+    beyond_one_block(forked(&[(70, 30, 50), (1, 1, 1)]));
+}
+
+fn beyond_one_block(packed: PackedLayout) {
     let heads = Heads { heads: 2, kv_heads: 1, head_dim: 4 };
-    let (packed, rotary) = (packed(&[150, 3]), Rotary::new(vec![1.0, 0.1]).table(150));
+    let rotary = Rotary::new(vec![1.0, 0.1]).table(150);
     let single = inputs(&[&[153, 16]], DType::F32);
     let exact = inputs(&[&[153, 16]], DType::F64);
     let fused = attention(&single[0], heads, &packed, &rotary, Kernels::Fused).expect("fused");
@@ -131,6 +174,11 @@ fn attention_refuses_a_layout_that_does_not_fit() {
     assert!(attention(&x, HEADS, &packed(&[14]), &short, Kernels::Fused).is_err());
     let wide = Heads { heads: 6, ..HEADS };
     assert!(attention(&x, wide, &packed(&[14]), &rotary.table(16), Kernels::Fused).is_err());
+    let fork = |prefix, first| PackedLayout { forks: [Some(Fork { prefix, first })].into(), ..packed(&[14]) };
+    assert!(attention(&x, HEADS, &fork(10, 5), &rotary.table(16), Kernels::Fused).is_err());
+    assert!(attention(&x, HEADS, &fork(10, 4), &rotary.table(16), Kernels::Fused).is_ok());
+    let two = PackedLayout { forks: [None, None].into(), ..packed(&[14]) };
+    assert!(attention(&x, HEADS, &two, &rotary.table(16), Kernels::Fused).is_err());
 }
 
 #[test]
@@ -142,13 +190,18 @@ fn cross_entropy_agrees() {
 }
 
 #[test]
-fn cross_entropy_agrees_beyond_one_block_of_rows() {
-    let targets: Arc<[u32]> = (0..300).map(|i| i % 37).collect();
+fn cross_entropy_agrees_beyond_one_block() {
+    cross_entropy_agrees_on(300, 37);
+    cross_entropy_agrees_on(9, 2 * 8192 + 3);
+}
+
+fn cross_entropy_agrees_on(rows: usize, vocabulary: usize) {
+    let targets: Arc<[u32]> = (0..rows).map(|i| (i * 5003 % vocabulary) as u32).collect();
     let op = |x: &[Var], kernels| {
         weighted_sum(&cross_entropy(&x[0], (&x[1], WeightMode::Trained), &targets, kernels)?)?.backward()
     };
     let (single, exact) =
-        (inputs(&[&[300, 5], &[37, 5]], DType::F32), inputs(&[&[300, 5], &[37, 5]], DType::F64));
+        [DType::F32, DType::F64].map(|dtype| inputs(&[&[rows, 5], &[vocabulary, 5]], dtype)).into();
     let (fused, reference) =
         (op(&single, Kernels::Fused).expect("fused"), op(&exact, Kernels::Reference).expect("reference"));
     for (s, e) in single.iter().zip(&exact) {
