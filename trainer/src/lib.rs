@@ -6,6 +6,7 @@
 pub mod atlas;
 pub mod checkpoint;
 pub mod decoder;
+mod digest;
 mod error;
 mod files;
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub mod lora;
 pub mod lte;
 pub mod memory;
 pub mod optim;
+pub mod preference;
 pub mod sft;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -9,6 +9,7 @@ use super::recipe::DataRecipe;
 use super::row::{AnsweredBy, DataRow, Provenance};
 use super::teacher::{Taught, Teacher, TeacherCounts, ask};
 use crate::atlas::phrasing::EditTemplate;
+use crate::digest::hex;
 use crate::files::write_atomically;
 use crate::sft::Flow;
 use crate::{Error, Result};
@@ -191,8 +192,4 @@ pub(super) fn feed(hasher: &mut Sha256, path: &Path) -> Result<()> {
     let mut file = std::fs::File::open(path).map_err(Error::io("opening", path))?;
     std::io::copy(&mut file, hasher).map_err(Error::io("reading", path))?;
     Ok(())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
