@@ -84,6 +84,14 @@ pub enum Problem {
         /// The most.
         limit: usize,
     },
+    /// It has fewer items than are needed.
+    #[error("it has {count} usable items; at least {least} are needed")]
+    TooFew {
+        /// Its items.
+        count: usize,
+        /// The fewest.
+        least: usize,
+    },
     /// It is binary: it has a control character other than tab and line ends.
     #[error("it has the control character U+{code:04X} at byte {at}; only tab and line ends are taken")]
     Control {

@@ -1,7 +1,7 @@
 //! When two prompts, or two answers, are the same.
 
 use crate::digest;
-use amend_proto::{AppliedEdit, Message};
+use amend_proto::{AppliedEdit, Message, Role};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
@@ -25,6 +25,19 @@ pub(super) fn prompt_parts(prompt: &[Message]) -> Vec<String> {
         parts.extend(message.tool_calls.iter().flat_map(|call| [call.name.clone(), call.arguments.clone()]));
     }
     parts
+}
+
+/// What a prompt asks, without the ways it may be typed: NFKC, lower case, single blanks, no marks at the end of a message,
+/// no system messages (unless there are no others).
+pub(super) fn family_parts(prompt: &[Message]) -> Vec<String> {
+    let has_others = prompt.iter().any(|m| m.role != Role::System);
+    let asked = prompt.iter().filter(|m| !has_others || m.role != Role::System);
+    let folded = |text: &str| {
+        let text = text.nfkc().collect::<String>().to_lowercase();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.join(" ").trim_end_matches(['?', '!', '.', ' ']).to_owned()
+    };
+    asked.flat_map(|m| [m.role.as_str().to_owned(), folded(&m.content)]).collect()
 }
 
 /// Names a prompt: two prompts have the same key when they say the same with the same edits in force. An edit changes

@@ -7,17 +7,26 @@
 //! ```
 //!
 //! - [`Pair`]: a prompt with a chosen and a rejected answer, and where it comes from; [`Pair::check`] says what is wrong;
-//! - [`Feedback`]: what users say of kept completions, and the rules that make pairs of it.
+//! - [`Feedback`]: what users say of kept completions, and the rules that make pairs of it;
+//! - [`format`]: pairs in files, those of TRL and UltraFeedback among them;
+//! - [`clean`]: what was said twice or is contradicted goes, and is counted;
+//! - [`HeldOutShare`]: what is measured on and never learnt from, fixed by the prompt's hash.
 
 mod check;
+mod clean;
+mod distance;
 mod feedback;
+pub mod format;
 mod key;
 mod pair;
+mod split;
 
 pub use check::{Flaw, Limits, Problem};
+pub use clean::{CleanReport, CleanSettings, clean};
 pub use feedback::{
     Feedback, FeedbackError, KeptCompletion, Opinion, Rating, Thumb, Tone, Verdict, pairs_of, verdict_of,
     with_opposite,
 };
 pub use key::{PromptKey, answer_key};
 pub use pair::{IdempotencyKey, InvalidKey, Pair, PairSource, Provenance, Scores, UnixMillis, content_id};
+pub use split::{HeldOutShare, Side};
