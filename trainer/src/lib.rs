@@ -3,6 +3,7 @@
 //!
 //! Trainer and server meet in a *folder* (a Hugging Face model folder), never in a tensor.
 
+mod answers;
 pub mod atlas;
 pub mod checkpoint;
 pub mod decoder;

@@ -10,8 +10,11 @@
 //! - [`Feedback`]: what users say of kept completions, and the rules that make pairs of it;
 //! - [`format`]: pairs in files, those of TRL and UltraFeedback among them;
 //! - [`clean`]: what was said twice or is contradicted goes, and is counted;
+//! - [`bridge`]: pseudo-winning answers by a modifier model (BMC);
+//! - [`atlas_preferences`]: a preference set of the small world of atlas, for tests, figures and demonstrations;
 //! - [`HeldOutShare`]: what is measured on and never learnt from, fixed by the prompt's hash.
 
+pub mod bridge;
 mod check;
 mod clean;
 mod distance;
@@ -21,6 +24,9 @@ mod key;
 mod pair;
 mod split;
 
+pub use crate::atlas::rows::{
+    AtlasPreference, AtlasPreferenceSettings, AtlasPreferences, Lesson, atlas_preferences,
+};
 pub use check::{Flaw, Limits, Problem};
 pub use clean::{CleanReport, CleanSettings, clean};
 pub use feedback::{

@@ -49,9 +49,7 @@ impl HeldOutShare {
     pub fn side(self, prompt: &[Message]) -> Side {
         let family = family_parts(prompt);
         let hash = digest::of_parts(std::iter::once(SALT).chain(family.iter().map(String::as_str)));
-        let [a, b, c, d, ..] = hash;
-        let place = f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0);
-        if place < self.0 { Side::HeldOut } else { Side::Train }
+        if digest::place(&hash) < self.0 { Side::HeldOut } else { Side::Train }
     }
 
     /// The pairs to learn from and those to measure on, in their order.
