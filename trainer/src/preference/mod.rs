@@ -8,7 +8,7 @@
 //!
 //! - [`Pair`]: a prompt with a chosen and a rejected answer, and where it comes from; [`Pair::check`] says what is wrong;
 //! - [`Feedback`]: what users say of kept completions, and the rules that make pairs of it;
-//! - [`format`]: pairs in files, those of TRL and UltraFeedback among them;
+//! - [`mod@format`]: pairs in files, those of TRL and UltraFeedback among them;
 //! - [`clean`]: what was said twice or is contradicted goes, and is counted;
 //! - [`bridge`]: pseudo-winning answers by a modifier model (BMC);
 //! - [`atlas_preferences`]: a preference set of the small world of atlas, for tests, figures and demonstrations;

@@ -2,7 +2,7 @@ use super::modifier::Reply;
 use super::*;
 use crate::atlas::Atlas;
 use crate::preference::pair::tests::pair;
-use crate::preference::{AtlasPreferenceSettings, Limits, Pair, atlas_preferences};
+use crate::preference::{AtlasPreferenceSettings, Pair, atlas_preferences};
 use crate::sft::Flow;
 use crate::{Error, Result};
 use amend_proto::testing::{Script, ScriptedModel, conformance};
@@ -298,5 +298,4 @@ async fn the_oracle_modifier_keeps_the_contract_of_a_chat_model() {
     };
     let reply = other.ask(other.template.render(&pair("Where?", "a", "b")).expect("renders")).await;
     assert!(matches!(reply, Ok(Reply::Refused { .. })), "{reply:?}");
-    let _ = Limits::default();
 }
