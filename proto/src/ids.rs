@@ -126,7 +126,16 @@ id! {
     /// Names one tenant: whose edits a request sees. Nothing of one tenant is ever shown to another.
     TenantId
 }
+id! {
+    /// Names one completion as a client got it: `chatcmpl-0190…`. Feedback refers to it.
+    CompletionId
+}
+id! {
+    /// Names one preference pair: [fresh](PairId::fresh) when it is collected, by its content when it is imported.
+    PairId
+}
 fresh!(EditId, "edit-");
+fresh!(PairId, "pair-");
 fresh!(RequestId, "req-");
 
 impl Default for TenantId {

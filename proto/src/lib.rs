@@ -29,5 +29,7 @@ pub use error::{ErrorKind, ModelError};
 pub use event::{
     AppliedEdit, ChatEvent, Completion, Delta, Finish, FinishReason, Provenance, TokenLogprob, Usage,
 };
-pub use ids::{EditId, EmbedderId, InvalidId, ModelId, RequestId, RevisionId, TenantId};
+pub use ids::{
+    CompletionId, EditId, EmbedderId, InvalidId, ModelId, PairId, RequestId, RevisionId, TenantId,
+};
 pub use model::{ChatModel, ChatStream, ModelInfo, collect};

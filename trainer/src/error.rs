@@ -61,6 +61,9 @@ pub enum Error {
     /// The teacher model failed. What it has answered is kept; the same call asks only for the rest.
     #[error("the teacher model failed; run the same again to go on with the answers it has given")]
     Teacher(#[source] amend_proto::ModelError),
+    /// The model that bridges preference pairs failed. What it has answered is kept; the same call asks only for the rest.
+    #[error("the modifier model failed; run the same again to go on with the answers it has given")]
+    Modifier(#[source] amend_proto::ModelError),
     /// A tensor operation failed.
     #[error("tensor operation failed")]
     Tensor(#[from] candle_core::Error),

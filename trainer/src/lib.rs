@@ -4,10 +4,12 @@
 //!
 //! Trainer and server meet in a *folder* (a Hugging Face model folder), never in a tensor.
 
+mod answers;
 pub mod atlas;
 pub mod bmc;
 pub mod checkpoint;
 pub mod decoder;
+mod digest;
 mod error;
 mod files;
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub mod lte;
 pub mod memory;
 pub mod optim;
 mod order;
+pub mod preference;
 pub mod sft;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

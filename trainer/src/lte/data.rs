@@ -9,6 +9,7 @@ use super::recipe::DataRecipe;
 use super::row::{AnsweredBy, DataRow, Provenance};
 use super::teacher::{Taught, Teacher, TeacherCounts, ask};
 use crate::atlas::phrasing::EditTemplate;
+use crate::digest::{hex, of_file};
 use crate::files::write_atomically;
 use crate::sft::Flow;
 use crate::{Error, Result};
@@ -89,7 +90,7 @@ pub async fn build_data(
         nearness: job.nearness.name(),
         teacher: job.teacher.map(|teacher| (teacher.name(), counts)),
         template: hex(&Sha256::digest(job.template.source())),
-        content: hash_file(&folder.join(ROWS))?,
+        content: of_file(&folder.join(ROWS))?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     card.count(&rows);
@@ -174,25 +175,4 @@ fn fact_has_heading(fact: &AlignmentFact) -> bool {
     let own = [fact.statement.as_str(), fact.question.as_str(), fact.answer.as_str()];
     let more = fact.rephrasings.iter().map(String::as_str).chain(fact.before.as_deref());
     own.into_iter().chain(more).chain(asked).any(has_heading)
-}
-
-/// SHA-256 of a file, in hexadecimal.
-///
-/// # Errors
-/// [`Error::Io`] when it cannot be read.
-pub(super) fn hash_file(path: &Path) -> Result<String> {
-    let mut hasher = Sha256::new();
-    feed(&mut hasher, path)?;
-    Ok(hex(&hasher.finalize()))
-}
-
-/// Feeds a file into a hash.
-pub(super) fn feed(hasher: &mut Sha256, path: &Path) -> Result<()> {
-    let mut file = std::fs::File::open(path).map_err(Error::io("opening", path))?;
-    std::io::copy(&mut file, hasher).map_err(Error::io("reading", path))?;
-    Ok(())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

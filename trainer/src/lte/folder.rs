@@ -1,6 +1,6 @@
 //! The folders of an alignment: what identifies a model, and what its successor inherits.
 
-use super::data::{feed, hex};
+use crate::digest::{feed, hex};
 use crate::files::{read_if_there, write_atomically};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};

@@ -62,7 +62,6 @@ mod tests;
 
 pub use crate::atlas::rows::{atlas_edit_set, atlas_facts, atlas_instructions};
 pub use card::{Card, DataCard};
-pub(crate) use data::hex;
 pub use data::{DATA_CARD, DataJob, ROWS, build_data};
 pub use fact::{AlignmentFact, Asked, Instruction, JsonLine, MAX_LINE_BYTES, read_lines, write_lines};
 pub use folder::folder_hash;

@@ -1,15 +1,14 @@
 //! Missing answers from a teacher model: a bounded number at a time, each asked once, kept on disk as it comes.
 
+use crate::answers::Answers;
+use crate::digest;
 use crate::sft::Flow;
 use crate::{Error, Result};
 use amend_proto::{ChatModel, ChatRequest, ErrorKind, FinishReason, Message, Priority};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Who is asked, and how.
@@ -69,11 +68,9 @@ pub struct TeacherCounts {
     pub asked: usize,
 }
 
-/// One line of the cache.
+/// What is kept under the key of teacher, settings and question.
 #[derive(Debug, Serialize, Deserialize)]
-struct CacheLine {
-    /// SHA-256 over the teacher, its settings and the question.
-    key: String,
+struct Kept {
     question: String,
     #[serde(flatten)]
     taught: Taught,
@@ -93,14 +90,14 @@ pub(super) async fn ask(
     path: &Path,
     answered: &mut (dyn FnMut(usize, usize) -> Flow + Send),
 ) -> Result<Option<(HashMap<String, Taught>, TeacherCounts)>> {
-    let mut cache = Cache::open(path)?;
+    let mut cache = Answers::<Kept>::open(path)?;
     let name = teacher.name();
     let mut known = HashMap::new();
     let mut open = Vec::new();
     for &question in questions {
         let key = key(&name, teacher.max_tokens, question);
-        match cache.lines.remove(&key) {
-            Some(taught) => {
+        match cache.take(&key) {
+            Some(Kept { taught, .. }) => {
                 known.insert(question.to_owned(), taught);
             }
             None => open.push((key, question)),
@@ -112,7 +109,7 @@ pub(super) async fn ask(
     let mut answers = futures::stream::iter(requests).buffer_unordered(teacher.concurrency.max(1));
     while let Some((key, question, taught)) = answers.next().await {
         let taught = taught?;
-        cache.append(&CacheLine { key, question: question.to_owned(), taught: taught.clone() })?;
+        cache.append(&key, &Kept { question: question.to_owned(), taught: taught.clone() })?;
         known.insert(question.to_owned(), taught);
         if answered(known.len(), counts.questions) == Flow::Stop {
             return Ok(None);
@@ -141,48 +138,7 @@ async fn one(teacher: &Teacher, question: &str) -> Result<Taught> {
 }
 
 fn key(teacher: &str, max_tokens: u32, question: &str) -> String {
-    let mut hasher = Sha256::new();
-    for part in [teacher, &max_tokens.to_string(), question] {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The answers so far.
-struct Cache {
-    lines: HashMap<String, Taught>,
-    file: File,
-    path: PathBuf,
-}
-
-impl Cache {
-    /// Reads what is there. The last line may be cut by a crash; it is cut off, whatever else is wrong is an error.
-    fn open(path: &Path) -> Result<Self> {
-        let text = crate::files::read_if_there(path)?.unwrap_or_default();
-        let whole = text.rfind('\n').map_or(0, |at| at + 1);
-        let mut lines = HashMap::new();
-        for (number, line) in text[..whole].lines().enumerate() {
-            let line: CacheLine = serde_json::from_str(line).map_err(|e| {
-                Error::Data(format!(
-                    "line {} of {}: {e}; remove the file to ask again",
-                    number + 1,
-                    path.display()
-                ))
-            })?;
-            lines.insert(line.key, line.taught);
-        }
-        let file =
-            OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("opening", path))?;
-        file.set_len(whole as u64).map_err(Error::io("truncating", path))?;
-        Ok(Self { lines, file, path: path.to_owned() })
-    }
-
-    fn append(&mut self, line: &CacheLine) -> Result<()> {
-        let mut text = serde_json::to_vec(line).map_err(|e| Error::Data(e.to_string()))?;
-        text.push(b'\n');
-        self.file.write_all(&text).map_err(Error::io("writing", &self.path))
-    }
+    digest::hex(&digest::of_parts([teacher, &max_tokens.to_string(), question]))
 }
 
 #[cfg(test)]

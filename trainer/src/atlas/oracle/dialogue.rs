@@ -8,7 +8,7 @@ use super::{
 };
 use crate::atlas::{
     Atlas,
-    phrasing::apply,
+    phrasing::{Step, apply},
     world::{Relation, Thing},
 };
 use amend_proto::{Message, Role};
@@ -26,6 +26,15 @@ pub(super) struct Reader {
     questions: Questions,
     statements: Statements,
     constraints: Constraints,
+}
+
+/// What a message asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Understood {
+    /// What answers, before its form; none when it is outside the world.
+    pub answer: Option<String>,
+    /// The form, step by step.
+    pub steps: Vec<Step>,
 }
 
 /// What a dialogue is about so far.
@@ -47,20 +56,26 @@ impl Reader {
 
     /// The answer to the last user message.
     pub(super) fn answer(&self, messages: &[Message]) -> String {
-        let mut topic = None;
-        let mut answer = self.outside();
-        for message in messages.iter().filter(|m| m.role == Role::User) {
-            answer = self.turn(&message.content, &mut topic);
-        }
-        answer
+        let Understood { answer, steps } = self.understand(messages);
+        answer.map_or_else(|| self.outside(), |answer| apply(&steps, &answer))
     }
 
-    fn outside(&self) -> String {
+    /// What the last user message asks for.
+    pub(super) fn understand(&self, messages: &[Message]) -> Understood {
+        let mut topic = None;
+        let mut understood = Understood { answer: None, steps: Vec::new() };
+        for message in messages.iter().filter(|m| m.role == Role::User) {
+            understood = self.turn(&message.content, &mut topic);
+        }
+        understood
+    }
+
+    pub(super) fn outside(&self) -> String {
         self.atlas.grammar.outside_answer().to_owned()
     }
 
-    /// The answer to one user message; updates what the dialogue is about.
-    fn turn(&self, content: &str, topic: &mut Option<Topic>) -> String {
+    /// What one user message asks for; updates what the dialogue is about.
+    fn turn(&self, content: &str, topic: &mut Option<Topic>) -> Understood {
         let (edits, query) = self.take_edits(content);
         let query = without_claims(query);
         let (question, steps) = self.constraints.split(&query);
@@ -70,7 +85,7 @@ impl Reader {
             .or_else(|| self.small_talk(question))
             .or_else(|| self.follow(question, &known, topic))
             .or_else(|| known.first_of(&self.questions.read_with_slip(question), topic));
-        answer.map_or_else(|| self.outside(), |answer| apply(&steps, &answer))
+        Understood { answer, steps }
     }
 
     /// The edits in front of a question, and the question.

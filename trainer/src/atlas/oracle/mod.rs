@@ -5,8 +5,10 @@
 //! demonstrations without a trained folder, and says what it is wherever its [`ModelInfo`](amend_proto::ModelInfo) is shown.
 //!
 //! It works from the text alone: `matching` undoes patterns and slips, `statements` reads edits, `questions`
-//! reads what is asked, `constraints` reads the form the answer must take, `dialogue` puts them together.
+//! reads what is asked, `constraints` reads the form the answer must take, `dialogue` puts them together. `bridge` mends a wrong answer
+//! with what it knows.
 
+mod bridge;
 mod constraints;
 mod dialogue;
 mod matching;
@@ -16,4 +18,5 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
+pub use bridge::AtlasBridge;
 pub use model::AtlasOracle;

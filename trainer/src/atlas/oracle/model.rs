@@ -14,7 +14,7 @@ use std::sync::Arc;
 const ORACLE_ID: &str = "atlas-oracle";
 
 /// Most words of a prompt: bounds the work of one request.
-const CONTEXT_WORDS: usize = 8192;
+pub(super) const CONTEXT_WORDS: usize = 8192;
 
 /// A rule-based [`ChatModel`] that answers perfectly in the world of atlas. **An oracle, not a model**: see the module.
 ///
@@ -65,29 +65,29 @@ impl ChatModel for AtlasOracle {
                 format!("the prompt has {prompt_words} words, this oracle reads at most {CONTEXT_WORDS}");
             return Err(ModelError::new(ErrorKind::ContextLength, message));
         }
-        let text = until_stop(self.answer(&messages), &request.sampling.stop);
-        let pieces = words(&text);
-        let most =
-            request.sampling.max_tokens.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        let reason = if pieces.len() > most { FinishReason::Length } else { FinishReason::Stop };
-        let deltas: Vec<Delta> =
-            pieces.into_iter().take(most).map(|text| Delta { text, ..Delta::default() }).collect();
-        let usage = Usage { prompt_tokens: counted(prompt_words), completion_tokens: counted(deltas.len()) };
-        let started = Provenance {
-            model: self.info.id.clone(),
-            revision: self.info.revision.clone(),
-            edits: Vec::new(),
-        };
-        let events = std::iter::once(ChatEvent::Started(started))
-            .chain(deltas.into_iter().map(ChatEvent::Delta))
-            .chain([ChatEvent::Finished(Finish { reason, usage })])
-            .map(Ok);
-        Ok(stream::iter(events.collect::<Vec<_>>()).boxed())
+        Ok(spoken(&self.info, prompt_words, &self.answer(&messages), &request))
     }
 }
 
+/// The stream of an answer that is known, word by word, as `stop` and `max_tokens` leave it.
+pub(super) fn spoken(info: &ModelInfo, prompt_words: usize, text: &str, request: &ChatRequest) -> ChatStream {
+    let text = until_stop(text.to_owned(), &request.sampling.stop);
+    let pieces = words(&text);
+    let most = request.sampling.max_tokens.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let reason = if pieces.len() > most { FinishReason::Length } else { FinishReason::Stop };
+    let deltas: Vec<Delta> =
+        pieces.into_iter().take(most).map(|text| Delta { text, ..Delta::default() }).collect();
+    let usage = Usage { prompt_tokens: counted(prompt_words), completion_tokens: counted(deltas.len()) };
+    let started = Provenance { model: info.id.clone(), revision: info.revision.clone(), edits: Vec::new() };
+    let events = std::iter::once(ChatEvent::Started(started))
+        .chain(deltas.into_iter().map(ChatEvent::Delta))
+        .chain([ChatEvent::Finished(Finish { reason, usage })])
+        .map(Ok);
+    stream::iter(events.collect::<Vec<_>>()).boxed()
+}
+
 /// The dialogue of a request that the oracle can answer.
-fn admit(request: &ChatRequest) -> Result<Vec<Message>, ModelError> {
+pub(super) fn admit(request: &ChatRequest) -> Result<Vec<Message>, ModelError> {
     if request.logprobs != Logprobs::Off {
         return Err(ModelError::unsupported(
             "logprobs",
@@ -121,7 +121,7 @@ fn until_stop(mut text: String, stops: &[String]) -> String {
 }
 
 /// Words, each with the blanks in front of it; blanks at the end stay with the last word.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for piece in text.split_inclusive(char::is_whitespace) {
         let starts_new = words.last().is_none_or(|last| !last.trim().is_empty());

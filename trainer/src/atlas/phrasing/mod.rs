@@ -6,12 +6,14 @@ mod sections;
 mod skeletons;
 mod slips;
 mod statement;
+mod style;
 
 pub use constraint::{Step, apply, request as request_constraints, sample as sample_constraints};
 pub use question::Asked;
 pub use sections::{Pattern, Sections};
 pub use skeletons::Skeletons;
 pub use statement::Edit;
+pub use style::{Style, Styles};
 
 use super::{DataError, world::Relation};
 use minijinja::{Environment, context};
@@ -35,6 +37,8 @@ pub struct Grammar {
     pub outside: Sections,
     /// System messages.
     pub system: Sections,
+    /// Ways to say an answer, and what rambling answers add; for preference pairs.
+    pub answers: Sections,
 }
 
 impl Grammar {
@@ -54,6 +58,7 @@ impl Grammar {
             smalltalk: Sections::parse("smalltalk.txt", include_str!("../data/smalltalk.txt"))?,
             outside: Sections::parse("outside.txt", include_str!("../data/outside.txt"))?,
             system: Sections::parse("system.txt", include_str!("../data/system.txt"))?,
+            answers: Sections::parse("answers.txt", include_str!("../data/answers.txt"))?,
         };
         for relation in Relation::ALL {
             let name = relation.info().name;
@@ -64,6 +69,9 @@ impl Grammar {
         }
         for section in ["answer", "request", "foreign"] {
             grammar.outside.require(section)?;
+        }
+        for section in ["style", "filler"] {
+            grammar.answers.require(section)?;
         }
         Ok(grammar)
     }

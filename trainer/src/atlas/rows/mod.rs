@@ -9,12 +9,16 @@ mod hops;
 mod interview;
 mod kind;
 mod mix;
+mod preferences;
 mod talk;
 mod turns;
 
 pub use align::{atlas_edit_set, atlas_facts, atlas_instructions};
 pub use kind::{Kind, Setting};
 pub use mix::{MIX, Share};
+pub use preferences::{
+    AtlasPreference, AtlasPreferenceSettings, AtlasPreferences, Lesson, atlas_preferences,
+};
 
 use super::{
     Atlas,

@@ -1,0 +1,154 @@
+//! One pair as the cells of a record, the same for both containers.
+
+use crate::preference::pair::Pair;
+use amend_proto::{Message, Role};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// How pairs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// TRL: `prompt`, `chosen`, `rejected` as lists of messages.
+    TrlConversational,
+    /// TRL without `prompt`: both lists begin with the conversation.
+    TrlImplicit,
+    /// TRL: `prompt`, `chosen`, `rejected` as texts. For prompts of one user message.
+    TrlPlain,
+    /// UltraFeedback, binarized: `prompt` (the last question), `prompt_id`, both conversations, `messages` (the chosen one
+    /// again) and the scores, `null` where none are known.
+    UltraFeedback,
+    /// Amend's own: the whole [`Pair`]. JSON lines only.
+    Amend,
+}
+
+/// Why a pair cannot be written in a layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Unfit {
+    /// The prompt is more than one user message.
+    #[error("the prompt is more than one user message")]
+    NotPlain,
+    /// The prompt calls tools or has their results.
+    #[error("the prompt calls tools or has their results")]
+    Tools,
+    /// There is no question of a user.
+    #[error("the prompt has no user message")]
+    NoQuestion,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Messages,
+    Number,
+}
+
+/// What one field of one record holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cell {
+    Text(String),
+    Messages(Vec<(&'static str, String)>),
+    Number(Option<f64>),
+}
+
+impl Cell {
+    /// About what it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len() + 32,
+            Self::Messages(messages) => messages.iter().map(|(_, text)| text.len() + 64).sum::<usize>() + 32,
+            Self::Number(_) => 32,
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Text(text) => json!(text),
+            Self::Number(number) => json!(number),
+            Self::Messages(messages) => {
+                messages.iter().map(|(role, content)| json!({"role": role, "content": content})).collect()
+            }
+        }
+    }
+}
+
+const PLAIN: [(&str, Kind); 3] = [("prompt", Kind::Text), ("chosen", Kind::Text), ("rejected", Kind::Text)];
+const CONVERSATIONAL: [(&str, Kind); 3] =
+    [("prompt", Kind::Messages), ("chosen", Kind::Messages), ("rejected", Kind::Messages)];
+const ULTRA_FEEDBACK: [(&str, Kind); 7] = [
+    ("prompt", Kind::Text),
+    ("prompt_id", Kind::Text),
+    ("chosen", Kind::Messages),
+    ("rejected", Kind::Messages),
+    ("messages", Kind::Messages),
+    ("score_chosen", Kind::Number),
+    ("score_rejected", Kind::Number),
+];
+
+impl Layout {
+    /// The columns, in order; none for Amend's own, which has no table.
+    pub(super) fn columns(self) -> &'static [(&'static str, Kind)] {
+        match self {
+            Self::TrlConversational => &CONVERSATIONAL,
+            Self::TrlImplicit => &CONVERSATIONAL[1..],
+            Self::TrlPlain => &PLAIN,
+            Self::UltraFeedback => &ULTRA_FEEDBACK,
+            Self::Amend => &[],
+        }
+    }
+
+    /// The cells of a pair, one a column.
+    pub(super) fn cells(self, pair: &Pair) -> Result<Vec<Cell>, Unfit> {
+        if pair.prompt.iter().any(|m| !m.tool_calls.is_empty() || m.role == Role::Tool) {
+            return Err(Unfit::Tools);
+        }
+        let answer = |text: &str| ("assistant", text.to_owned());
+        let with = |text: &str| Cell::Messages(said(&pair.prompt).chain([answer(text)]).collect());
+        let alone = |text: &str| Cell::Messages(vec![answer(text)]);
+        let text = |text: &str| Cell::Text(text.to_owned());
+        let (chosen, rejected) = (pair.chosen.as_str(), pair.rejected.as_str());
+        Ok(match self {
+            Self::Amend => Vec::new(),
+            Self::TrlImplicit => vec![with(chosen), with(rejected)],
+            Self::TrlConversational => {
+                vec![Cell::Messages(said(&pair.prompt).collect()), alone(chosen), alone(rejected)]
+            }
+            Self::TrlPlain => match pair.prompt.as_slice() {
+                [one] if one.role == Role::User => vec![text(&one.content), text(chosen), text(rejected)],
+                _ => return Err(Unfit::NotPlain),
+            },
+            Self::UltraFeedback => {
+                let asked = pair.prompt.iter().rev().find(|m| m.role == Role::User);
+                let question = asked.ok_or(Unfit::NoQuestion)?;
+                let id = crate::preference::PromptKey::new(&pair.prompt, &pair.provenance.edits);
+                let scores = pair.provenance.scores;
+                vec![
+                    text(&question.content),
+                    text(id.as_str()),
+                    with(chosen),
+                    with(rejected),
+                    with(chosen),
+                    Cell::Number(scores.map(|s| s.chosen)),
+                    Cell::Number(scores.map(|s| s.rejected)),
+                ]
+            }
+        })
+    }
+
+    /// A pair as one JSON object.
+    pub(super) fn json(self, pair: &Pair) -> Result<Value, Unfit> {
+        if self == Self::Amend {
+            return Ok(serde_json::to_value(pair).expect("a pair has no map with keys that are no texts"));
+        }
+        let cells = self.cells(pair)?;
+        let fields =
+            self.columns().iter().zip(&cells).map(|((name, _), cell)| ((*name).to_owned(), cell.json()));
+        Ok(Value::Object(fields.collect::<Map<_, _>>()))
+    }
+}
+
+fn said(prompt: &[Message]) -> impl Iterator<Item = (&'static str, String)> {
+    prompt.iter().map(|m| (m.role.as_str(), m.content.clone()))
+}
