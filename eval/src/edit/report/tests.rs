@@ -176,7 +176,7 @@ fn one_stage_and_texts_with_markup_are_drawn() {
     assert!(!long.contains(&"é".repeat(110)) && long.contains("é…"), "what does not fit is cut");
     let empty = reliability_chart(&[]).unwrap();
     assert!(empty.ends_with("</svg>") && !empty.contains("NaN"));
-    assert!(threshold_chart(&[], None).is_ok() && trade_off_chart(&[], 0.1).is_ok());
+    assert!(threshold_chart(&[], 0, None).is_ok() && trade_off_chart(&[], 0, 0.1).is_ok());
 }
 
 #[test]
