@@ -178,7 +178,7 @@ fn stopped(args: &EditsArgs) -> &'static str {
     }
 }
 
-fn tell_issues(records: &Records) {
+pub(super) fn tell_issues(records: &Records) {
     for issue in &records.issues {
         eprintln!("{issue}");
     }

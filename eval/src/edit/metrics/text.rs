@@ -53,7 +53,8 @@ pub fn word_count(text: &str) -> usize {
     let (mut count, mut in_word) = (0, false);
     for c in text.chars() {
         let joined = (c.is_alphanumeric() || is_mark(c)) && !is_unspaced(c);
-        count += usize::from(!c.is_whitespace() && !(joined && in_word));
+        let inside = joined && in_word;
+        count += usize::from(!inside && !c.is_whitespace());
         in_word = joined;
     }
     count
