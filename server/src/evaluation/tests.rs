@@ -76,9 +76,9 @@ async fn a_published_file_is_measured_from_end_to_end() {
 #[tokio::test]
 async fn retrieval_is_ranked_before_the_scope_decision() {
     let folder = tempfile::tempdir().unwrap();
-    let mut options = EditorOptions::new(folder.path().join("amend.db"));
-    options.policy.top_k = 0;
-    let editor = Editor::open(options).await.unwrap();
+    let editor = Editor::open(EditorOptions::new(folder.path().join("amend.db"))).await.unwrap();
+    let certain = amend_editor::ScopeSettings { threshold: Some(1.0), ..Default::default() };
+    editor.set_scope(None, certain).await.unwrap();
     let tenant = editor.tenant(TenantId::default());
     tenant.add(AddEdits::from(NewEdit::new("The capital of France is Lyon.").about("France"))).await.unwrap();
     let store = TenantStore::new(editor.clone(), tenant);
