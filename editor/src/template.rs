@@ -23,6 +23,7 @@ const TRIED: [usize; 4] = [1, 2, 3, 16];
 #[derive(Debug, Clone)]
 pub struct EditTemplate {
     environment: Environment<'static>,
+    source: String,
     /// The headings' words: folded, without brackets and white space.
     headings: Vec<Vec<char>>,
 }
@@ -60,7 +61,7 @@ impl EditTemplate {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.add_template_owned(NAME, source.to_owned()).map_err(failed)?;
-        let mut template = Self { environment, headings: Vec::new() };
+        let mut template = Self { environment, source: source.to_owned(), headings: Vec::new() };
         for count in TRIED {
             let edits: Vec<String> =
                 (b'a'..).take(count).map(|n| format!("{} probe.", char::from(n))).collect();
@@ -80,6 +81,12 @@ impl EditTemplate {
             }
             false => Ok(template),
         }
+    }
+
+    /// The text that was parsed.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     fn note_headings(&mut self, rendered: &str, edits: &[&str]) {

@@ -75,6 +75,7 @@ fn aligned(base: &Path, count: usize, method: Method, out: &Path) -> Outcome<()>
     let recipe = AlignRecipe::from_nothing();
     let job = AlignJob {
         model: base,
+        name: &base.to_string_lossy(),
         facts: &facts,
         instructions: &instructions,
         sources: &[format!("atlas, seed 7, {count} facts")],

@@ -15,6 +15,16 @@ pub(crate) struct Learner {
     pub(crate) lora: Option<Arc<Lora>>,
 }
 
+/// What a new model folder takes from where.
+pub(crate) struct Heir<'a> {
+    /// The model folder it comes from.
+    pub(crate) parent: &'a Path,
+    /// What an adapter names as its base model.
+    pub(crate) name: &'a str,
+    /// Further files.
+    pub(crate) extra: &'a [(&'a str, &'a [u8])],
+}
+
 impl Learner {
     /// A learner that has learned nothing. With [`Method::Full`] it shares the parameters of `base`.
     ///
@@ -30,18 +40,12 @@ impl Learner {
         })
     }
 
-    /// Writes `out/adapter` (PEFT) when there is one, and the whole model as `out/model`, with what a successor takes from
-    /// the folder `parent` and with `extra` files. `model` is put together under another name: it is whole or not there.
+    /// Writes `out/adapter` (PEFT) when there is one, and the whole model as `out/model`, with what an heir takes from its
+    /// parent. `model` is put together under another name: it is whole or not there.
     ///
     /// # Errors
     /// [`Error::Io`] naming the file.
-    pub(crate) fn write(
-        &self,
-        base: &Decoder,
-        parent: &Path,
-        out: &Path,
-        extra: &[(&str, &[u8])],
-    ) -> Result<()> {
+    pub(crate) fn write(&self, base: &Decoder, heir: &Heir<'_>, out: &Path) -> Result<()> {
         let (partial, done) = (out.join(".model.partial"), out.join("model"));
         for old in [&partial, &done] {
             if old.exists() {
@@ -50,13 +54,13 @@ impl Learner {
         }
         match &self.lora {
             Some(lora) => {
-                lora.save(&out.join("adapter"), Some(&parent.to_string_lossy()))?;
+                lora.save(&out.join("adapter"), Some(heir.name))?;
                 lora.merge(base)?.save(&partial)?;
             }
             None => self.decoder.save(&partial)?,
         }
-        inherit(parent, &partial)?;
-        for (name, bytes) in extra {
+        inherit(heir.parent, &partial)?;
+        for (name, bytes) in heir.extra {
             write_atomically(&partial, name, bytes)?;
         }
         fs::rename(&partial, &done).map_err(Error::io("renaming", &partial))?;

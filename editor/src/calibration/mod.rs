@@ -85,6 +85,16 @@ pub struct ScopePair {
     pub in_scope: bool,
 }
 
+/// What labelled questions give to learn from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LabelledPairs {
+    /// A pair for each edit that was considered for a question.
+    pub pairs: Vec<ScopePair>,
+    /// The [groups](ScopePair::group) of the questions in scope of an edit that has no pair: it was not found, a longer name
+    /// stands at its place, or too many fit better. Whatever is learned, these questions do not get their edit.
+    pub missed: Vec<String>,
+}
+
 /// What was decided on a question.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LabelledOutcome {
@@ -190,10 +200,11 @@ impl LabelledSet {
     }
 
     /// Looks every question up as a policy would, and gives the edits that were considered, but for those that no
-    /// probability could bring in because a longer name stands at their place.
+    /// probability could bring in because a longer name stands at their place; and the questions in scope that this leaves
+    /// without their edit.
     #[must_use]
-    pub fn pairs(&self, policy: &ScopePolicy, nearest: Option<Nearest<'_>>) -> Vec<ScopePair> {
-        let mut pairs = Vec::new();
+    pub fn pairs(&self, policy: &ScopePolicy, nearest: Option<Nearest<'_>>) -> LabelledPairs {
+        let mut all = LabelledPairs::default();
         self.each(policy, nearest, |question, considered| {
             let free = |verdict| !matches!(verdict, Verdict::LongerName | Verdict::BetterFit);
             let of = question.edit.and_then(|edit| self.edits.get(edit));
@@ -205,8 +216,31 @@ impl LabelledSet {
                 features: candidate.features,
                 in_scope: about == Some(candidate.place()),
             };
-            pairs.extend(considered.iter().filter(|c| free(c.verdict)).take(MAX_PAIRS).map(pair));
+            let first = all.pairs.len();
+            all.pairs.extend(considered.iter().filter(|c| free(c.verdict)).take(MAX_PAIRS).map(pair));
+            if about.is_some() && !all.pairs[first..].iter().any(|pair| pair.in_scope) {
+                all.missed.push(group.clone());
+            }
         });
-        pairs
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_that_retrieval_loses_are_told() {
+        let text = "+ France | The capital of France is now Lyon.\n\
+                    = What is the capital of France?\n\
+                    = Which city is the seat of government of l'Hexagone?\n\
+                    ~ What is the currency of France?\n\
+                    ! What is the capital of Spain?\n\
+                    - Write a haiku about autumn.";
+        let set = LabelledSet::parse(text).expect("well formed");
+        let LabelledPairs { pairs, missed } = set.pairs(&ScopePolicy::default(), None);
+        assert_eq!(pairs.iter().filter(|pair| pair.in_scope).count(), 1);
+        assert_eq!(missed, ["The capital of France is now Lyon."], "the question by another name");
     }
 }

@@ -12,7 +12,7 @@ use std::ops::Index;
 pub(crate) type NameId = u32;
 
 /// Anchors, ascending. Most names have few.
-type Anchors = SmallVec<[AnchorRef; 2]>;
+type Anchors = SmallVec<[AnchorRef; 4]>;
 
 /// A set of the words of a name, by their places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +59,18 @@ struct Name {
     weights: Option<Weights>,
     /// The anchors of this name, ascending.
     anchors: Anchors,
+}
+
+/// Puts a number into an ascending list, once. It is nearly always the highest yet.
+pub(super) fn insert<T: Ord + Copy, const N: usize>(list: &mut SmallVec<[T; N]>, item: T)
+where
+    [T; N]: smallvec::Array<Item = T>,
+{
+    if list.last().is_none_or(|last| *last < item) {
+        list.push(item);
+    } else if let Err(place) = list.binary_search(&item) {
+        list.insert(place, item);
+    }
 }
 
 /// The name of an anchor that was added.
@@ -131,10 +143,7 @@ impl Names {
                 (number, true)
             }
         };
-        let anchors = &mut self.names[id as usize].anchors;
-        if let Err(place) = anchors.binary_search(&anchor) {
-            anchors.insert(place, anchor);
-        }
+        insert(&mut self.names[id as usize].anchors, anchor);
         Noted { id, is_new }
     }
 

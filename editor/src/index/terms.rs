@@ -1,6 +1,6 @@
 //! The dictionary of the words of names: in which names each occurs, and which are spelt almost like a given one.
 
-use super::names::NameId;
+use super::names::{NameId, insert};
 use crate::table::{Entry, Numbered, Table, short_hash};
 use rustc_hash::FxHashMap as HashMap;
 use smallvec::SmallVec;
@@ -83,10 +83,7 @@ impl Terms {
 
     /// Notes a name that has a term.
     pub(super) fn join(&mut self, id: TermId, name: NameId) {
-        let names = &mut self.terms[id as usize].names;
-        if let Err(place) = names.binary_search(&name) {
-            names.insert(place, name);
-        }
+        insert(&mut self.terms[id as usize].names, name);
     }
 
     /// Takes back what [`join`](Self::join) did.
@@ -115,9 +112,7 @@ impl Terms {
         self.ids.insert(Numbered { hash, number: id });
         for key in gram_keys(word) {
             let terms = self.grams.entry(key).or_default();
-            if let Err(place) = terms.binary_search(&id) {
-                terms.insert(place, id);
-            }
+            insert(terms, id);
         }
         id
     }

@@ -28,7 +28,10 @@ pub(crate) struct Elements<R> {
     source: R,
     layout: Option<Layout>,
     offset: u64,
+    /// Records so far.
     read: usize,
+    /// Of these, in the array that is being read.
+    in_array: usize,
     ended: bool,
 }
 
@@ -91,7 +94,7 @@ impl Nesting {
 
 impl<R: BufRead> Elements<R> {
     pub(crate) fn new(file: String, source: R) -> Self {
-        Self { file, source, layout: None, offset: 0, read: 0, ended: false }
+        Self { file, source, layout: None, offset: 0, read: 0, in_array: 0, ended: false }
     }
 
     fn peek(&mut self) -> Result<Option<u8>, DataError> {
@@ -122,10 +125,13 @@ impl<R: BufRead> Elements<R> {
         DataError::BrokenArray { file: self.file.clone(), offset: self.offset, read: self.read, reason }
     }
 
-    /// Reads up to the first record. A byte order mark, which some editors write, is skipped.
+    /// Reads up to the first record, of the file or behind an array. A byte order mark, which some editors write, is
+    /// skipped.
     fn begin(&mut self) -> Result<Option<Layout>, DataError> {
+        let first = self.offset == 0;
+        self.skip_space()?;
         for byte in [0xEF, 0xBB, 0xBF] {
-            if self.offset < 3 && self.peek()? == Some(byte) {
+            if self.peek()? == Some(byte) {
                 self.bump();
             }
         }
@@ -133,37 +139,58 @@ impl<R: BufRead> Elements<R> {
             None => Ok(None),
             Some(b'[') => {
                 self.bump();
+                self.in_array = 0;
                 Ok(Some(Layout::Array))
             }
             Some(b'{') => Ok(Some(Layout::Lines)),
-            Some(byte) => Err(DataError::NotRecords { file: self.file.clone(), found: char::from(byte) }),
+            Some(byte) if first => {
+                Err(DataError::NotRecords { file: self.file.clone(), found: char::from(byte) })
+            }
+            Some(byte) => Err(DataError::AfterArray {
+                file: self.file.clone(),
+                offset: self.offset,
+                read: self.read,
+                found: char::from(byte),
+            }),
         }
     }
 
     fn step(&mut self) -> Result<Option<Element>, DataError> {
-        if self.layout.is_none() {
-            self.layout = self.begin()?;
+        loop {
+            if self.layout.is_none() {
+                self.layout = self.begin()?;
+            }
+            let element = match self.layout {
+                None => return Ok(None),
+                Some(Layout::Array) => self.item()?,
+                Some(Layout::Lines) => self.line()?,
+            };
+            match (&element, self.layout) {
+                // Files put end to end have more behind an array.
+                (None, Some(Layout::Array)) => self.layout = None,
+                _ => {
+                    self.read += usize::from(element.is_some());
+                    self.in_array += usize::from(element.is_some());
+                    return Ok(element);
+                }
+            }
         }
-        let element = match self.layout {
-            None => None,
-            Some(Layout::Array) => self.item()?,
-            Some(Layout::Lines) => self.line()?,
-        };
-        self.read += usize::from(element.is_some());
-        Ok(element)
     }
 
+    /// The next record of an array; `None` behind its closing bracket.
     fn item(&mut self) -> Result<Option<Element>, DataError> {
         match self.skip_space()? {
-            Some(b']') => return Ok(None),
-            Some(b',') if self.read > 0 => {
+            Some(b']') => return Ok(self.close()),
+            Some(b',') if self.in_array > 0 => {
                 self.bump();
                 // A comma before the closing bracket is not JSON, and is what hand-made files have: all is read by then.
                 if self.skip_space()? == Some(b']') {
-                    return Ok(None);
+                    return Ok(self.close());
                 }
             }
-            Some(_) if self.read > 0 => return Err(self.broken("a comma or a closing bracket must follow")),
+            Some(_) if self.in_array > 0 => {
+                return Err(self.broken("a comma or a closing bracket must follow"));
+            }
             Some(_) => {}
             None => return Err(self.broken("the file ends before the closing bracket")),
         }
@@ -184,6 +211,12 @@ impl<R: BufRead> Elements<R> {
             true => Ok(Some(collected.finish())),
             false => Err(self.broken("a record must stand between two commas")),
         }
+    }
+
+    /// Steps over the closing bracket.
+    fn close(&mut self) -> Option<Element> {
+        self.bump();
+        None
     }
 
     fn line(&mut self) -> Result<Option<Element>, DataError> {
@@ -257,6 +290,28 @@ mod tests {
             "failed to read f: the array is broken at byte 5, after 1 records: a record must stand between two commas"
         );
         assert!(say("[{}").contains("before the closing bracket"));
+    }
+
+    #[test]
+    fn what_follows_an_array_is_read_or_named() {
+        for (text, read) in [
+            ("[{}] \n\t", &["{}"][..]),
+            ("[1, 2,]\n[3]", &["1", "2", "3"]),
+            ("[1][][ ]\u{feff}[2]", &["1", "2"]),
+            ("[1]\n{\"a\":2}\n{\"a\":3}\n", &["1", "{\"a\":2}", "{\"a\":3}"]),
+            ("[] {\"a\":2}", &["{\"a\":2}"]),
+        ] {
+            for buffer in [1, 9] {
+                assert_eq!(cut(text, buffer).unwrap(), read, "{text}");
+            }
+        }
+        let error = cut("[{}, {}] , {}", 3).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "failed to read f: the array ends before byte 9, after 2 records, and ',' follows; only another array or one JSON object a line may"
+        );
+        assert!(matches!(cut("[]]", 3), Err(DataError::AfterArray { offset: 2, found: ']', .. })));
+        assert!(matches!(cut(" x", 3), Err(DataError::NotRecords { found: 'x', .. })));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The disk, the pipe.
-    #[error("failed to read {file}: {source}")]
+    #[error("failed to read {file}")]
     Io {
         /// The file.
         file: String,
@@ -35,6 +35,20 @@ pub enum DataError {
         read: usize,
         /// What was found there.
         reason: &'static str,
+    },
+    /// Behind an array stands something that is neither another one nor a record.
+    #[error(
+        "failed to read {file}: the array ends before byte {offset}, after {read} records, and {found:?} follows; only another array or one JSON object a line may"
+    )]
+    AfterArray {
+        /// The file.
+        file: String,
+        /// Bytes before what follows.
+        offset: u64,
+        /// Records before the place.
+        read: usize,
+        /// The byte there.
+        found: char,
     },
 }
 

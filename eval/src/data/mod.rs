@@ -7,7 +7,7 @@
 //! | [`CounterFact`](Format::CounterFact) | ROME's CounterFact | `requested_rewrite`, an object |
 //! | [`Mquake`](Format::Mquake) | MQuAKE-CF and MQuAKE-T | `requested_rewrite`, a list |
 //!
-//! A file is a JSON array, or one JSON object a line; it is read as a stream, one record in memory at a time. What is
+//! A file is a JSON array, or one JSON object a line, or several such end to end; it is read as a stream, one record in memory at a time. What is
 //! wrong in one record becomes an [`Issue`] that names the file, the record and the field, and the rest is read.
 //!
 //! ```
@@ -28,6 +28,7 @@ mod mquake;
 mod probes;
 mod reader;
 mod record;
+mod sniff;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -38,4 +39,5 @@ pub use reader::{EditReader, Entry, FormatChoice, Loaded, MAX_ISSUES_KEPT, ReadO
 pub use record::{
     EditRecord, Fact, Format, Gold, Locality, LocalityKind, Portability, PortabilityKind, Probe, PromptForm,
 };
+pub use sniff::{Contents, Sniffed, sniff};
 pub use statement::{StatementError, StatementTemplate};

@@ -176,7 +176,7 @@ impl<R: BufRead> EditReader<R> {
 }
 
 /// The format that a record's fields are those of.
-fn detect(record: &At<'_>) -> Option<Format> {
+pub(crate) fn detect(record: &At<'_>) -> Option<Format> {
     if let Some(rewrite) = record.find(&["requested_rewrite"]) {
         return Some(if rewrite.value.is_array() { Format::Mquake } else { Format::CounterFact });
     }

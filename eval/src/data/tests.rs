@@ -88,6 +88,8 @@ fn a_file_is_loaded_up_to_the_limit_with_its_issues() {
     assert_eq!((all.issues.len(), all.issues_seen), (14, 14));
     let gone = load(&folder.path().join("gone"), ReadOptions::default(), NonZeroUsize::MIN).unwrap_err();
     assert!(matches!(gone, DataError::Io { .. }) && gone.to_string().starts_with("failed to read "));
+    let cause = std::error::Error::source(&gone).expect("the disk's own error").to_string();
+    assert!(!gone.to_string().contains(&cause), "who prints the causes says it once: {gone}");
 }
 
 /// A text that stays itself when it is trimmed.

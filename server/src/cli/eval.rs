@@ -1,9 +1,9 @@
 //! `amend eval`: how well edits hold.
 
-use super::{Failure, exit, output};
+use super::{Failure, exit, output, serve::told_to_stop};
 use crate::{
     app::AppConfig,
-    evaluation::{self, EvalJob, Records},
+    evaluation::{self, EvalError, EvalJob, Records},
 };
 use amend_eval::edit::{
     protocol::{MeasureOptions, Plan, Position, Protocol, RunProgress, Seed, Size},
@@ -71,6 +71,9 @@ pub struct EditsArgs {
     /// Orders the records and draws the samples
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Tokens of an answer; where a longer one is expected, as in WikiBio, up to 512 are allowed
+    #[arg(long, default_value = "32", value_name = "N")]
+    answer_tokens: NonZeroU32,
     /// Tokens of the text whose fluency is measured; 0 measures none
     #[arg(long, default_value_t = 100, value_name = "N")]
     fluency_tokens: u32,
@@ -111,10 +114,10 @@ impl FromStr for SizeArg {
     }
 }
 
-/// Runs `amend eval`. The model lives in a temporary data folder.
+/// Runs `amend eval`. The model lives in a temporary data folder, which Ctrl-C removes as well.
 ///
 /// # Errors
-/// When the data or the model cannot be read, or the run breaks off.
+/// When the data or the model cannot be read, or the run breaks off or is told to stop.
 pub async fn run(args: EvalArgs) -> anyhow::Result<()> {
     let EvalCommand::Edits(args) = args.command;
     let records = match args.data.as_slice() {
@@ -144,6 +147,7 @@ pub async fn run(args: EvalArgs) -> anyhow::Result<()> {
             seed: Seed(args.seed),
         },
         options: MeasureOptions {
+            answer_tokens: args.answer_tokens,
             fluency_tokens: NonZeroU32::new(args.fluency_tokens),
             ..MeasureOptions::default()
         },
@@ -151,8 +155,13 @@ pub async fn run(args: EvalArgs) -> anyhow::Result<()> {
         journal: args.out.as_deref().map(|out| out.join("journal.jsonl")),
     };
     let bar = Bar::new();
-    let report = evaluation::edits(config, &job, &bar).await?;
+    let report = evaluation::edits(config, &job, &bar, told_to_stop()).await;
     bar.0.finish_and_clear();
+    let report = match report {
+        // The temporary folder goes when this function returns; a process that the signal ends would leave it.
+        Err(EvalError::Stopped) => return Err(Failure::new(exit::FAILURE, stopped(&args)).into()),
+        report => report?,
+    };
     if let Some(out) = &args.out {
         write(&report, out)?;
     }
@@ -162,7 +171,14 @@ pub async fn run(args: EvalArgs) -> anyhow::Result<()> {
     }
 }
 
-fn tell_issues(records: &Records) {
+fn stopped(args: &EditsArgs) -> &'static str {
+    match args.out {
+        Some(_) => "stopped; the same command goes on from there",
+        None => "stopped; with --out the same command would go on from there",
+    }
+}
+
+pub(super) fn tell_issues(records: &Records) {
     for issue in &records.issues {
         eprintln!("{issue}");
     }

@@ -186,7 +186,8 @@ fn announce(address: &str, info: &amend_proto::ModelInfo, hints: bool) {
     }
 }
 
-async fn told_to_stop() {
+/// Resolves with Ctrl-C, or with the signal that service managers end a process by.
+pub(super) async fn told_to_stop() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -5,12 +5,12 @@
 
 use amend_editor::{
     EncoderError, EncoderOptions, ScopeFeatures, ScopePolicy, SentenceEncoder,
-    calibration::{LabelledQuestion, LabelledSet, ScopePair},
+    calibration::{LabelledPairs, LabelledQuestion, LabelledSet},
 };
 use amend_eval::edit::{
     calibrate::{
-        Baseline, CalibrateError, CalibrateOptions, Calibrated, FixedThreshold, LabelledPair, PairSet, Scope,
-        ScopeModelFile, Split, Threshold, calibrate,
+        Baseline, CalibrateError, CalibrateOptions, Calibrated, FixedThreshold, LabelledPair, Missed,
+        PairSet, Scope, ScopeModelFile, Split, Threshold, calibrate,
     },
     protocol::Seed,
 };
@@ -55,6 +55,15 @@ pub struct Labelled {
     pub name: String,
 }
 
+/// How to learn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Learning {
+    /// Decides which pairs are held out.
+    pub seed: u64,
+    /// The probability from which an edit is applied, above 0 and at most 1; learned when there is none.
+    pub threshold: Option<f64>,
+}
+
 /// Which of the two models a calibration is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -79,7 +88,7 @@ impl Side {
 pub struct Learned {
     /// Which model it is.
     pub side: Side,
-    /// The model, with the threshold that was learned.
+    /// The model, with the threshold that was learned or given: that of the figures.
     pub model: ScopeModelFile,
     /// What it is worth.
     pub calibration: Calibrated,
@@ -92,21 +101,29 @@ pub struct Learned {
 pub fn learn(
     labelled: &Labelled,
     encoder: Option<&PathBuf>,
-    seed: u64,
+    learning: Learning,
 ) -> Result<Vec<Learned>, CalibrationError> {
     let policy = ScopePolicy::default();
-    let pairs = labelled.sets.iter().flat_map(|set| set.pairs(&policy, None));
-    let mut learned = vec![fit(Side::Lexical, &labelled.name, &pairs.collect::<Vec<_>>(), seed)?];
+    let pairs = together(labelled.sets.iter().map(|set| set.pairs(&policy, None)));
+    let mut learned = vec![fit(Side::Lexical, &labelled.name, &pairs, learning)?];
     if let Some(folder) = encoder {
         let encoder = SentenceEncoder::open(folder, EncoderOptions::default())?;
-        let mut pairs = Vec::new();
-        for set in &labelled.sets {
-            pairs.extend(near(set, &encoder, &policy)?);
-        }
+        let pairs: Result<Vec<LabelledPairs>, CalibrationError> =
+            labelled.sets.iter().map(|set| near(set, &encoder, &policy)).collect();
         let name = format!("{}; encoder {}", labelled.name, encoder.id());
-        learned.push(fit(Side::Hybrid, &name, &pairs, seed)?);
+        learned.push(fit(Side::Hybrid, &name, &together(pairs?), learning)?);
     }
     Ok(learned)
+}
+
+/// The pairs of several sets.
+fn together(sets: impl IntoIterator<Item = LabelledPairs>) -> LabelledPairs {
+    let mut all = LabelledPairs::default();
+    for LabelledPairs { pairs, missed } in sets {
+        all.pairs.extend(pairs);
+        all.missed.extend(missed);
+    }
+    all
 }
 
 /// The pairs of a set with what an encoder says.
@@ -114,7 +131,7 @@ fn near(
     set: &LabelledSet,
     encoder: &SentenceEncoder,
     policy: &ScopePolicy,
-) -> Result<Vec<ScopePair>, CalibrationError> {
+) -> Result<LabelledPairs, CalibrationError> {
     let edits: Vec<&str> = set.edits.iter().map(|edit| edit.content.text.as_str()).collect();
     let edits = encoder.embed(&edits, TextRole::Passage)?;
     let texts: Vec<&str> = set.questions.iter().map(|question| question.text.as_str()).collect();
@@ -130,12 +147,17 @@ fn near(
     Ok(set.pairs(policy, Some(&nearest)))
 }
 
-fn fit(side: Side, data: &str, pairs: &[ScopePair], seed: u64) -> Result<Learned, CalibrationError> {
+fn fit(
+    side: Side,
+    data: &str,
+    pairs: &LabelledPairs,
+    learning: Learning,
+) -> Result<Learned, CalibrationError> {
     let used: Vec<usize> = (0..ScopeFeatures::NAMES.len())
         .filter(|at| side == Side::Hybrid || !OF_ENCODER.contains(&ScopeFeatures::NAMES[*at]))
         .collect();
     let names = used.iter().map(|at| ScopeFeatures::NAMES[*at].to_owned()).collect();
-    let labelled = pairs.iter().map(|pair| {
+    let labelled = pairs.pairs.iter().map(|pair| {
         let values = pair.features.values();
         LabelledPair {
             group: pair.group.clone(),
@@ -144,11 +166,13 @@ fn fit(side: Side, data: &str, pairs: &[ScopePair], seed: u64) -> Result<Learned
             scope: if pair.in_scope { Scope::In } else { Scope::Out },
         }
     });
-    let set = PairSet::new(names, labelled.collect())?;
+    let missed = pairs.missed.iter().map(|group| Missed { group: group.clone(), tenant: None });
+    let set = PairSet::new(names, labelled.collect())?.with_missed(missed.collect());
     let options = CalibrateOptions {
-        split: Split { held_out: HELD_OUT, seed: Seed(seed) },
+        split: Split { held_out: HELD_OUT, seed: Seed(learning.seed) },
         penalty: PENALTY,
         max_injection: MAX_INJECTION,
+        threshold: learning.threshold.map(Threshold),
         baseline: match side {
             Side::Hybrid => Baseline { feature: "similarity".to_owned(), threshold: FixedThreshold::Chosen },
             Side::Lexical => {

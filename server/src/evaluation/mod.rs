@@ -53,6 +53,9 @@ pub enum EvalError {
     /// The run ended without a report.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// It was told to stop.
+    #[error("stopped before all was measured")]
+    Stopped,
 }
 
 /// Records to measure, and what they are called.
@@ -102,8 +105,17 @@ fn of_atlas(index: usize, fact: AlignmentFact) -> Option<EditRecord> {
     let gold = |answer: String| Gold::new(vec![vec![answer]]);
     let probe = |asked: Asked| Some(Probe { prompt: asked.question, gold: gold(asked.answer)? });
     let probes = |asked: Vec<Asked>| asked.into_iter().filter_map(probe).collect();
-    let AlignmentFact { subject, statement, question, rephrasings, answer, before, portability, locality } =
-        fact;
+    let AlignmentFact {
+        subject,
+        statement,
+        question,
+        rephrasings,
+        answer,
+        before,
+        portability,
+        locality,
+        ..
+    } = fact;
     Some(EditRecord {
         index,
         case: None,
@@ -139,26 +151,43 @@ pub struct EvalJob {
     pub journal: Option<PathBuf>,
 }
 
-/// Measures the model of `config`, which is loaded into a stack of its own over an empty store.
+/// Measures the model of `config`, which is loaded into a stack of its own over an empty store, unless `stop` resolves
+/// first. The store is closed when this returns, so that its folder can be removed.
 ///
 /// # Errors
-/// When the model cannot be loaded, or the run breaks off.
+/// When the model cannot be loaded, or the run breaks off; [`EvalError::Stopped`].
 pub async fn edits(
     config: AppConfig,
     job: &EvalJob,
     progress: &dyn RunProgress,
+    stop: impl Future<Output = ()>,
 ) -> Result<EditReport, EvalError> {
+    tokio::pin!(stop);
+    let app = tokio::select! {
+        app = App::start(config) => app?,
+        () = &mut stop => return Err(EvalError::Stopped),
+    };
+    let measured = tokio::select! {
+        measured = measure(&app, job, progress) => measured,
+        () = &mut stop => Err(EvalError::Stopped),
+    };
+    if let Err(error) = app.editor().close().await {
+        tracing::warn!(%error, "the store of the run could not be closed");
+    }
+    measured
+}
+
+async fn measure(app: &App, job: &EvalJob, progress: &dyn RunProgress) -> Result<EditReport, EvalError> {
     let journal: Box<dyn Journal> = match &job.journal {
         Some(path) => Box::new(FileJournal::open(path)?),
         None => Box::new(()),
     };
-    let app = App::start(config).await?;
     app.load().await?;
     let tenant = app.editor().tenant(TenantId::default()).answered_by(app.unedited());
     let forced = app.model_folder().and_then(forcing);
     let pair = forced.map(|base| (base.clone().with_edits(tenant.clone()), base));
     let edited: Arc<dyn ChatModel> = Arc::new(EditedModel::new(app.editor().clone(), app.unedited()));
-    let (store, base) = (TenantStore::new(tenant), app.unedited());
+    let (store, base) = (TenantStore::new(app.editor().clone(), tenant), app.unedited());
     let bench = Bench {
         store: &store,
         edited: edited.as_ref(),

@@ -12,7 +12,7 @@ use super::watch::AbortReason;
 use crate::decoder::Decoder;
 use crate::digest::hex;
 use crate::files::{read_if_there, write_atomically};
-use crate::learner::Learner;
+use crate::learner::{Heir, Learner};
 use crate::lte::{TEMPLATE_FILE, claim, folder_hash};
 use crate::tokenizer::ChatTokenizer;
 use crate::{Error, Result};
@@ -167,7 +167,8 @@ impl<'a> Prepared<'a> {
         let template = read_if_there(&job.model.join(TEMPLATE_FILE))?;
         let extra: Vec<(&str, &[u8])> =
             template.iter().map(|text| (TEMPLATE_FILE, text.as_bytes())).collect();
-        learner.write(&self.base, job.model, job.out, &extra)?;
+        let name = job.model.to_string_lossy();
+        learner.write(&self.base, &Heir { parent: job.model, name: &name, extra: &extra }, job.out)?;
         let card = self.card((step, ending), &learner)?;
         let json = serde_json::to_string_pretty(&card).map_err(|e| Error::Settings(e.to_string()))? + "\n";
         write_atomically(job.out, "card.json", json.as_bytes())?;

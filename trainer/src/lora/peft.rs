@@ -32,6 +32,10 @@ const UNSUPPORTED: [&str; 12] = [
     "alora_invocation_tokens",
 ];
 
+/// First weights by which an adapter computes nothing, or that leave the base as it is. Others (`pissa`, `olora`, `corda`,
+/// `loftq`, …) take out of the base what they put into the adapter.
+const KEEPS_BASE: [&str; 3] = ["gaussian", "eva", "orthogonal"];
+
 impl Lora {
     /// Writes the adapter into `folder`, which is made if need be, in single precision. `base` says where the model is
     /// that it belongs to, for whoever loads it with PEFT.
@@ -131,6 +135,14 @@ fn config_of(json: &Map<String, Value>) -> Result<LoraConfig, String> {
     }
     if json.get("bias").is_some_and(|bias| !bias.is_null() && bias != "none") {
         return Err("it trains biases, which is not supported; `bias` must be \"none\"".into());
+    }
+    if let Some(begun) =
+        json.get("init_lora_weights").and_then(Value::as_str).filter(|begun| !KEEPS_BASE.contains(begun))
+    {
+        return Err(format!(
+            "it was begun with init_lora_weights {begun:?}, which belongs to a changed base model; save it with PEFT's \
+             path_initial_model_for_weight_conversion, which makes an adapter of the unchanged one"
+        ));
     }
     let off = |value: &Value| match value {
         Value::Null | Value::Bool(false) => true,

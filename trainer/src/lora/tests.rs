@@ -224,6 +224,11 @@ fn an_adapter_that_does_not_fit_is_named() {
     assert!(say(&good.replace("\"bias\": \"none\"", "\"bias\": \"all\"")).contains("biases"));
     assert!(say(&good.replace("LORA", "IA3")).contains("peft_type"));
     assert!(say(&good.replace("\"r\": 3", "\"r\": \"3\"")).contains("whole number r"));
+    for begun in ["pissa", "pissa_niter_16", "olora", "corda"] {
+        let said =
+            say(&good.replace("\"init_lora_weights\": true", &format!("\"init_lora_weights\": \"{begun}\"")));
+        assert!(said.contains(begun) && said.contains("changed base"), "{said}");
+    }
     let fewer = good.replace("\"q_proj\",", "");
     assert!(say(&fewer).contains("no place for the adapter's tensor"));
     assert!(say("{").contains("damaged"));
@@ -232,6 +237,9 @@ fn an_adapter_that_does_not_fit_is_named() {
         1,
         DType::F32,
     );
+    let gaussian = good.replace("\"init_lora_weights\": true", "\"init_lora_weights\": \"gaussian\"");
+    fs::write(&path, gaussian).expect("writes");
+    Lora::load(folder.path(), &base, 1).expect("weights that leave the base as it is");
     fs::write(&path, good).expect("writes");
     assert!(matches!(Lora::load(folder.path(), &wide, 1), Err(Error::Model { .. })));
 }

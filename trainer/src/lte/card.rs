@@ -86,7 +86,7 @@ impl DataCard {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
-    /// The folder that the parent was read from.
+    /// What the parent is called: a folder, or the name of the built-in model.
     pub parent_folder: String,
     /// The parent's content hash, [`folder_hash`](super::folder_hash).
     pub parent: String,

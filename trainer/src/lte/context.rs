@@ -7,6 +7,7 @@ use super::row::{Part, RowKind};
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, distr::weighted::WeightedIndex, prelude::Distribution};
 use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
 
 /// Draws of a fact at random, when the nearest ones do not serve, before a context stays short.
 const PATIENCE: usize = 20;
@@ -17,6 +18,8 @@ pub(super) struct Source<'a> {
     pub(super) instructions: &'a [Instruction],
     /// For every fact its nearest ones with another subject.
     nearest: Vec<Vec<usize>>,
+    /// For every fact those that its portability questions need besides; `None` when one of them is not there.
+    companions: Vec<Option<Vec<usize>>>,
     subjects: Vec<String>,
     answers: Vec<String>,
 }
@@ -30,7 +33,16 @@ impl<'a> Source<'a> {
     ) -> Self {
         let subjects = facts.iter().map(subject_key).collect();
         let answers = facts.iter().map(answer_key).collect();
-        Self { facts, instructions, nearest, subjects, answers }
+        let places: HashMap<&str, usize> =
+            facts.iter().enumerate().rev().map(|(place, fact)| (fact.statement.as_str(), place)).collect();
+        let place = |statement: &String| places.get(statement.as_str()).copied();
+        let companions = facts.iter().map(|fact| fact.needs.iter().map(place).collect()).collect();
+        Self { facts, instructions, nearest, companions, subjects, answers }
+    }
+
+    /// The facts that the portability questions of this one need besides it; `None` when one of them is not there.
+    pub(super) fn companions(&self, record: usize) -> Option<&[usize]> {
+        self.companions[record].as_deref()
     }
 
     /// The facts in front of the question of a row, in prompt order.
@@ -53,13 +65,18 @@ impl<'a> Source<'a> {
             (_, Part::FreeForm) => (Vec::new(), rng.random_range(0..self.facts.len())),
             (_, Part::InScope | Part::OutOfScope) => (vec![record], record),
         };
+        if kind == RowKind::Portability {
+            edits
+                .extend(self.companions(record).unwrap_or_default().iter().filter(|other| **other != record));
+        }
+        let wanted = edits.len().max(1) + distractors;
         let mut pool = self.nearest[around].clone();
         pool.shuffle(rng);
         if kind.part() == Part::FreeForm {
             pool.insert(0, around);
         }
         let mut drawn = 0;
-        while edits.len() < distractors + 1 && drawn < pool.len() + PATIENCE {
+        while edits.len() < wanted && drawn < pool.len() + PATIENCE {
             let candidate = match pool.get(drawn) {
                 Some(near) => *near,
                 None => rng.random_range(0..self.facts.len()),
@@ -96,7 +113,10 @@ impl<'a> Source<'a> {
             let own = std::iter::once(&fact.question).chain(&fact.rephrasings).collect::<Vec<_>>();
             // One wording of the fact's own question, so that a fact with many does not crowd out the others.
             let own = own.choose(rng).map(|question| Asked::new(*question, fact.answer.as_str()));
-            let asked = own.into_iter().chain(fact.portability.iter().chain(&fact.locality).cloned());
+            let supported =
+                self.companions(edit).is_some_and(|all| all.iter().all(|one| edits.contains(one)));
+            let portability = fact.portability.iter().filter(|_| supported);
+            let asked = own.into_iter().chain(portability.chain(&fact.locality).cloned());
             all.extend(asked.filter(|asked| {
                 let question = asked.question.to_lowercase();
                 let others = edits.iter().filter(|other| **other != edit);

@@ -2,15 +2,15 @@
 
 use super::card::DataCard;
 use super::context::Source;
-use super::fact::{AlignmentFact, Instruction, write_lines};
+use super::fact::{AlignmentFact, Instruction, to_lines, write_lines};
 use super::nearness::Nearness;
 use super::plan::{Dropped, DroppedCounts, Planned, Teaching, plan};
 use super::recipe::DataRecipe;
 use super::row::{AnsweredBy, DataRow, Provenance};
 use super::teacher::{Taught, Teacher, TeacherCounts, ask};
 use crate::atlas::phrasing::EditTemplate;
-use crate::digest::{hex, of_file};
-use crate::files::write_atomically;
+use crate::digest::hex;
+use crate::files::{read_if_there, write_atomically};
 use crate::sft::Flow;
 use crate::{Error, Result};
 use amend_proto::Message;
@@ -54,50 +54,135 @@ pub async fn build_data(
     folder: &Path,
     answered: &mut (dyn FnMut(usize, usize) -> Flow + Send),
 ) -> Result<Option<(Vec<DataRow>, DataCard)>> {
-    job.recipe.validate()?;
-    std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
-    let facts: Vec<AlignmentFact> = job.facts.iter().filter(|f| !fact_has_heading(f)).cloned().collect();
-    let usable = |i: &&Instruction| !texts_of(i).any(has_heading);
-    let instructions: Vec<Instruction> = job.instructions.iter().filter(usable).cloned().collect();
-    if facts.is_empty() {
-        return Err(Error::Data("there is no fact to make rows of".into()));
+    match Plan::new(job)?.answer(folder, answered).await? {
+        Some(set) => Ok(Some(set.write(folder)?)),
+        None => Ok(None),
     }
-    let nearest = job.nearness.nearest(&facts, job.recipe.hard_negatives)?;
-    let source = Source::new(&facts, &instructions, nearest);
-    let teaching = if job.teacher.is_some() { Teaching::Present } else { Teaching::Absent };
-    let (planned, mut dropped) = plan(&source, &job.recipe, teaching)?;
-    let Some((taught, counts)) = teach(job.teacher, &planned, folder, answered).await? else {
-        return Ok(None);
-    };
-    let rows = render(planned, (&facts, job.template), &taught, &mut dropped)?;
-    let left_out = job.facts.len() - facts.len() + job.instructions.len() - instructions.len();
-    write_lines(folder, "facts.jsonl", &facts)?;
-    write_lines(folder, "instructions.jsonl", &instructions)?;
-    write_lines(folder, ROWS, &rows)?;
-    let mut card = DataCard {
-        sources: job.sources.to_vec(),
-        facts: facts.len(),
-        instructions: instructions.len(),
-        with_headings: left_out,
-        seed: job.recipe.seed,
-        rows: 0,
-        by_kind: Default::default(),
-        by_answer: Default::default(),
-        by_context: Default::default(),
-        by_position: Default::default(),
-        follow_ups: 0,
-        dropped: dropped.into_iter().map(|(why, count)| (why.reason().to_owned(), count)).collect(),
-        nearness: job.nearness.name(),
-        teacher: job.teacher.map(|teacher| (teacher.name(), counts)),
-        template: hex(&Sha256::digest(job.template.source())),
-        content: of_file(&folder.join(ROWS))?,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    };
-    card.count(&rows);
-    let json = serde_json::to_string_pretty(&card).map_err(|e| Error::Settings(e.to_string()))? + "\n";
-    write_atomically(folder, "README.md", card.render()?.as_bytes())?;
-    write_atomically(folder, DATA_CARD, json.as_bytes())?;
-    Ok(Some((rows, card)))
+}
+
+impl DataJob<'_> {
+    /// SHA-256 over what the rows are made of, besides the recipe: the same inputs give the same rows, as long as the
+    /// teacher gives the same answers.
+    pub(super) fn inputs(&self) -> Result<String> {
+        let teacher = self.teacher.map(|teacher| format!("{} {}", teacher.name(), teacher.max_tokens));
+        let parts = [
+            to_lines("facts", self.facts)?,
+            to_lines("instructions", self.instructions)?,
+            self.nearness.name().into_bytes(),
+            teacher.unwrap_or_default().into_bytes(),
+            self.template.source().as_bytes().to_vec(),
+        ];
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Ok(hex(&hasher.finalize()))
+    }
+}
+
+/// The rows of a job before anybody is asked for missing answers, and before anything is written.
+pub(super) struct Plan<'a> {
+    job: &'a DataJob<'a>,
+    facts: Vec<AlignmentFact>,
+    instructions: Vec<Instruction>,
+    planned: Vec<Planned>,
+    dropped: DroppedCounts,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(job: &'a DataJob<'a>) -> Result<Self> {
+        job.recipe.validate()?;
+        let facts: Vec<AlignmentFact> = job.facts.iter().filter(|f| !fact_has_heading(f)).cloned().collect();
+        let usable = |i: &&Instruction| !texts_of(i).any(has_heading);
+        let instructions: Vec<Instruction> = job.instructions.iter().filter(usable).cloned().collect();
+        if facts.is_empty() {
+            return Err(Error::Data("there is no fact to make rows of".into()));
+        }
+        let nearest = job.nearness.nearest(&facts, job.recipe.hard_negatives)?;
+        let source = Source::new(&facts, &instructions, nearest);
+        let teaching = if job.teacher.is_some() { Teaching::Present } else { Teaching::Absent };
+        let (planned, dropped) = plan(&source, &job.recipe, teaching)?;
+        Ok(Self { job, facts, instructions, planned, dropped })
+    }
+
+    /// Fills in missing answers, which are kept in the folder; `None` when the asking was stopped.
+    pub(super) async fn answer(
+        self,
+        folder: &Path,
+        answered: &mut (dyn FnMut(usize, usize) -> Flow + Send),
+    ) -> Result<Option<DataSet>> {
+        let Self { job, facts, instructions, planned, mut dropped } = self;
+        std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
+        let Some((taught, counts)) = teach(job.teacher, &planned, folder, answered).await? else {
+            return Ok(None);
+        };
+        let rows = render(planned, (&facts, job.template), &taught, &mut dropped)?;
+        let lines = to_lines(ROWS, &rows)?;
+        let left_out = job.facts.len() - facts.len() + job.instructions.len() - instructions.len();
+        let mut card = DataCard {
+            sources: job.sources.to_vec(),
+            facts: facts.len(),
+            instructions: instructions.len(),
+            with_headings: left_out,
+            seed: job.recipe.seed,
+            rows: 0,
+            by_kind: Default::default(),
+            by_answer: Default::default(),
+            by_context: Default::default(),
+            by_position: Default::default(),
+            follow_ups: 0,
+            dropped: dropped.into_iter().map(|(why, count)| (why.reason().to_owned(), count)).collect(),
+            nearness: job.nearness.name(),
+            teacher: job.teacher.map(|teacher| (teacher.name(), counts)),
+            template: hex(&Sha256::digest(job.template.source())),
+            content: hex(&Sha256::digest(&lines)),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        card.count(&rows);
+        Ok(Some(DataSet { facts, instructions, rows, lines, card }))
+    }
+}
+
+/// A whole data set that is not written yet.
+pub(super) struct DataSet {
+    facts: Vec<AlignmentFact>,
+    instructions: Vec<Instruction>,
+    rows: Vec<DataRow>,
+    /// The rows as they are written.
+    lines: Vec<u8>,
+    card: DataCard,
+}
+
+impl DataSet {
+    /// Checks that the folder holds no other data set, which would be lost.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it does; [`Error::Io`].
+    pub(super) fn belongs(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(DATA_CARD);
+        let Some(text) = read_if_there(&path)? else { return Ok(()) };
+        let card: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+        match card.as_ref().and_then(|card| card.get("content")) {
+            Some(content) if *content == self.card.content => Ok(()),
+            _ => Err(Error::checkpoint(
+                path,
+                "the same job now gives other rows, so the teacher's answers are others; put back teacher.jsonl, or use \
+                 another folder",
+            )),
+        }
+    }
+
+    pub(super) fn write(self, folder: &Path) -> Result<(Vec<DataRow>, DataCard)> {
+        let Self { facts, instructions, rows, lines, card } = self;
+        write_lines(folder, "facts.jsonl", &facts)?;
+        write_lines(folder, "instructions.jsonl", &instructions)?;
+        write_atomically(folder, ROWS, &lines)?;
+        let json = serde_json::to_string_pretty(&card).map_err(|e| Error::Settings(e.to_string()))? + "\n";
+        write_atomically(folder, "README.md", card.render()?.as_bytes())?;
+        write_atomically(folder, DATA_CARD, json.as_bytes())?;
+        Ok((rows, card))
+    }
 }
 
 type Answers = HashMap<String, Taught>;

@@ -48,6 +48,11 @@ pub struct AlignmentFact {
     /// Questions whose answers follow from the edit, with those answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub portability: Vec<Asked>,
+    /// The statements of other facts that the answers of `portability` follow from as well, as in MQuAKE, whose questions
+    /// chain several edits: they stand in front of those questions, too. If one is not among the facts, no row asks them
+    /// with an edit in front.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// Questions that the edit must leave alone, with their answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locality: Vec<Asked>,
@@ -90,6 +95,7 @@ impl JsonLine for AlignmentFact {
             ("rephrasings", self.rephrasings.iter().any(|text| blank(text))),
             ("before", self.before.as_deref().is_some_and(blank)),
             ("portability", asked(&self.portability)),
+            ("needs", self.needs.iter().any(|text| blank(text))),
             ("locality", asked(&self.locality)),
         ]
         .into_iter()
@@ -144,13 +150,18 @@ pub fn read_lines<T: JsonLine>(path: &Path) -> Result<Vec<T>> {
 /// # Errors
 /// [`Error::Io`] naming the file.
 pub fn write_lines<T: Serialize>(folder: &Path, name: &str, items: &[T]) -> Result<()> {
+    write_atomically(folder, name, &to_lines(name, items)?)
+}
+
+/// What [`write_lines`] writes.
+pub(super) fn to_lines<T: Serialize>(name: &str, items: &[T]) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     for item in items {
         serde_json::to_writer(&mut text, item)
             .map_err(|e| Error::Data(format!("{name} cannot be written as json: {e}")))?;
         text.push(b'\n');
     }
-    write_atomically(folder, name, &text)
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -166,6 +177,7 @@ mod tests {
             answer: "Vell".into(),
             before: None,
             portability: vec![Asked::new("What is in Vell?", "Tarn")],
+            needs: vec![],
             locality: vec![],
         }
     }

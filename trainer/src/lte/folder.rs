@@ -72,15 +72,35 @@ pub(crate) fn inherit(parent: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether a folder is somebody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Of work that is the same.
+    Ours,
+    /// Of none.
+    Nobody,
+}
+
 /// Notes in `folder/name` what the work there is about, or checks that it is about the same.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] when it is about something else; [`Error::Io`].
+/// As [`owner`].
 pub(crate) fn claim(folder: &Path, name: &str, ours: &serde_json::Value) -> Result<()> {
+    match owner(folder, name, ours)? {
+        Owner::Ours => Ok(()),
+        Owner::Nobody => write_atomically(folder, name, format!("{ours:#}\n").as_bytes()),
+    }
+}
+
+/// Checks that the work of a folder, if it has any, is about the same; writes nothing.
+///
+/// # Errors
+/// [`Error::Checkpoint`] when it is about something else; [`Error::Io`].
+pub(super) fn owner(folder: &Path, name: &str, ours: &serde_json::Value) -> Result<Owner> {
     let theirs = read_if_there(&folder.join(name))?;
     match theirs.map(|text| serde_json::from_str::<serde_json::Value>(&text)) {
-        None => write_atomically(folder, name, format!("{ours:#}\n").as_bytes()),
-        Some(Ok(theirs)) if theirs == *ours => Ok(()),
+        None => Ok(Owner::Nobody),
+        Some(Ok(theirs)) if theirs == *ours => Ok(Owner::Ours),
         Some(_) => Err(Error::checkpoint(
             folder.join(name),
             "the folder was begun with another recipe, model, data set or template; use those, or another folder",

@@ -1,9 +1,9 @@
 //! The alignment of a model, from facts to a candidate revision.
 
 use super::card::{Card, DataCard};
-use super::data::{DataJob, build_data};
+use super::data::{DataJob, Plan};
 use super::fact::{AlignmentFact, Instruction};
-use super::folder::{claim, folder_hash};
+use super::folder::{claim, folder_hash, owner};
 use super::nearness::Nearness;
 use super::recipe::AlignRecipe;
 use super::row::DataRow;
@@ -13,17 +13,21 @@ use crate::atlas::build::{LogLine, TrainingLog};
 use crate::atlas::phrasing::{EDIT_TEMPLATE, EditTemplate};
 use crate::checkpoint::Checkpoints;
 use crate::decoder::Decoder;
+use crate::digest::hex;
 use crate::files::{read_if_there, write_atomically};
-use crate::learner::Learner;
+use crate::learner::{Heir, Learner};
 use crate::sft::{Flow, Observer, Outcome, Run, StepMetrics, train};
 use crate::tokenizer::ChatTokenizer;
 use crate::{Error, Result};
 use candle_core::{DType, Device};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 
 /// The template file of a model folder, which the server uses too.
 pub(crate) const TEMPLATE_FILE: &str = "edit_template.jinja";
+/// What the folder of the job is about.
+const CLAIM: &str = "recipe.json";
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
 
@@ -31,6 +35,9 @@ const KEEP: usize = 2;
 pub struct AlignJob<'a> {
     /// The parent: a Hugging Face model folder with a chat template.
     pub model: &'a Path,
+    /// What the adapter and the card call the parent: where it will be for whoever loads them, which need not be where it
+    /// is read from now.
+    pub name: &'a str,
     /// The edits and what is asked about them.
     pub facts: &'a [AlignmentFact],
     /// Free-form requests.
@@ -84,8 +91,8 @@ pub enum Aligned {
 /// stopped and ends with the same weights, bit for bit.
 ///
 /// # Errors
-/// As [`build_data`]; [`Error::Model`] when the parent cannot be read; [`Error::Checkpoint`] when `out` belongs to another
-/// job; [`Error::Diverged`] when the loss is no longer a number.
+/// As [`build_data`](super::build_data); [`Error::Model`] when the parent cannot be read; [`Error::Checkpoint`] when `out` belongs to another
+/// job, which stays as it is; [`Error::Diverged`] when the loss is no longer a number.
 pub fn align(job: &AlignJob<'_>, observer: &mut dyn AlignObserver) -> Result<Aligned> {
     job.recipe.validate()?;
     fs::create_dir_all(job.out).map_err(Error::io("creating", job.out))?;
@@ -99,14 +106,28 @@ pub fn align(job: &AlignJob<'_>, observer: &mut dyn AlignObserver) -> Result<Ali
         template: &template,
         recipe: job.recipe.data,
     };
+    let parent = folder_hash(job.model)?;
+    let ours = serde_json::json!({
+        "recipe": job.recipe,
+        "parent": parent,
+        "inputs": data_job.inputs()?,
+        "template": hex(&Sha256::digest(template.source())),
+    });
+    // Nothing of another job is touched, and what cannot be begun claims no folder.
+    owner(job.out, CLAIM, &ours)?;
+    let plan = Plan::new(&data_job)?;
+    claim(job.out, CLAIM, &ours)?;
     let mut answered = |known, of| {
         observer.on_answers(known, of);
         if observer.stop() { Flow::Stop } else { Flow::Continue }
     };
-    let built = futures::executor::block_on(build_data(&data_job, &job.out.join("data"), &mut answered))?;
-    let Some((rows, data)) = built else { return Ok(Aligned::Stopped { step: 0 }) };
+    let folder = job.out.join("data");
+    let made = futures::executor::block_on(plan.answer(&folder, &mut answered))?;
+    let Some(made) = made else { return Ok(Aligned::Stopped { step: 0 }) };
+    made.belongs(&folder)?;
+    let (rows, data) = made.write(&folder)?;
     observer.on_data(&data);
-    Tuning { job, template: &template, data: &data }.run(&rows, observer)
+    Tuning { job, template: &template, data: &data, parent }.run(&rows, observer)
 }
 
 /// The fine-tuning of one job on its data set.
@@ -114,16 +135,13 @@ struct Tuning<'a> {
     job: &'a AlignJob<'a>,
     template: &'a EditTemplate,
     data: &'a DataCard,
+    /// The parent's content hash.
+    parent: String,
 }
 
 impl Tuning<'_> {
     fn run(&self, rows: &[DataRow], observer: &mut dyn AlignObserver) -> Result<Aligned> {
         let (job, recipe) = (self.job, &self.job.recipe);
-        let parent = folder_hash(job.model)?;
-        let ours = serde_json::json!({
-            "recipe": recipe, "parent": parent, "data": self.data.content, "template": self.data.template,
-        });
-        claim(job.out, "recipe.json", &ours)?;
         let base = Decoder::load(job.model, DType::F32, &Device::Cpu)?;
         let tokenizer = ChatTokenizer::load(job.model)?;
         let longest = recipe.max_tokens.min(base.config().max_positions);
@@ -141,23 +159,22 @@ impl Tuning<'_> {
         if let Outcome::Stopped { step } = train(&learner.decoder, &run, &mut watch)? {
             return Ok(Aligned::Stopped { step });
         }
-        let template = self.template.source().as_bytes();
-        learner.write(&base, job.model, job.out, &[(TEMPLATE_FILE, template)])?;
-        let card = self.card((parent, &source), &base, &learner)?;
+        let heir = Heir {
+            parent: job.model,
+            name: job.name,
+            extra: &[(TEMPLATE_FILE, self.template.source().as_bytes())],
+        };
+        learner.write(&base, &heir, job.out)?;
+        let card = self.card(&source, &base, &learner)?;
         Ok(Aligned::Finished(Box::new(card)))
     }
 
-    fn card(
-        &self,
-        (parent, source): (String, &TokenRows),
-        base: &Decoder,
-        learner: &Learner,
-    ) -> Result<Card> {
+    fn card(&self, source: &TokenRows, base: &Decoder, learner: &Learner) -> Result<Card> {
         let out = self.job.out;
         let (first_loss, last_loss) = losses(out)?;
         let card = Card {
-            parent_folder: self.job.model.to_string_lossy().into_owned(),
-            parent,
+            parent_folder: self.job.name.to_owned(),
+            parent: self.parent.clone(),
             content: folder_hash(&out.join("model"))?,
             data: self.data.content.clone(),
             recipe: self.job.recipe.clone(),

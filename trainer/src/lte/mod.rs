@@ -29,6 +29,7 @@
 //! let teacher = Teacher::new(Arc::new(AtlasOracle::new(Atlas::built_in())));
 //! let job = AlignJob {
 //!     model: Path::new("model"),
+//!     name: "model",
 //!     facts: &facts,
 //!     instructions: &instructions,
 //!     sources: &["facts.jsonl".to_owned()],

@@ -172,6 +172,7 @@ mod tests {
             answer: statement.trim_end_matches('.').rsplit(' ').next().unwrap_or_default().into(),
             before: None,
             portability: vec![],
+            needs: vec![],
             locality: vec![],
         }
     }

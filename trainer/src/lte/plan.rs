@@ -48,6 +48,7 @@ struct Candidate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Dropped {
     NoTeacher,
+    Unsupported,
     Balance,
     FewInstructions,
     Refused,
@@ -60,6 +61,7 @@ impl Dropped {
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::NoTeacher => "the answer is missing and there is no teacher",
+            Self::Unsupported => "the answer needs another edit that is not among the facts",
             Self::Balance => "left out to balance the parts, or beyond the limit",
             Self::FewInstructions => "there are not enough instructions for the share of free-form rows",
             Self::Refused => "the teacher refused the question",
@@ -90,6 +92,9 @@ pub(super) fn plan(
         kept
     };
     let mut inside = kept(source.candidates(Part::InScope));
+    let all_inside = inside.len();
+    inside.retain(|c| c.kind != RowKind::Portability || source.companions(c.record).is_some());
+    let unsupported = all_inside - inside.len();
     let mut outside = kept(source.candidates(Part::OutOfScope));
     let mut free = kept(source.candidates(Part::FreeForm));
     if inside.is_empty() || outside.is_empty() {
@@ -99,6 +104,7 @@ pub(super) fn plan(
                 .into(),
         ));
     }
+    dropped.insert(Dropped::Unsupported, unsupported);
     let available = inside.len() + outside.len();
     let share = recipe.free_form;
     let limit = recipe.max_rows.map_or(f64::INFINITY, |rows| rows as f64 * (1.0 - share) / 2.0);

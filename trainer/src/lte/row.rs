@@ -105,7 +105,8 @@ pub struct Provenance {
     pub record: usize,
     /// Edits in front of the question.
     pub context: usize,
-    /// The place among them of the edit that answers, from 0; none when no edit answers.
+    /// The place among them of the edit that answers, from 0; none when no edit answers. Where several answer together, the
+    /// place of the one that the row is of.
     pub position: Option<usize>,
     /// Further questions about the same edits that follow in the same conversation.
     pub follow_ups: usize,

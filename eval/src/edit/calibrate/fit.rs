@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the JSON form of [`CalibrationReport`].
-pub const SCHEMA: &str = "amend.calibration/1";
+pub const SCHEMA: &str = "amend.calibration/2";
 
 /// The most tenants whose scores a report lists: those with the most pairs.
 pub const MAX_TENANTS: usize = 50;
@@ -47,6 +47,8 @@ pub struct CalibrateOptions {
     pub penalty: f64,
     /// The largest share of out-of-scope pairs to learn from that may be applied: 0 to 1.
     pub max_injection: f64,
+    /// The threshold on the probability, above 0 and at most 1, instead of one that is learned with that bound.
+    pub threshold: Option<Threshold>,
     /// What to compare with.
     pub baseline: Baseline,
 }
@@ -76,7 +78,7 @@ impl Calibration {
     }
 }
 
-/// A share of pairs.
+/// A share of pairs; of those in scope, questions that were [missed](super::Missed) are a part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// Those that count.
@@ -94,21 +96,22 @@ pub struct Share {
 pub struct Quality {
     /// The threshold.
     pub threshold: Threshold,
-    /// In-scope pairs that are applied.
+    /// In-scope pairs that are applied, of all questions in scope: those that were missed are not kept.
     pub kept: Share,
     /// Out-of-scope pairs that are applied.
     pub injected: Share,
-    /// The area under the ROC curve of the score; `None` when a label does not occur.
+    /// The area under the ROC curve of the score, over the pairs; `None` when a label does not occur.
     pub auc: Option<f64>,
 }
 
 impl Quality {
-    fn of(pairs: &[LabelledScore], threshold: Threshold) -> Self {
-        let share = |scope| {
-            let (part, of) = (applied(pairs, scope, threshold), count(pairs, scope));
+    fn of(pairs: &[LabelledScore], missed: usize, threshold: Threshold) -> Self {
+        let share = |scope, more: usize| {
+            let (part, of) = (applied(pairs, scope, threshold), count(pairs, scope) + more);
             Share { pairs: part, of, mean: part as f64 / of.max(1) as f64, interval: wilson(part, of) }
         };
-        Self { threshold, kept: share(Scope::In), injected: share(Scope::Out), auc: auc(pairs) }
+        let (kept, injected) = (share(Scope::In, missed), share(Scope::Out, 0));
+        Self { threshold, kept, injected, auc: auc(pairs) }
     }
 }
 
@@ -134,6 +137,8 @@ pub struct CalibrationReport {
     pub learned_from: usize,
     /// Pairs held out; everything below is of them.
     pub held_out: usize,
+    /// Questions held out besides, which are in scope of an edit that was not considered for them.
+    pub missed: usize,
     /// Of the calibration.
     pub calibrated: Quality,
     /// Of the fixed threshold on one score.
@@ -189,8 +194,12 @@ impl Calibrated {
         let both = [("calibrated", self.scores.as_slice()), (fixed.as_str(), self.baseline.as_slice())];
         Ok(CalibrationCharts {
             reliability: reliability_chart(&self.scores)?,
-            thresholds: threshold_chart(&self.scores, Some(self.report.calibration.threshold))?,
-            trade_off: trade_off_chart(&both, options.max_injection)?,
+            thresholds: threshold_chart(
+                &self.scores,
+                self.report.missed,
+                Some(self.report.calibration.threshold),
+            )?,
+            trade_off: trade_off_chart(&both, self.report.missed, options.max_injection)?,
         })
     }
 }
@@ -206,6 +215,9 @@ fn check(set: &PairSet, options: &CalibrateOptions) -> Result<usize, CalibrateEr
     within("penalty", penalty, penalty > 0.0 && penalty.is_finite(), "above 0")?;
     let bound = options.max_injection;
     within("max_injection", bound, (0.0..=1.0).contains(&bound), "0 to 1")?;
+    if let Some(Threshold(at)) = options.threshold {
+        within("threshold", at, at > 0.0 && at <= 1.0, "above 0 and at most 1")?;
+    }
     let feature = &options.baseline.feature;
     let place = set.names().iter().position(|name| name == feature);
     place.ok_or_else(|| CalibrateError::UnknownFeature {
@@ -242,7 +254,10 @@ pub fn calibrate(set: &PairSet, options: CalibrateOptions) -> Result<Calibrated,
     let bound = options.max_injection;
     let choose = |pairs: &[LabelledScore]| choose(pairs, bound).ok_or(CalibrateError::NoThreshold { bound });
     let probability = |features: &[f64]| model.probability(features);
-    let threshold = choose(&scored(&learn, probability))?;
+    let threshold = match options.threshold {
+        Some(given) => given,
+        None => choose(&scored(&learn, probability))?,
+    };
     let fixed = match options.baseline.threshold {
         FixedThreshold::At(threshold) => threshold,
         FixedThreshold::Chosen => choose(&scored(&learn, |features| features[feature]))?,
@@ -253,8 +268,9 @@ pub fn calibrate(set: &PairSet, options: CalibrateOptions) -> Result<Calibrated,
         schema: SCHEMA.to_owned(),
         learned_from: learn.pairs().len(),
         held_out: held.pairs().len(),
-        calibrated: Quality::of(&scores, threshold),
-        fixed: Quality::of(&baseline, fixed),
+        missed: held.missed().len(),
+        calibrated: Quality::of(&scores, held.missed().len(), threshold),
+        fixed: Quality::of(&baseline, held.missed().len(), fixed),
         calibration_error: calibration_error(&scores),
         bins: reliability(&scores),
         tenants: by_tenant(&held, &scores, threshold),
@@ -265,19 +281,22 @@ pub fn calibrate(set: &PairSet, options: CalibrateOptions) -> Result<Calibrated,
 }
 
 fn by_tenant(held: &PairSet, scores: &[LabelledScore], threshold: Threshold) -> Vec<TenantQuality> {
-    let mut tenants: BTreeMap<&str, Vec<LabelledScore>> = BTreeMap::new();
+    let mut tenants: BTreeMap<&str, (Vec<LabelledScore>, usize)> = BTreeMap::new();
     for (pair, score) in held.pairs().iter().zip(scores) {
         if let Some(tenant) = &pair.tenant {
-            tenants.entry(tenant).or_default().push(*score);
+            tenants.entry(tenant).or_default().0.push(*score);
         }
     }
+    for tenant in held.missed().iter().filter_map(|missed| missed.tenant.as_deref()) {
+        tenants.entry(tenant).or_default().1 += 1;
+    }
     let mut tenants: Vec<_> = tenants.into_iter().collect();
-    tenants.sort_by_key(|(_, pairs)| std::cmp::Reverse(pairs.len()));
+    tenants.sort_by_key(|(_, (pairs, missed))| std::cmp::Reverse(pairs.len() + missed));
     let tenants = tenants.into_iter().take(MAX_TENANTS);
     tenants
-        .map(|(tenant, pairs)| TenantQuality {
+        .map(|(tenant, (pairs, missed))| TenantQuality {
             tenant: tenant.to_owned(),
-            quality: Quality::of(&pairs, threshold),
+            quality: Quality::of(&pairs, missed, threshold),
         })
         .collect()
 }

@@ -22,7 +22,7 @@ pub use fit::{
     FixedThreshold, MAX_TENANTS, Quality, SCHEMA, Share, TenantQuality, calibrate,
 };
 pub use logistic::Logistic;
-pub use pairs::{LabelledPair, PairSet, Scope, Split};
+pub use pairs::{LabelledPair, Missed, PairSet, Scope, Split};
 pub use scope_model::{SCOPE_MODEL_SCHEMA, ScopeModelFile, TrainedOn};
 
 /// Why nothing was learned.

@@ -29,11 +29,22 @@ pub struct LabelledPair {
     pub scope: Scope,
 }
 
-/// Pairs with the names of their features.
+/// A question in scope of an edit that was not even considered for it, so that there is no pair and no score. No
+/// threshold keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// As [`LabelledPair::group`].
+    pub group: String,
+    /// As [`LabelledPair::tenant`].
+    pub tenant: Option<String>,
+}
+
+/// Pairs with the names of their features, and what there are no pairs of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairSet {
     names: Vec<String>,
     pairs: Vec<LabelledPair>,
+    missed: Vec<Missed>,
 }
 
 /// How pairs are divided.
@@ -64,7 +75,14 @@ impl PairSet {
                 return Err(CalibrateError::NotFinite { index, feature: names[place].clone() });
             }
         }
-        Ok(Self { names, pairs })
+        Ok(Self { names, pairs, missed: Vec::new() })
+    }
+
+    /// The same with questions that retrieval lost: nothing can be learned from them, and whatever is decided, they count
+    /// as in scope and not kept.
+    #[must_use]
+    pub fn with_missed(self, missed: Vec<Missed>) -> Self {
+        Self { missed, ..self }
     }
 
     /// The features' names.
@@ -79,17 +97,23 @@ impl PairSet {
         &self.pairs
     }
 
+    /// The questions that retrieval lost.
+    #[must_use]
+    pub fn missed(&self) -> &[Missed] {
+        &self.missed
+    }
+
     /// The pairs to learn from and the held-out ones. A group's side follows from its name and the seed alone, so that
     /// pairs that come later do not move the others.
     #[must_use]
     pub fn split(&self, split: Split) -> (Self, Self) {
-        let side = |pair: &&LabelledPair| place(&pair.group, split.seed) >= split.held_out;
-        let (learn, held): (Vec<&LabelledPair>, Vec<&LabelledPair>) = self.pairs.iter().partition(side);
-        let part = |pairs: Vec<&LabelledPair>| Self {
+        let learns = |group: &str| place(group, split.seed) >= split.held_out;
+        let part = |wanted: bool| Self {
             names: self.names.clone(),
-            pairs: pairs.into_iter().cloned().collect(),
+            pairs: self.pairs.iter().filter(|pair| learns(&pair.group) == wanted).cloned().collect(),
+            missed: self.missed.iter().filter(|missed| learns(&missed.group) == wanted).cloned().collect(),
         };
-        (part(learn), part(held))
+        (part(true), part(false))
     }
 }
 

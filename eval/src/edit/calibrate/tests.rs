@@ -33,6 +33,7 @@ fn options() -> CalibrateOptions {
         split: Split { held_out: 0.3, seed: Seed(5) },
         penalty: 2.0,
         max_injection: 0.05,
+        threshold: None,
         baseline: Baseline { feature: "cover".to_owned(), threshold: FixedThreshold::Chosen },
     }
 }
@@ -157,6 +158,48 @@ fn a_fixed_threshold_can_be_given() {
 }
 
 #[test]
+fn held_out_pairs_are_measured_at_the_threshold_that_is_given() {
+    let given = CalibrateOptions { threshold: Some(Threshold(0.9)), ..options() };
+    let pairs = set(400);
+    let Calibrated { report, scores, .. } = calibrate(&pairs, given).unwrap();
+    let at = |scope| super::curve::applied(&scores, scope, Threshold(0.9));
+    let (kept, injected) = (report.calibrated.kept.pairs, report.calibrated.injected.pairs);
+    assert_eq!(
+        (report.calibrated.threshold, kept, injected),
+        (Threshold(0.9), at(Scope::In), at(Scope::Out))
+    );
+    assert!(kept < 30, "fewer than at the learned threshold");
+    assert_eq!(report.scope_model("draws", &pairs).threshold, 0.9, "what is written is what was measured");
+    assert!(report.markdown().unwrap().contains("the threshold was given"));
+    assert_eq!(report.fixed.threshold, calibrate(&pairs, options()).unwrap().report.fixed.threshold);
+}
+
+#[test]
+fn a_question_that_retrieval_loses_is_not_kept() {
+    let plain = calibrate(&set(400), options()).unwrap();
+    let missed = |group: usize| Missed { group: format!("edit-{group}"), tenant: Some("tarn".to_owned()) };
+    let lost = set(400).with_missed((0..200).map(missed).collect());
+    let (learn, held) = lost.split(options().split);
+    assert_eq!((learn.missed().len() + held.missed().len(), held.missed().len()), (200, 51));
+    assert!(held.missed().iter().all(|one| learn.pairs().iter().all(|pair| pair.group != one.group)));
+    let Calibrated { report, .. } = calibrate(&lost, options()).unwrap();
+    let (before, after) = (&plain.report.calibrated, &report.calibrated);
+    assert_eq!((before.kept.pairs, before.kept.of, plain.report.missed), (30, 39, 0));
+    assert_eq!((after.kept.pairs, after.kept.of, report.missed), (30, 39 + 51, 51));
+    near(after.kept.mean, 30.0 / 90.0);
+    assert_eq!((&after.injected, after.auc), (&before.injected, before.auc));
+    assert_eq!(report.fixed.kept.of, 90, "the other side is measured by the same questions");
+    let of = |report: &CalibrationReport| report.tenants.iter().map(|one| one.quality.kept.of).sum::<usize>();
+    assert_eq!(of(&report), 90);
+    assert!(
+        report
+            .markdown()
+            .unwrap()
+            .contains("| not even considered, of those in scope | 51 of 90 | 51 of 90 |")
+    );
+}
+
+#[test]
 fn what_cannot_be_learned_from_says_why() {
     let fails = |change: fn(&mut CalibrateOptions), set: &PairSet| {
         let mut options = options();
@@ -170,6 +213,15 @@ fn what_cannot_be_learned_from_says_why() {
         CalibrateError::Option { name: "held_out", .. }
     ));
     assert!(matches!(fails(|o| o.max_injection = f64::NAN, &pairs), CalibrateError::Option { .. }));
+    for threshold in [0.0, 1.1, f64::NAN] {
+        let mut options = options();
+        options.threshold = Some(Threshold(threshold));
+        let refused = calibrate(&pairs, options).unwrap_err();
+        assert!(
+            matches!(refused, CalibrateError::Option { name: "threshold", .. }),
+            "{threshold}: {refused}"
+        );
+    }
     let unknown = fails(|o| o.baseline.feature = "score".to_owned(), &pairs).to_string();
     assert!(unknown.ends_with("there are: cover, dense, noise, constant"), "{unknown}");
     let few = PairSet::new(vec!["a".to_owned()], Vec::new()).unwrap();

@@ -46,6 +46,20 @@ fn is_unspaced(c: char) -> bool {
         | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
+/// How many words and signs a text has, letters of a script without spaces counted one by one: what its number of tokens
+/// can be reckoned from.
+#[must_use]
+pub fn word_count(text: &str) -> usize {
+    let (mut count, mut in_word) = (0, false);
+    for c in text.chars() {
+        let joined = (c.is_alphanumeric() || is_mark(c)) && !is_unspaced(c);
+        let inside = joined && in_word;
+        count += usize::from(!inside && !c.is_whitespace());
+        in_word = joined;
+    }
+    count
+}
+
 /// Whether a word can end between these two characters of a normalised text.
 fn is_boundary(inside: Option<char>, outside: Option<char>) -> bool {
     match (inside, outside) {
@@ -97,6 +111,12 @@ mod tests {
         assert_eq!(normalise("Ｔａｒｎ ﬁeld"), "tarn field", "full-width letters and ligatures");
         assert_eq!(normalise("The"), "the", "an answer of articles stays comparable");
         assert_eq!(normalise("हिन्दी"), "हिन्दी", "vowel signs are no punctuation");
+    }
+
+    #[test]
+    fn words_and_signs_are_counted() {
+        assert_eq!(word_count("He led the firm, from 1990 (he said)."), 12);
+        assert_eq!((word_count(" \n"), word_count("東京です"), word_count("हिन्दी भाषा")), (0, 4, 2));
     }
 
     #[test]

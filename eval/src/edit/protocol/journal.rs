@@ -12,7 +12,7 @@ use std::{
 /// The longest line of a journal file, in bytes.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
 
-/// Says what a run measures: plan, options, data and models. A run is only resumed if it is the same.
+/// Says what a run measures: plan, options, data, models and what the store decides with. A run is only resumed if it is the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
@@ -21,7 +21,7 @@ pub struct Fingerprint(pub String);
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The disk.
-    #[error("failed to {doing} the run's journal {}: {source}", path.display())]
+    #[error("failed to {doing} the run's journal {}", path.display())]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -42,7 +42,7 @@ pub enum JournalError {
     },
     /// It belongs to a run that measures something else.
     #[error(
-        "failed to resume the run: its journal is of another run ({found}, not {wanted}); give the plan, data, options and models of that run, or another journal"
+        "failed to resume the run: its journal is of another run ({found}, not {wanted}); give the plan, data, options, models, encoder, scope settings and template of that run, or another journal"
     )]
     OtherRun {
         /// The journal's.

@@ -2,20 +2,20 @@
 
 use super::{
     outcome::{ForcedScore, LookupScore, Outcome, ProbeKind, ProbeOutcome, Reading},
-    store::{Decision, EditStore},
+    store::{Decision, EditStore, Fate, Hit, Lookup},
 };
 use crate::{
     data::{EditRecord, Gold, LocalityKind, PortabilityKind},
     edit::metrics::{
-        AnswerScore, ForcedQuery, ForcedTokens, Micros, TeacherForced, judge, ngram_entropy, normalise,
+        AnswerScore, ForcedQuery, ForcedTokens, TeacherForced, judge, ngram_entropy, normalise, word_count,
     },
 };
 use amend_proto::{ChatModel, ChatRequest, EditId, Message, ModelError, Priority};
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use std::{
+    error::Error,
     num::{NonZeroU32, NonZeroUsize},
-    time::Instant,
 };
 
 /// The model with edits and the one without, for teacher forcing.
@@ -26,6 +26,9 @@ pub struct ForcedPair<'a> {
     /// Does not.
     pub base: &'a dyn TeacherForced,
 }
+
+/// So many tokens are allowed for each word or sign of an expected answer.
+const TOKENS_A_WORD: usize = 2;
 
 /// What is measured.
 #[derive(Clone, Copy)]
@@ -43,8 +46,11 @@ pub struct Bench<'a> {
 /// How a record is measured; recorded in the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MeasureOptions {
-    /// Most tokens of an answer.
+    /// Most tokens of an answer to a question whose expected answer is short.
     pub answer_tokens: NonZeroU32,
+    /// Most tokens of an answer to any question: one whose expected answer is long may get so many, and twice its
+    /// [words and signs](word_count) if those are fewer.
+    pub long_answer_tokens: NonZeroU32,
     /// Tokens of the text whose fluency is measured; `None` measures none.
     pub fluency_tokens: Option<NonZeroU32>,
     /// The most questions of one list of a record.
@@ -54,15 +60,27 @@ pub struct MeasureOptions {
 }
 
 impl Default for MeasureOptions {
-    /// 32 tokens of an answer, 100 of a longer text, 16 questions of a list, 16 names.
+    /// 32 tokens of an answer, 512 where a long one is expected, 100 of a longer text, 16 questions of a list, 16 names.
     fn default() -> Self {
         let sixteen = NonZeroUsize::MIN.saturating_add(15);
         Self {
             answer_tokens: NonZeroU32::MIN.saturating_add(31),
+            long_answer_tokens: NonZeroU32::MIN.saturating_add(511),
             fluency_tokens: Some(NonZeroU32::MIN.saturating_add(99)),
             probes_per_list: sixteen,
             names_per_probe: sixteen,
         }
+    }
+}
+
+impl MeasureOptions {
+    /// Most tokens of an answer where this one is expected. An answer that is cut short of the expected one cannot be
+    /// right.
+    fn tokens_of(&self, gold: &Gold) -> NonZeroU32 {
+        let longest = gold.names().map(word_count).max().unwrap_or(0);
+        let needed = u32::try_from(longest.saturating_mul(TOKENS_A_WORD)).unwrap_or(u32::MAX);
+        let needed = NonZeroU32::new(needed).unwrap_or(NonZeroU32::MIN);
+        needed.min(self.long_answer_tokens).max(self.answer_tokens)
     }
 }
 
@@ -159,21 +177,19 @@ impl Measure<'_> {
     }
 
     async fn look_up(&self, prompt: &str, edits: &[EditId]) -> Reading<LookupScore> {
-        let begun = Instant::now();
-        let found = self.bench.store.lookup(prompt).await;
-        let took = Micros::from(begun.elapsed());
-        match found {
-            Ok(found) => {
-                let rank = found.ranked.iter().position(|hit| edits.contains(&hit.id));
-                let rank = rank.and_then(|place| u32::try_from(place + 1).ok());
-                Reading::Scored(LookupScore { rank, injected: found.decision == Decision::Apply, took })
+        match self.bench.store.lookup(prompt).await {
+            Ok(Lookup { decision, ranked, took }) => {
+                let own = |hit: &Hit| edits.contains(&hit.id);
+                let rank = ranked.iter().position(own).and_then(|place| u32::try_from(place + 1).ok());
+                let kept = ranked.iter().any(|hit| own(hit) && hit.fate == Fate::Applied);
+                Reading::Scored(LookupScore { rank, kept, injected: decision == Decision::Apply, took })
             }
-            Err(error) => Reading::Failed(error.to_string()),
+            Err(error) => Reading::Failed(told(&error)),
         }
     }
 
     async fn answer(&self, question: &Question<'_>) -> Result<AnswerScore, ModelError> {
-        let tokens = self.options.answer_tokens;
+        let tokens = self.options.tokens_of(question.gold);
         let edited = self.say(self.bench.edited, question.prompt, tokens).await?;
         let score = judge(&edited, question.gold);
         if !question.is_locality() {
@@ -230,6 +246,14 @@ impl Measure<'_> {
             }
         };
         questions.iter().map(score).collect()
+    }
+}
+
+/// An error with what caused it, on one line.
+fn told(error: &dyn Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", told(cause)),
+        None => error.to_string(),
     }
 }
 

@@ -19,4 +19,4 @@ pub use measure::{Bench, ForcedPair, Load, MeasureOptions};
 pub use outcome::{ForcedScore, LookupScore, Outcome, ProbeKind, ProbeOutcome, Reading};
 pub use plan::{Plan, Protocol, Seed, Size};
 pub use run::{Job, Position, RunError, RunProgress, run};
-pub use store::{Decision, EditStore, Hit, Lookup, NewEdit, StoreError};
+pub use store::{Decision, EditStore, Fate, Hit, Lookup, NewEdit, StoreError, StoreInfo};

@@ -60,8 +60,10 @@ pub struct ForcedScore {
 /// What a question found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookupScore {
-    /// The place of the record's first edit among those found, from 1.
+    /// The place of the record's first edit among all that were considered, from 1.
     pub rank: Option<u32>,
+    /// Whether the scope decision kept one of the record's edits: it is put in front of the question.
+    pub kept: bool,
     /// Whether any edit would be put in front of the question.
     pub injected: bool,
     /// How long it took.

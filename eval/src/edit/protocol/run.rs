@@ -6,7 +6,7 @@ use super::{
     measure::{Bench, Load, Measure, MeasureOptions, Measured},
     outcome::Outcome,
     plan::{Plan, Protocol, Step},
-    store::StoreError,
+    store::{StoreError, StoreInfo},
 };
 use crate::{
     data::EditRecord,
@@ -65,7 +65,7 @@ pub enum RunError {
     )]
     SameIndex(usize),
     /// The store.
-    #[error("failed to measure edits: {0}")]
+    #[error("failed to measure edits")]
     Store(#[from] StoreError),
     /// The journal.
     #[error(transparent)]
@@ -73,7 +73,7 @@ pub enum RunError {
 }
 
 /// Says what this run measures: the same text means the same numbers, as far as the models are deterministic.
-fn fingerprint(bench: &Bench<'_>, job: &Job<'_>) -> Fingerprint {
+fn fingerprint(bench: &Bench<'_>, store: &StoreInfo, job: &Job<'_>) -> Fingerprint {
     let mut hash = Sha256::new();
     let mut take = |value: serde_json::Result<Vec<u8>>| {
         let bytes = value.expect("plain structs of texts and numbers are JSON");
@@ -83,11 +83,13 @@ fn fingerprint(bench: &Bench<'_>, job: &Job<'_>) -> Fingerprint {
     take(serde_json::to_vec(job.plan));
     take(serde_json::to_vec(&job.options));
     take(serde_json::to_vec(&bench.forced.is_some()));
+    take(serde_json::to_vec(store));
     job.records.iter().for_each(|record| take(serde_json::to_vec(record)));
     let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let (edited, base) = (bench.edited.info(), bench.base.info());
+    let encoder = store.encoder.as_deref().unwrap_or("no-encoder");
     Fingerprint(format!(
-        "{} {}@{} {}@{} {digest}",
+        "{} {}@{} {}@{} {encoder} {digest}",
         job.data, edited.id, edited.revision, base.id, base.revision
     ))
 }
@@ -113,7 +115,8 @@ pub async fn run(
     if steps.is_empty() {
         return Err(RunError::Nothing);
     }
-    let fingerprint = fingerprint(bench, job);
+    let store = bench.store.info();
+    let fingerprint = fingerprint(bench, &store, job);
     let outcomes = journal.begin(&fingerprint)?;
     let used: HashSet<usize> = steps.iter().flat_map(|step| step.live.iter().copied()).collect();
     let mut live = Live::begin(bench.store, job.records, &used).await?;
@@ -132,6 +135,7 @@ pub async fn run(
         fingerprint,
         plan: job.plan.clone(),
         options: job.options,
+        store,
         edited,
         base,
     };

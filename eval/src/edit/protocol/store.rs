@@ -1,8 +1,21 @@
 //! What a protocol needs of the place where edits live.
 
+use crate::edit::metrics::Micros;
 use amend_proto::EditId;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use std::error::Error;
+
+/// What a store finds, decides and prompts with. A run with another one measures something else, and reports name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreInfo {
+    /// The sentence encoder that finds edits by what they mean; `None` when they are found by their words alone.
+    pub encoder: Option<String>,
+    /// Every setting of the scope decision, in the store's own words: the same text means the same decisions.
+    pub scope: String,
+    /// SHA-256 of the template that puts edits in front of a question, in hexadecimal digits.
+    pub template: String,
+}
 
 /// An edit to put into the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +35,17 @@ pub struct Hit {
     pub id: EditId,
     /// How well it fits; higher is closer.
     pub score: f32,
+    /// What the scope decision made of it.
+    pub fate: Fate,
+}
+
+/// What becomes of an edit that was considered for a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is put in front of the question.
+    Applied,
+    /// It is not.
+    LeftOut,
 }
 
 /// Whether edits would be put in front of a question.
@@ -38,8 +62,11 @@ pub enum Decision {
 pub struct Lookup {
     /// Whether edits would be applied.
     pub decision: Decision,
-    /// The edits that come into question, the best first; recall is counted on this list.
+    /// All edits that were considered, the best first, whatever the scope decision made of them: recall is counted on
+    /// this list, and tells what retrieval did before anything was decided.
     pub ranked: Vec<Hit>,
+    /// How long finding and deciding took, as they are done for a request.
+    pub took: Micros,
 }
 
 /// Why the store did not do what was asked.
@@ -52,7 +79,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The store itself fails. The run stops, and can be resumed.
-    #[error("the store of edits failed to {doing}: {source}")]
+    #[error("the store of edits failed to {doing}")]
     Failed {
         /// What was asked: "add 3 edits".
         doing: String,
@@ -67,6 +94,9 @@ pub enum StoreError {
 /// [`lookup`](Self::lookup) and by the next request to the edited model.
 #[async_trait]
 pub trait EditStore: Send + Sync {
+    /// What it finds, decides and prompts with, while the run lasts.
+    fn info(&self) -> StoreInfo;
+
     /// The most edits of one [`add`](Self::add) or [`remove`](Self::remove).
     fn batch(&self) -> std::num::NonZeroUsize;
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     data::{EditReader, EditRecord, Entry, ReadOptions},
-    edit::metrics::{ForcedQuery, ForcedTokens, TeacherForced, TokenId},
+    edit::metrics::{ForcedQuery, ForcedTokens, Micros, TeacherForced, TokenId},
 };
 use amend_proto::{
     ChatModel, EditId, ErrorKind, ModelError, Priority,
@@ -19,11 +19,23 @@ struct Shelf {
     edits: Vec<NewEdit>,
     most: usize,
     adds: Vec<usize>,
+    encoder: Option<String>,
 }
 
 /// A store in memory: a question finds the edits whose subject it names, the newest first.
 #[derive(Clone, Default)]
 struct MemoryStore(Arc<Mutex<Shelf>>);
+
+/// Applies nothing, whatever it finds.
+struct Shy(MemoryStore);
+
+/// An error as a command prints it: with all that caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}
 
 impl MemoryStore {
     fn found(&self, query: &str) -> Vec<NewEdit> {
@@ -38,6 +50,11 @@ impl MemoryStore {
 
 #[async_trait]
 impl EditStore for MemoryStore {
+    fn info(&self) -> StoreInfo {
+        let encoder = self.0.lock().unwrap().encoder.clone();
+        StoreInfo { encoder, scope: "names alone".to_owned(), template: "0a1b".to_owned() }
+    }
+
     fn batch(&self) -> NonZeroUsize {
         NonZeroUsize::new(4).unwrap()
     }
@@ -67,10 +84,38 @@ impl EditStore for MemoryStore {
     }
 
     async fn lookup(&self, query: &str) -> Result<Lookup, StoreError> {
-        let ranked: Vec<Hit> =
-            self.found(query).into_iter().map(|edit| Hit { id: edit.id, score: 1.0 }).collect();
+        let ranked: Vec<Hit> = self
+            .found(query)
+            .into_iter()
+            .map(|edit| Hit { id: edit.id, score: 1.0, fate: Fate::Applied })
+            .collect();
         let decision = if ranked.is_empty() { Decision::Bypass } else { Decision::Apply };
-        Ok(Lookup { decision, ranked })
+        Ok(Lookup { decision, ranked, took: Micros(7) })
+    }
+}
+
+#[async_trait]
+impl EditStore for Shy {
+    fn info(&self) -> StoreInfo {
+        self.0.info()
+    }
+
+    fn batch(&self) -> NonZeroUsize {
+        self.0.batch()
+    }
+
+    async fn add(&self, edits: Vec<NewEdit>) -> Result<(), StoreError> {
+        self.0.add(edits).await
+    }
+
+    async fn remove(&self, ids: Vec<EditId>) -> Result<(), StoreError> {
+        self.0.remove(ids).await
+    }
+
+    async fn lookup(&self, query: &str) -> Result<Lookup, StoreError> {
+        let mut lookup = self.0.lookup(query).await?;
+        lookup.ranked.iter_mut().for_each(|hit| hit.fate = Fate::LeftOut);
+        Ok(Lookup { decision: Decision::Bypass, ..lookup })
     }
 }
 
@@ -242,7 +287,7 @@ async fn a_failing_store_ends_the_run_and_is_left_clean() {
     let mut all = records(3);
     all.push(EditRecord { index: 3, ..read(text).remove(0) });
     let error = go(&store, &job(&all, &plan), &(), &()).await.unwrap_err();
-    assert_eq!(error.to_string(), "failed to measure edits: the store of edits failed to add edits: fire");
+    assert_eq!(chain(&error), "failed to measure edits: the store of edits failed to add edits: fire");
     assert!(store.ids().is_empty());
 }
 
@@ -287,6 +332,52 @@ async fn an_interrupted_run_goes_on_and_gives_the_same_report() {
     let other = Plan { seed: Seed(2), ..plan.clone() };
     let refused = go(&store, &super::Job { plan: &other, ..job }, &journal, &()).await.unwrap_err();
     assert!(matches!(refused, RunError::Journal(JournalError::OtherRun { .. })), "{refused}");
+    store.0.lock().unwrap().encoder = Some("mini@1".to_owned());
+    let refused = go(&store, &job, &journal, &()).await.unwrap_err();
+    assert!(matches!(&refused, RunError::Journal(JournalError::OtherRun { .. })), "{refused}");
+    assert!(
+        refused.to_string().contains("mini@1") && refused.to_string().contains("no-encoder"),
+        "{refused}"
+    );
+    let report = go(&store, &job, &(), &()).await.unwrap();
+    assert_eq!(report.store, store.info());
+    assert!(report.markdown().unwrap().contains("sentence encoder: mini@1; edit template 0a1b"));
+}
+
+#[tokio::test]
+async fn recall_does_not_depend_on_the_scope_decision() {
+    let (records, plan) = (records(4), plan(Protocol::Batch, &[], 4));
+    let store = Shy(MemoryStore::default());
+    let (edited, base) = (edited(&store.0), base());
+    let bench = Bench { store: &store, edited: &edited, base: &base, forced: None };
+    let report = run(&bench, &job(&records, &plan), &(), &()).await.unwrap();
+    let retrieval = &report.stages[0].retrieval;
+    let prompt = retrieval.recall.iter().find(|recall| recall.queries == "prompt").unwrap();
+    assert_eq!((prompt.at_1.mean, prompt.at_3.mean, prompt.kept.mean), (1.0, 1.0, 0.0));
+    assert_eq!(retrieval.latency.map(|latency| latency.max), Some(Micros(7)), "the store's own time");
+}
+
+#[tokio::test]
+async fn a_long_answer_is_not_cut() {
+    let long = "She wrote seven novels, all of them about the sea. ".repeat(5);
+    let endless = "She wrote novels. ".repeat(200);
+    let line = |subject: &str, target: &str| {
+        serde_json::json!({"subject": subject, "prompt": format!("{subject} is"), "target_new": target})
+            .to_string()
+    };
+    let records = read(&[line("Ida", &long), line("Osk", "a town"), line("Sel", &endless)].join("\n"));
+    let (store, plan) = (MemoryStore::default(), plan(Protocol::Single, &[], 3));
+    let (edited, base) = (edited(&store), base());
+    let bench = Bench { store: &store, edited: &edited, base: &base, forced: None };
+    let options = MeasureOptions { fluency_tokens: None, ..MeasureOptions::default() };
+    run(&bench, &Job { options, ..job(&records, &plan) }, &(), &()).await.unwrap();
+    let allowed = |subject: &str| {
+        let seen = edited.seen();
+        let asked =
+            seen.iter().find(|request| request.query().is_some_and(|query| query.starts_with(subject)));
+        asked.and_then(|request| request.sampling.max_tokens)
+    };
+    assert_eq!((allowed("Ida"), allowed("Osk"), allowed("Sel")), (Some(2 * 5 * 12), Some(32), Some(512)));
 }
 
 /// Times differ from run to run.

@@ -5,7 +5,9 @@ use super::{
     scores::{Score, Scores},
     svg::{Axis, Draw, Guide, Plot, Point, Scale, Series, number},
 };
-use crate::edit::calibrate::{LabelledScore, Threshold, curve::CurvePoint, curve::curve, reliability};
+use crate::edit::calibrate::{
+    LabelledScore, Scope, Threshold, curve::CurvePoint, curve::count, curve::curve, reliability,
+};
 
 /// The most corners of a drawn curve.
 const MAX_CORNERS: usize = 200;
@@ -100,15 +102,17 @@ pub fn reliability_chart(pairs: &[LabelledScore]) -> Result<String, minijinja::E
     plot.render()
 }
 
-/// What each threshold on the score keeps and injects, as a self-contained SVG.
+/// What each threshold on the score keeps and injects, as a self-contained SVG. So many questions in scope were
+/// [missed](crate::edit::calibrate::Missed), which no threshold keeps.
 ///
 /// # Errors
 /// As [`growth_chart`].
 pub fn threshold_chart(
     pairs: &[LabelledScore],
+    missed: usize,
     chosen: Option<Threshold>,
 ) -> Result<String, minijinja::Error> {
-    let curve = thin(&curve(pairs));
+    let curve = thin(&whole_curve(pairs, missed));
     let line = |name: &str, y: fn(&CurvePoint) -> f64| {
         let points = curve.iter().map(|point| Point { x: point.threshold.0, y: y(point), interval: None });
         Series { name: name.to_owned(), points: points.collect(), draw: Draw::Line }
@@ -136,13 +140,18 @@ pub fn threshold_chart(
     plot.render()
 }
 
-/// What is kept at each rate of false injection, for several scores on the same pairs, as a self-contained SVG.
+/// What is kept at each rate of false injection, for several scores on the same pairs, as a self-contained SVG; `missed`
+/// as in [`threshold_chart`].
 ///
 /// # Errors
 /// As [`growth_chart`].
-pub fn trade_off_chart(scores: &[(&str, &[LabelledScore])], bound: f64) -> Result<String, minijinja::Error> {
+pub fn trade_off_chart(
+    scores: &[(&str, &[LabelledScore])],
+    missed: usize,
+    bound: f64,
+) -> Result<String, minijinja::Error> {
     let series = scores.iter().map(|(name, pairs)| {
-        let points = thin(&curve(pairs)).into_iter();
+        let points = thin(&whole_curve(pairs, missed)).into_iter();
         let points = points.map(|point| Point { x: point.injected, y: point.kept, interval: None });
         // A threshold above all scores applies nothing.
         let none = Point { x: 0.0, y: 0.0, interval: None };
@@ -161,6 +170,14 @@ pub fn trade_off_chart(scores: &[(&str, &[LabelledScore])], bound: f64) -> Resul
         guides: vec![Guide::Vertical(bound, format!("bound {}", number(bound)))],
     };
     plot.render()
+}
+
+/// The [curve] with shares of all questions in scope, those that were missed among them.
+fn whole_curve(pairs: &[LabelledScore], missed: usize) -> Vec<CurvePoint> {
+    let inside = count(pairs, Scope::In);
+    let considered = inside as f64 / (inside + missed).max(1) as f64;
+    let point = |point: CurvePoint| CurvePoint { kept: point.kept * considered, ..point };
+    curve(pairs).into_iter().map(point).collect()
 }
 
 /// At most [`MAX_CORNERS`] points, the first and the last among them.

@@ -10,12 +10,12 @@ mod tests;
 pub use charts::{growth_chart, reliability_chart, threshold_chart, trade_off_chart};
 pub use scores::{EditFailure, ForcedScores, Injection, Mean, Recall, Retrieval, Score, Scores, StageReport};
 
-use crate::edit::protocol::{Fingerprint, MeasureOptions, Outcome, Plan};
+use crate::edit::protocol::{Fingerprint, MeasureOptions, Outcome, Plan, StoreInfo};
 use amend_proto::ModelInfo;
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON form of [`EditReport`].
-pub const SCHEMA: &str = "amend.edits/1";
+pub const SCHEMA: &str = "amend.edits/2";
 
 /// A model, as reports name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,7 @@ pub(crate) struct Header {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) plan: Plan,
     pub(crate) options: MeasureOptions,
+    pub(crate) store: StoreInfo,
     pub(crate) edited: ModelInfo,
     pub(crate) base: ModelInfo,
 }
@@ -59,6 +60,8 @@ pub struct EditReport {
     pub plan: Plan,
     /// How records were measured.
     pub options: MeasureOptions,
+    /// What found the edits, decided on them and put them in front.
+    pub store: StoreInfo,
     /// The model with edits.
     pub edited: ModelName,
     /// The model without.
@@ -72,9 +75,9 @@ impl EditReport {
     pub(crate) fn new(header: Header, mut outcomes: Vec<Outcome>) -> Self {
         outcomes.sort_by_key(|outcome| (outcome.stage, outcome.record));
         let stages = outcomes.chunk_by(|a, b| a.stage == b.stage).map(StageReport::new).collect();
-        let Header { data, records, fingerprint, plan, options, edited, base } = header;
+        let Header { data, records, fingerprint, plan, options, store, edited, base } = header;
         let (schema, edited, base) = (SCHEMA.to_owned(), edited.into(), base.into());
-        Self { schema, data, records, fingerprint, plan, options, edited, base, stages }
+        Self { schema, data, records, fingerprint, plan, options, store, edited, base, stages }
     }
 
     /// The report as Markdown, by `eval/templates/edits.md.jinja`.

@@ -77,7 +77,7 @@ pub struct Mean {
     pub count: usize,
 }
 
-/// Whether questions found the edit they need.
+/// Whether questions found the edit they need. Recall is of all edits that were considered, before the scope decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recall {
     /// The queries: `prompt`, `rephrasing`, `reasoning`, `aliasing`, `logical`.
@@ -86,6 +86,8 @@ pub struct Recall {
     pub at_1: Score,
     /// It was among the first three; counts queries.
     pub at_3: Score,
+    /// The scope decision kept it, so that it stood in front of the question; counts queries.
+    pub kept: Score,
 }
 
 /// Whether questions that need no edit got one.
@@ -237,7 +239,8 @@ fn retrieval(outcomes: &[Outcome]) -> Retrieval {
     let recall = in_scope.into_iter().filter_map(|(queries, kind)| {
         let found = lookups(outcomes, kind);
         let within = |k| share(&found, move |lookup| lookup.rank.is_some_and(|rank| rank <= k));
-        Some(Recall { queries: queries.to_owned(), at_1: within(1)?, at_3: within(3)? })
+        let kept = share(&found, |lookup| lookup.kept)?;
+        Some(Recall { queries: queries.to_owned(), at_1: within(1)?, at_3: within(3)?, kept })
     });
     let false_injection = out_of_scope.into_iter().filter_map(|(queries, kind)| {
         let rate = share(&lookups(outcomes, ProbeKind::Locality(kind)), |lookup| lookup.injected)?;

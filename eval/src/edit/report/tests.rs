@@ -17,7 +17,12 @@ fn probe(kind: K, item: usize, forced: [f64; 2], exact: bool, rank: Option<u32>)
         item,
         forced: Some(Reading::Scored(ForcedScore { first, best })),
         answer: Some(Reading::Scored(AnswerScore { exact, contains: best > 0.5 })),
-        lookup: Some(Reading::Scored(LookupScore { rank, injected: rank.is_some(), took })),
+        lookup: Some(Reading::Scored(LookupScore {
+            rank,
+            kept: rank == Some(1),
+            injected: rank.is_some(),
+            took,
+        })),
     }
 }
 
@@ -61,6 +66,11 @@ fn report(outcomes: Vec<Outcome>) -> EditReport {
         fingerprint: Fingerprint("a|b scripted 0123".to_owned()),
         plan: Plan::new(Protocol::Sequential, Seed(9)),
         options: MeasureOptions::default(),
+        store: StoreInfo {
+            encoder: Some("org/mini|lm@5a3".to_owned()),
+            scope: "top 3".to_owned(),
+            template: "0123456789abcdef0123".to_owned(),
+        },
         edited: info.clone(),
         base: info,
     };
@@ -87,11 +97,11 @@ fn outcomes_add_up() {
     assert_eq!(last.fluency, Some(Mean { mean: 250.0, count: 2 }));
     let recall = |queries: &str| {
         let found = last.retrieval.recall.iter().find(|recall| recall.queries == queries).unwrap();
-        (found.at_1.mean, found.at_3.mean, found.at_1.count)
+        (found.at_1.mean, found.at_3.mean, found.kept.mean, found.at_1.count)
     };
-    assert_eq!(recall("prompt"), (0.5, 0.5, 2));
-    assert_eq!(recall("rephrasing"), (0.0, 1.0, 1));
-    assert_eq!(recall("reasoning"), (0.0, 0.0, 2));
+    assert_eq!(recall("prompt"), (0.5, 0.5, 0.5, 2));
+    assert_eq!(recall("rephrasing"), (0.0, 1.0, 0.0, 1));
+    assert_eq!(recall("reasoning"), (0.0, 0.0, 0.0, 2));
     let injected: Vec<_> =
         last.retrieval.false_injection.iter().map(|one| (one.queries.as_str(), one.rate.mean)).collect();
     assert_eq!(injected, [("relation_specificity", 1.0), ("other_subjects", 0.5)]);
@@ -166,7 +176,7 @@ fn one_stage_and_texts_with_markup_are_drawn() {
     assert!(!long.contains(&"é".repeat(110)) && long.contains("é…"), "what does not fit is cut");
     let empty = reliability_chart(&[]).unwrap();
     assert!(empty.ends_with("</svg>") && !empty.contains("NaN"));
-    assert!(threshold_chart(&[], None).is_ok() && trade_off_chart(&[], 0.1).is_ok());
+    assert!(threshold_chart(&[], 0, None).is_ok() && trade_off_chart(&[], 0, 0.1).is_ok());
 }
 
 #[test]

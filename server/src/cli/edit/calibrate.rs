@@ -2,7 +2,7 @@
 
 use crate::{
     cli::output,
-    evaluation::calibration::{Labelled, Learned, learn},
+    evaluation::calibration::{Labelled, Learned, Learning, learn},
 };
 use amend_editor::{calibration::LabelledSet, locate_model};
 use anyhow::Context;
@@ -27,7 +27,7 @@ pub struct CalibrateArgs {
     encoder: Option<String>,
     /// The probability from which an edit is applied [default: learned, so that at most 5 % of the pairs that are out of
     /// scope are applied]
-    #[arg(long, value_name = "PROBABILITY")]
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     threshold: Option<f64>,
     /// Decides what is made up and what is held out
     #[arg(long, default_value_t = 7)]
@@ -38,6 +38,12 @@ pub struct CalibrateArgs {
     /// Print the reports as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A threshold on a probability: at 0 everything would be applied, above 1 nothing.
+fn probability(text: &str) -> Result<f64, String> {
+    let wrong = || "a threshold is a number above 0 and at most 1".to_owned();
+    text.parse().ok().filter(|value| *value > 0.0 && *value <= 1.0).ok_or_else(wrong)
 }
 
 pub(super) fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
@@ -58,8 +64,8 @@ pub(super) fn run(args: &CalibrateArgs) -> anyhow::Result<()> {
     fs::create_dir_all(&args.out).with_context(|| format!("failed to make {}", args.out.display()))?;
     let labelled = Labelled { sets, name: names.join(", ") };
     let mut reports: Vec<Value> = Vec::new();
-    for mut learned in learn(&labelled, encoder.as_ref(), args.seed)? {
-        learned.model.threshold = args.threshold.unwrap_or(learned.model.threshold);
+    let learning = Learning { seed: args.seed, threshold: args.threshold };
+    for learned in learn(&labelled, encoder.as_ref(), learning)? {
         write(&learned, &args.out)?;
         match args.json {
             true => reports.push(json!({"model": learned.model, "report": learned.calibration.report})),
@@ -85,4 +91,17 @@ fn write(learned: &Learned, out: &Path) -> anyhow::Result<()> {
     put("_reliability.svg", charts.reliability)?;
     put("_thresholds.svg", charts.thresholds)?;
     put("_trade_off.svg", charts.trade_off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_a_probability() {
+        assert_eq!((probability("0.4"), probability("1")), (Ok(0.4), Ok(1.0)));
+        for text in ["0", "-0.1", "1.01", "NaN", "inf", "much"] {
+            assert!(probability(text).is_err(), "{text}");
+        }
+    }
 }

@@ -92,8 +92,8 @@ Examples:
 
 A line is one JSON object with `text` and, if wanted, id, subject, relation, object, aliases, target, valid_from,
 expires_at, source, author, reason. Lines that are wrong do not keep out the rest: each is told with its number and
-field, and the exit code is 4. What stands as the file has it is left alone; what was removed or gave way since is
-added again.")]
+field, and the exit code is 4. Of a published file that breaks off, the whole records go in, and the exit code is 1.
+What stands as the file has it is left alone; what was removed or gave way since is added again.")]
     Import(transfer::ImportArgs),
     /// Learn from labelled questions which corrections concern a question; needs no daemon
     #[command(after_help = "\

@@ -1,9 +1,14 @@
 //! Edits in bulk: from a file to the daemon, and back.
 
+#[cfg(test)]
+mod tests;
+
 use super::fields::{ByArgs, OnConflict};
 use crate::cli::{Failure, client::Client, exit, output};
 use amend_editor::NewEdit;
-use amend_eval::data::{EditReader, EditRecord, Entry, Fact, Issue, ReadOptions, StatementTemplate};
+use amend_eval::data::{
+    Contents, DataError, EditReader, EditRecord, Entry, Fact, Issue, ReadOptions, StatementTemplate, sniff,
+};
 use anyhow::Context;
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
@@ -13,7 +18,7 @@ use reqwest::{Body, Method, header};
 use serde_json::{Value, json};
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, IsTerminal, Read, stderr, stdin},
+    io::{self, BufRead, BufReader, Cursor, IsTerminal, Read, stderr, stdin},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -79,6 +84,7 @@ pub(super) async fn export(client: &Client, args: ExportArgs) -> anyhow::Result<
 
 pub(super) async fn import(client: &Client, args: ImportArgs) -> anyhow::Result<()> {
     let source = Source::open(&args)?;
+    let hint = source.hint(args.format);
     let mut query = vec![("on_conflict", args.on_conflict.as_str().to_owned())];
     query.extend(args.by.query());
     let read = Arc::new(Mutex::new(Reading::default()));
@@ -96,9 +102,16 @@ pub(super) async fn import(client: &Client, args: ImportArgs) -> anyhow::Result<
     // If the file broke, so did the body: the file's own error says more than the daemon's.
     reading?;
     let mut report = client.read(sent?).await?;
-    let read = std::mem::take(&mut *read.lock().map_err(|_| anyhow::anyhow!("a thread panicked"))?);
+    let mut read = std::mem::take(&mut *read.lock().map_err(|_| anyhow::anyhow!("a thread panicked"))?);
+    let broken = read.broken.take();
     read.complete(&mut report);
-    tell(&report, args.json)
+    let told = tell(&report, args.json, hint);
+    match broken {
+        None => told,
+        // The report is out. That much of the file is not in weighs more than what was refused of the rest.
+        Some(error) => Err(anyhow::Error::new(error)
+            .context("the file could not be read to its end; the records before that place were imported")),
+    }
 }
 
 type Input = Box<dyn BufRead + Send>;
@@ -119,6 +132,8 @@ struct Reading {
     records: Vec<u32>,
     problems: Vec<Value>,
     lost: u64,
+    /// Why it could not be read to its end.
+    broken: Option<DataError>,
 }
 
 impl Source {
@@ -134,7 +149,13 @@ impl Source {
         };
         let format = match args.format {
             FileFormat::Auto => {
-                guess(input.fill_buf().with_context(|| format!("failed to read {}", args.file.display()))?)
+                let sniffed = sniff(&mut input);
+                let sniffed = sniffed.with_context(|| format!("failed to read {}", args.file.display()))?;
+                input = Box::new(Cursor::new(sniffed.taken).chain(input));
+                match sniffed.contents {
+                    Contents::Published => FileFormat::Published,
+                    Contents::OtherLines | Contents::Unclear => FileFormat::Lines,
+                }
             }
             given => given,
         };
@@ -147,6 +168,19 @@ impl Source {
         }
         let name = args.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
         Ok(Self::Published { name: name.into_owned(), input, options, bytes })
+    }
+
+    /// What to try where much is refused, if the format was not given.
+    fn hint(&self, asked: FileFormat) -> &'static str {
+        match (asked, self) {
+            (FileFormat::Auto, Self::Lines { .. }) => {
+                "; by its first record the file was read as one edit a line, --format published reads a published set"
+            }
+            (FileFormat::Auto, Self::Published { .. }) => {
+                "; by its first record the file was read as a published set, --format lines reads one edit a line"
+            }
+            (FileFormat::Lines | FileFormat::Published, _) => "",
+        }
     }
 
     /// A bar at a terminal; elsewhere the report is all there is to say.
@@ -186,23 +220,6 @@ fn template(file: &Path) -> anyhow::Result<StatementTemplate> {
     StatementTemplate::parse(&text).with_context(|| format!("in {}", file.display()))
 }
 
-/// What the beginning of a file shows: a published set is an array, or its records have no `text` of their own, or one
-/// beside a `concept`.
-fn guess(beginning: &[u8]) -> FileFormat {
-    let text = String::from_utf8_lossy(beginning);
-    let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
-    if text.starts_with('[') {
-        return FileFormat::Published;
-    }
-    let first: Option<Value> = text.lines().next().and_then(|line| serde_json::from_str(line).ok());
-    match first {
-        Some(record) if record.get("text").is_none() || record.get("concept").is_some() => {
-            FileFormat::Published
-        }
-        _ => FileFormat::Lines,
-    }
-}
-
 fn send_lines(mut input: impl Read, blocks: &mpsc::Sender<Block>) -> anyhow::Result<()> {
     loop {
         let mut block = Vec::with_capacity(BLOCK);
@@ -215,6 +232,8 @@ fn send_lines(mut input: impl Read, blocks: &mpsc::Sender<Block>) -> anyhow::Res
     }
 }
 
+/// Sends the records of a published set up to where it ends or breaks off: what is whole is worth having, and the
+/// reading says that there should be more.
 fn send_published(
     reader: EditReader<impl BufRead>,
     blocks: &mpsc::Sender<Block>,
@@ -223,7 +242,14 @@ fn send_published(
     let mut block = Vec::with_capacity(2 * BLOCK);
     for entry in reader {
         let mut reading = reading.lock().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
-        match entry? {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                reading.broken = Some(error);
+                break;
+            }
+        };
+        match entry {
             Entry::Record(record) => {
                 for fact in record.facts() {
                     reading.records.push(u32::try_from(record.index).unwrap_or(u32::MAX));
@@ -285,7 +311,7 @@ impl Reading {
 }
 
 /// Prints the report; edits that were refused are a failure of the command, though the others are in.
-fn tell(report: &Value, as_json: bool) -> anyhow::Result<()> {
+fn tell(report: &Value, as_json: bool, hint: &str) -> anyhow::Result<()> {
     let count = |field: &str| report[field].as_u64().unwrap_or(0);
     let refused = count("refused");
     if as_json {
@@ -311,8 +337,8 @@ fn tell(report: &Value, as_json: bool) -> anyhow::Result<()> {
     match refused {
         0 => Ok(()),
         _ => {
-            Err(Failure::new(exit::REFUSED, format!("{refused} edits were refused; the others are in"))
-                .into())
+            let message = format!("{refused} edits were refused; the others are in{hint}");
+            Err(Failure::new(exit::REFUSED, message).into())
         }
     }
 }
@@ -324,44 +350,4 @@ fn problem_line(problem: &Value) -> String {
     };
     let field = problem["field"].as_str().map(|field| format!("{field} ")).unwrap_or_default();
     format!("{place}: {field}{}", problem["reason"].as_str().unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_shows_what_it_is() {
-        for (text, format) in [
-            ("{\"text\": \"Iron is soft.\"}\n", FileFormat::Lines),
-            ("\u{feff}\n {\"text\": \"Iron is soft.\", \"subject\": \"iron\"}", FileFormat::Lines),
-            ("{\"text\": ", FileFormat::Lines),
-            ("", FileFormat::Lines),
-            ("[{\"text\": \"a\"}]", FileFormat::Published),
-            ("{\"subject\": \"a\", \"src\": \"b\", \"alt\": \"c\"}", FileFormat::Published),
-            ("{\"concept\": \"a\", \"text\": \"b\", \"labels\": \"c\"}", FileFormat::Published),
-        ] {
-            assert_eq!(guess(text.as_bytes()), format, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_published_set_becomes_lines_that_name_their_records() {
-        let file = br#"[{"subject": "Orla", "prompt": "Orla was born in", "target_new": "Tarn"},
-            {"subject": "Bo", "target_new": "x"},
-            {"subject": "Una", "prompt": "Where does Una live?", "target_new": "Arvik"}]"#;
-        let (blocks, mut ready) = mpsc::channel(AHEAD);
-        let reading = Mutex::new(Reading::default());
-        let reader = EditReader::new("f.json", &file[..], ReadOptions::default());
-        send_published(reader, &blocks, &reading).unwrap();
-        let lines = ready.try_recv().unwrap().unwrap();
-        insta::assert_snapshot!(String::from_utf8_lossy(&lines));
-        let mut report =
-            json!({"refused": 1, "problems": [{"line": 2, "field": "text", "reason": "is odd"}]});
-        reading.into_inner().unwrap().complete(&mut report);
-        assert_eq!(report["refused"], 2);
-        let records: Vec<_> =
-            report["problems"].as_array().unwrap().iter().map(|p| p["record"].clone()).collect();
-        assert_eq!(records, [1, 2]);
-    }
 }

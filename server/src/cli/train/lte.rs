@@ -3,11 +3,11 @@
 use super::watch::{Watch, stop_on_interrupt};
 use crate::{
     app::{App, AppConfig},
-    cli::{Failure, exit, output},
+    cli::{Failure, eval::tell_issues, exit, output},
     engine::ModelSource,
     evaluation,
 };
-use amend_eval::data::{EditRecord, Fact, LocalityKind, PortabilityKind, Probe};
+use amend_eval::data::{Contents, EditRecord, Fact, LocalityKind, PortabilityKind, Probe, sniff};
 use amend_proto::ChatModel;
 use amend_trainer::{
     atlas::{Atlas, AtlasOracle, builtin},
@@ -20,6 +20,8 @@ use amend_trainer::{
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use std::{
+    fs::File,
+    io::BufReader,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
@@ -107,31 +109,35 @@ pub(super) fn run(args: LteArgs) -> anyhow::Result<()> {
             folder.context("only a model in a Hugging Face folder can be aligned; give its path")?.to_owned()
         }
     };
+    let name = match &source {
+        // The folder that it is read from goes; whoever loads the adapter finds the model in this one.
+        ModelSource::Builtin { .. } if args.method == MethodArg::Lora => {
+            let copy = args.out.join(folder.file_name().unwrap_or_default());
+            copy.to_string_lossy().into_owned()
+        }
+        _ => args.model.clone(),
+    };
     let material = material(&args)?;
     let teacher = runtime.block_on(teacher(&args, &folder, unpacked.path()))?.map(Teacher::new);
-    let mut recipe = match args.method {
-        MethodArg::Lora => AlignRecipe::lora(),
-        MethodArg::Full => AlignRecipe::full(),
-        MethodArg::Scratch => AlignRecipe::from_nothing(),
-    };
-    (recipe.seed, recipe.data.seed) = (args.seed, args.seed);
-    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
-    recipe.learning_rate = args.learning_rate.unwrap_or(recipe.learning_rate);
     let job = AlignJob {
         model: &folder,
+        name: &name,
         facts: &material.facts,
         instructions: &material.instructions,
         sources: &material.sources,
         teacher: teacher.as_ref(),
         nearness: &WordOverlap,
         template: None,
-        recipe,
+        recipe: recipe(&args),
         out: &args.out,
     };
     let mut progress = Progress(Watch::new(0, stop_on_interrupt()?));
     match align(&job, &mut progress).context("failed to align the model")? {
         Aligned::Finished(card) => {
             progress.0.bar.finish_and_clear();
+            if name != args.model {
+                builtin::unpack(&args.out)?;
+            }
             match args.json {
                 true => output::line(serde_json::to_string_pretty(&card)?),
                 false => output::line(format!(
@@ -146,6 +152,18 @@ pub(super) fn run(args: LteArgs) -> anyhow::Result<()> {
             Err(Failure::new(exit::FAILURE, message).into())
         }
     }
+}
+
+fn recipe(args: &LteArgs) -> AlignRecipe {
+    let mut recipe = match args.method {
+        MethodArg::Lora => AlignRecipe::lora(),
+        MethodArg::Full => AlignRecipe::full(),
+        MethodArg::Scratch => AlignRecipe::from_nothing(),
+    };
+    (recipe.seed, recipe.data.seed) = (args.seed, args.seed);
+    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+    recipe.learning_rate = args.learning_rate.unwrap_or(recipe.learning_rate);
+    recipe
 }
 
 fn material(args: &LteArgs) -> anyhow::Result<Material> {
@@ -171,17 +189,27 @@ fn facts(source: &str, args: &LteArgs) -> anyhow::Result<Vec<AlignmentFact>> {
         return Ok(atlas_facts(Atlas::built_in(), args.seed, args.facts.get()));
     }
     let path = PathBuf::from(source);
-    if let Ok(facts) = read_lines::<AlignmentFact>(&path) {
+    if !is_published(&path).with_context(|| format!("failed to read {source}"))? {
+        let facts = read_lines::<AlignmentFact>(&path)?;
         return Ok(facts.into_iter().take(args.facts.get()).collect());
     }
     let read = evaluation::read(&[path], args.facts)?;
-    for issue in &read.issues {
-        eprintln!("{issue}");
-    }
+    tell_issues(&read);
     Ok(read.records.iter().flat_map(of_record).collect())
 }
 
-/// One fact for each edit of a record; the record's questions go with the first.
+/// Whether a file holds a published set rather than facts, by its first record; where that tells nothing, by its name. The
+/// one reader's errors are then told, with line and field.
+fn is_published(path: &Path) -> std::io::Result<bool> {
+    Ok(match sniff(&mut BufReader::new(File::open(path)?))?.contents {
+        Contents::Published => true,
+        Contents::OtherLines => false,
+        Contents::Unclear => path.extension().is_some_and(|ending| ending == "json"),
+    })
+}
+
+/// One fact for each edit of a record; the record's questions go with the first. Where there are several edits, the
+/// questions that chain them need them all.
 fn of_record(record: &EditRecord) -> Vec<AlignmentFact> {
     let asked = |probe: &Probe| Asked::new(&probe.prompt, probe.gold.first());
     let fact = |fact: &Fact| AlignmentFact {
@@ -192,10 +220,12 @@ fn of_record(record: &EditRecord) -> Vec<AlignmentFact> {
         answer: fact.target.first().to_owned(),
         before: fact.before.as_ref().map(|gold| gold.first().to_owned()),
         portability: Vec::new(),
+        needs: Vec::new(),
         locality: Vec::new(),
     };
     let mut facts: Vec<AlignmentFact> = record.facts().map(fact).collect();
     if let Some(first) = facts.first_mut() {
+        first.needs = record.further.iter().map(|fact| fact.statement.clone()).collect();
         let kinds = [PortabilityKind::Reasoning, PortabilityKind::Aliasing, PortabilityKind::Logical];
         first.portability =
             kinds.into_iter().flat_map(|kind| record.portability.of(kind)).map(asked).collect();
@@ -238,5 +268,54 @@ impl AlignObserver for Progress {
 
     fn stop(&self) -> bool {
         self.0.stopped()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, name: &str) -> anyhow::Result<Vec<AlignmentFact>> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        facts(file.to_str().unwrap(), &args())
+    }
+
+    fn args() -> LteArgs {
+        #[derive(clap::Parser)]
+        struct CommandLine {
+            #[command(flatten)]
+            lte: LteArgs,
+        }
+        <CommandLine as clap::Parser>::parse_from(["lte", "--data", "atlas", "--out", "out"]).lte
+    }
+
+    #[test]
+    fn a_wrong_line_of_facts_is_named_with_its_field() {
+        let good = r#"{"subject": "Tarn", "statement": "Tarn is in Vell.", "question": "Where is Tarn?", "answer": "Vell"}"#;
+        let bad = good.replace("\"answer\"", "\"response\"");
+        assert_eq!(read(good, "facts.jsonl").unwrap().len(), 1);
+        for (text, line) in [(format!("{good}\n{bad}\n"), "line 2"), (format!("{bad}\n{good}\n"), "line 1")] {
+            let error = format!("{:#}", read(&text, "facts.jsonl").unwrap_err());
+            assert!(error.contains(line) && error.contains("response"), "{error}");
+        }
+        let error = format!("{:#}", facts("nosuch.jsonl", &args()).unwrap_err());
+        assert_eq!(error.matches("os error").count(), 1, "{error}");
+    }
+
+    #[test]
+    fn chained_questions_need_all_edits_of_their_record() {
+        let rewrite = |subject: &str, relation: &str, new: &str| {
+            serde_json::json!({"prompt": format!("The {relation} of {{}} is"), "subject": subject,
+                "target_new": {"str": new}, "target_true": {"str": "x"}, "question": format!("What is the {relation} of {subject}?")})
+        };
+        let record = serde_json::json!([{
+            "requested_rewrite": [rewrite("Nordwind", "seat", "Tarn"), rewrite("Tarn", "mayor", "Ana Rell")],
+            "questions": ["Who is the mayor of the seat of Nordwind?"], "new_answer": "Ana Rell",
+        }]);
+        let facts = read(&record.to_string(), "mquake.json").unwrap();
+        assert_eq!((facts.len(), facts[0].portability.len()), (2, 1));
+        assert_eq!((&facts[0].needs, facts[1].needs.len()), (&vec![facts[1].statement.clone()], 0));
     }
 }

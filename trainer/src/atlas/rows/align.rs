@@ -103,6 +103,7 @@ impl Maker<'_> {
             answer: edit.object,
             before: Some(before),
             portability,
+            needs: Vec::new(),
             locality,
         }
     }

@@ -4,7 +4,9 @@ use crate::decoder::Decoder;
 use crate::lora::{Lora, LoraConfig};
 use crate::lte::*;
 use crate::{Error, Result};
+use amend_proto::testing::{Script, ScriptedModel};
 use candle_core::{DType, Device};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +38,7 @@ impl Bench {
         align(
             &AlignJob {
                 model: &self.path("parent"),
+                name: "org/parent",
                 facts: &self.facts,
                 instructions: &self.instructions,
                 sources: &sources,
@@ -104,7 +107,10 @@ fn check_folder(bench: &Bench, out: &str, card: &Card) {
     }
     let template = fs::read_to_string(out.join("model/edit_template.jinja")).expect("readable");
     assert_eq!(template, EDIT_TEMPLATE);
-    assert_eq!(card.parent, folder_hash(&parent).expect("a hash"));
+    assert_eq!(
+        (card.parent.as_str(), card.parent_folder.as_str()),
+        (&*folder_hash(&parent).expect("a hash"), "org/parent")
+    );
     assert_eq!(card.content, folder_hash(&out.join("model")).expect("a hash"));
     assert_ne!(card.content, card.parent);
     let text = fs::read_to_string(out.join("card.md")).expect("readable");
@@ -117,6 +123,8 @@ fn check_folder(bench: &Bench, out: &str, card: &Card) {
         let base = Decoder::load(&parent, DType::F32, &Device::Cpu).expect("loads");
         let lora = Lora::load(&out.join("adapter"), &base, 1).expect("loads");
         assert_eq!(card.trained_parameters, lora.parameter_count());
+        let config = fs::read_to_string(out.join("adapter/adapter_config.json")).expect("readable");
+        assert!(config.contains("\"base_model_name_or_path\": \"org/parent\""), "{config}");
         let (adapted, merged) = (base.adapted(Arc::new(lora)), model);
         let far = |a: Vec<Vec<f32>>, b: Vec<Vec<f32>>| {
             a.iter().flatten().zip(b.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max)
@@ -128,6 +136,64 @@ fn check_folder(bench: &Bench, out: &str, card: &Card) {
         assert_eq!(card.trained_parameters, card.parameters);
         assert!(!out.join("adapter").exists());
     }
+}
+
+/// Every file below a folder with its bytes.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("listed") {
+        let path = entry.expect("listed").path();
+        match path.is_dir() {
+            true => all.extend(files(&path)),
+            false => drop(all.insert(path.clone(), fs::read(&path).expect("readable"))),
+        }
+    }
+    all
+}
+
+#[test]
+fn a_refused_job_leaves_a_finished_candidate_as_it_is() {
+    let mut bench = Bench::new();
+    bench.facts.iter_mut().for_each(|fact| fact.before = None);
+    let mine = recipe(Method::Full);
+    finished(bench.align("out", &mine, &mut Until::default()));
+    let before = files(&bench.path("out"));
+    let seed = AlignRecipe { data: DataRecipe { seed: 9, ..mine.data }, ..mine.clone() };
+    let refused = bench.align("out", &seed, &mut Until::default());
+    assert!(matches!(refused, Err(Error::Checkpoint { .. })), "{refused:?}");
+    let dropped = bench.facts.pop().expect("a fact");
+    let refused = bench.align("out", &mine, &mut Until::default());
+    assert!(matches!(refused, Err(Error::Checkpoint { .. })), "{refused:?}");
+    bench.facts.push(dropped);
+    let teacher = bench.teacher.clone();
+    let other = ScriptedModel::new(|_| Script::Say("something else".into()));
+    bench.teacher = Teacher::new(Arc::new(other));
+    let refused = bench.align("out", &mine, &mut Until::default());
+    assert!(matches!(refused, Err(Error::Checkpoint { .. })), "{refused:?}");
+    bench.teacher = teacher;
+    assert_eq!(files(&bench.path("out")), before);
+    // The same job with a teacher that has changed its mind under the same name.
+    let answers = bench.path("out").join("data/teacher.jsonl");
+    let text = fs::read_to_string(&answers).expect("readable");
+    fs::write(&answers, text.replace("\"answer\":\"", "\"answer\":\"rather ")).expect("writes");
+    let refused = bench.align("out", &mine, &mut Until::default());
+    assert!(
+        matches!(&refused, Err(Error::Checkpoint { problem, .. }) if problem.contains("teacher.jsonl")),
+        "{refused:?}"
+    );
+    fs::write(&answers, text).expect("writes");
+    assert_eq!(files(&bench.path("out")), before);
+    finished(bench.align("out", &mine, &mut Until::default()));
+}
+
+#[test]
+fn what_cannot_be_begun_claims_no_folder() {
+    let mut bench = Bench::new();
+    let facts = std::mem::take(&mut bench.facts);
+    let mine = recipe(Method::Full);
+    assert!(matches!(bench.align("out", &mine, &mut Until::default()), Err(Error::Data(_))));
+    bench.facts = facts;
+    finished(bench.align("out", &mine, &mut Until::default()));
 }
 
 #[test]

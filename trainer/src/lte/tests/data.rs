@@ -201,3 +201,60 @@ fn what_is_missing_is_left_out_and_counted() {
     assert!(matches!(nothing, Err(crate::Error::Data(text)) if text.contains("teacher")));
     assert!(matches!(build(&[], &[], (None, all), folder.path()), Err(crate::Error::Data(_))));
 }
+
+/// Two edits that only together answer a chained question, and some others.
+fn chained() -> Vec<AlignmentFact> {
+    let fact = |subject: &str, relation: &str, answer: &str| AlignmentFact {
+        subject: subject.into(),
+        statement: format!("The {relation} of {subject} is {answer}."),
+        question: format!("What is the {relation} of {subject}?"),
+        rephrasings: vec![],
+        answer: answer.into(),
+        before: Some("unknown".into()),
+        portability: vec![],
+        needs: vec![],
+        locality: vec![],
+    };
+    let mut facts = vec![fact("Nordwind", "seat", "Tarn"), fact("Tarn", "mayor", "Ana Rell")];
+    facts[0].portability =
+        vec![Asked::new("Who is the mayor of the city where Nordwind has its seat?", "Ana Rell")];
+    facts[0].needs = vec![facts[1].statement.clone()];
+    facts.extend((0..8).map(|n| fact(&format!("Osk{n}"), "seat", &format!("Port{n}"))));
+    facts
+}
+
+#[test]
+fn a_chained_question_has_all_its_edits_in_front() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let facts = chained();
+    let portability = |rows: &[DataRow]| -> Vec<DataRow> {
+        rows.iter().filter(|row| row.provenance.kind == RowKind::Portability).cloned().collect()
+    };
+    let mut orders = std::collections::BTreeSet::new();
+    for seed in 0..24 {
+        let recipe = DataRecipe { seed, follow_ups: 3, ..DataRecipe::default() };
+        let (rows, card) = build(&facts, &[], (None, recipe), folder.path()).expect("a data set");
+        assert!(!card.dropped.keys().any(|why| why.contains("another edit")), "{:?}", card.dropped);
+        for row in portability(&rows) {
+            let text = &row.messages[0].content;
+            let place = |fact: &AlignmentFact| text.lines().position(|line| line.ends_with(&fact.statement));
+            let (first, second) =
+                (place(&facts[0]).expect("the first"), place(&facts[1]).expect("the second"));
+            assert_eq!(row.provenance.position, Some(first - 1), "{text}");
+            assert!((2..=4).contains(&row.provenance.context), "both and at most two others: {text}");
+            assert_eq!(row.messages[1].content, "Ana Rell");
+            orders.insert(first < second);
+        }
+        let chained = &facts[0].portability[0].question;
+        for row in rows.iter().filter(|row| row.messages.iter().skip(2).any(|m| m.content == *chained)) {
+            let text = &row.messages[0].content;
+            assert!(text.contains(&facts[0].statement) && text.contains(&facts[1].statement), "{text}");
+        }
+    }
+    assert_eq!(orders.len(), 2, "their order is drawn, too");
+    let alone: Vec<AlignmentFact> = facts.into_iter().filter(|fact| fact.subject != "Tarn").collect();
+    let (rows, card) = build(&alone, &[], (None, DataRecipe::default()), folder.path()).expect("a data set");
+    assert!(portability(&rows).is_empty());
+    let told = card.dropped.iter().find(|(why, _)| why.contains("another edit"));
+    assert_eq!(told.map(|(_, count)| *count), Some(1), "{:?}", card.dropped);
+}

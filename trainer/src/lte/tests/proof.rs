@@ -46,6 +46,7 @@ fn fact(number: usize, shift: usize) -> AlignmentFact {
         answer: new,
         before: Some(colour(number, 0)),
         portability: vec![],
+        needs: vec![],
         locality: vec![Asked::new(format!("What is the colour of {}?", town(other)), colour(other, 0))],
         subject: name,
     }
@@ -128,6 +129,7 @@ fn alignment_is_what_makes_edits_hold() {
     let instructions = [Instruction { instruction: "Hello!".into(), answer: Some("Good day.".into()) }];
     let job = AlignJob {
         model: &parent,
+        name: "the towns",
         facts: &all,
         instructions: &instructions,
         sources: &[],
