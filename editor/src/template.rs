@@ -172,47 +172,30 @@ fn bare(c: char) -> impl Iterator<Item = char> {
     c.nfkd().flat_map(char::to_lowercase).filter(plain)
 }
 
-/// A square bracket of any script, also one that is another's compatibility form.
+/// Square brackets of any script that open, and those that close.
+const OPENING: [char; 13] = [
+    '[', '\u{3010}', '\u{3014}', '\u{3016}', '\u{3018}', '\u{301a}', '\u{27e6}', '\u{2045}', '\u{2772}',
+    '\u{298b}', '\u{298d}', '\u{298f}', '\u{2997}',
+];
+const CLOSING: [char; 13] = [
+    ']', '\u{3011}', '\u{3015}', '\u{3017}', '\u{3019}', '\u{301b}', '\u{27e7}', '\u{2046}', '\u{2773}',
+    '\u{298c}', '\u{298e}', '\u{2990}', '\u{2998}',
+];
+
 fn is_opening(c: char) -> bool {
-    !c.is_ascii_alphanumeric()
-        && c.nfkd().any(|c| {
-            matches!(
-                c,
-                '[' | '\u{3010}'
-                    | '\u{3014}'
-                    | '\u{3016}'
-                    | '\u{3018}'
-                    | '\u{301a}'
-                    | '\u{27e6}'
-                    | '\u{2045}'
-                    | '\u{2772}'
-                    | '\u{298b}'
-                    | '\u{298d}'
-                    | '\u{298f}'
-                    | '\u{2997}'
-            )
-        })
+    is_form_of(c, &OPENING)
 }
 
 fn is_closing(c: char) -> bool {
-    !c.is_ascii_alphanumeric()
-        && c.nfkd().any(|c| {
-            matches!(
-                c,
-                ']' | '\u{3011}'
-                    | '\u{3015}'
-                    | '\u{3017}'
-                    | '\u{3019}'
-                    | '\u{301b}'
-                    | '\u{27e7}'
-                    | '\u{2046}'
-                    | '\u{2773}'
-                    | '\u{298c}'
-                    | '\u{298e}'
-                    | '\u{2990}'
-                    | '\u{2998}'
-            )
-        })
+    is_form_of(c, &CLOSING)
+}
+
+/// Whether a character, or its compatibility form, is one of these. Every character of every message is asked for.
+fn is_form_of(c: char, brackets: &[char]) -> bool {
+    match c.is_ascii() {
+        true => brackets.contains(&c),
+        false => c.nfkd().any(|c| brackets.contains(&c)),
+    }
 }
 
 #[cfg(test)]

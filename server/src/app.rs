@@ -160,24 +160,17 @@ impl App {
             http,
             serve,
         } = config;
-        let templates = |engine: &EngineConfig| TemplateSearch {
-            chosen: edit_template.clone(),
-            data_dir: data_dir.clone(),
-            model: engine.source.clone(),
-        };
         // Before anything measures: a gauge that is set earlier is lost.
         let metrics = MetricsHandle::install()?;
         let mut options = EditorOptions::new(data_dir.join("amend.db"));
-        let editor = {
-            // The lock on the data folder comes first: a second daemon must touch nothing.
-            engine = unpacked(engine).await?;
-            options.template = templates(&engine).find()?;
-            options.policy = policy;
-            if let Some(encoder) = encoder {
-                options.encoder = Some(open_encoder(encoder).await?);
-            }
-            Editor::open(options).await?
-        };
+        engine = unpacked(engine).await?;
+        let templates = TemplateSearch { chosen: edit_template, data_dir, model: engine.source.clone() };
+        options.template = templates.find()?;
+        options.policy = policy;
+        if let Some(encoder) = encoder {
+            options.encoder = Some(open_encoder(encoder).await?);
+        }
+        let editor = Editor::open(options).await?;
         let name = match &engine.model_id {
             Some(id) => id.clone(),
             None => ModelId::new(engine.source.name())?,
@@ -195,7 +188,6 @@ impl App {
             limits: http,
             metrics,
         };
-        let templates = templates(&engine);
         Ok(Self { engine, serve, templates, registry, state })
     }
 

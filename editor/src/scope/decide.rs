@@ -6,7 +6,7 @@ use super::{
     matching::{Match, NAMED, Positions, Sought},
     precedence,
     query::{Query, QueryTerms, Spelling, SubjectFrom},
-    relation::{Relation, relation},
+    relation::{Relation, may_state, relation},
 };
 use crate::{
     edit::Seq,
@@ -199,7 +199,7 @@ impl Decision<'_> {
             };
             match close.len() == MAX_CLOSE {
                 false => close.push((at, slot(at), hit)),
-                true => tied.push((at, hit, sought.query.may_ask(&document))),
+                true => tied.push((at, hit, may_state(&document, sought.query))),
             }
             last = close[close.len() - 1].2.tight;
         }
@@ -214,7 +214,7 @@ impl Decision<'_> {
         // Edits of one name are told apart by their relations.
         let tied_from = close.partition_point(|(_, _, hit)| hit.tight > last);
         let likely =
-            |slot: Slot| index.document(slot).is_some_and(|document| sought.query.may_ask(&document));
+            |slot: Slot| index.document(slot).is_some_and(|document| may_state(&document, sought.query));
         let mut all: Vec<(bool, AnchorRef, Match)> =
             close.drain(tied_from..).map(|(at, slot, hit)| (likely(slot), at, hit)).collect();
         all.extend(tied.into_iter().map(|(at, hit, likely)| (likely, at, hit)));

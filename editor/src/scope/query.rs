@@ -2,7 +2,7 @@
 
 use super::{MAX_STEPS, Turn, initials::initials, matching::Positions};
 use crate::{
-    index::{Document, Index, MIN_SIMILAR_LETTERS, TermId, stem_hash},
+    index::{Index, MIN_SIMILAR_LETTERS, TermId, stem_hash},
     text::{Case, Class, Gap, RelationMention, Token, lexicon, tokenise},
 };
 use std::ops::Range;
@@ -142,16 +142,6 @@ impl Query {
         let earlier =
             self.past.iter().find(asks).or_else(|| self.past.iter().find(|past| telling(&past.user)));
         [earlier.map_or(none, |past| past.user.clone()), self.question.clone()]
-    }
-
-    /// Whether an edit may state what is asked, as far as a glance tells: it has one of the relations that are named, or
-    /// one of the telling words.
-    pub(super) fn may_ask(&self, document: &Document<'_>) -> bool {
-        let groups = self.relations.iter().fold(0, |groups, mention| groups | mention.groups);
-        let groups = groups | lexicon().inverse(groups);
-        let stated =
-            |word: &Word| word.class == Class::Content && document.content.binary_search(&word.hash).is_ok();
-        document.groups & groups != 0 || self.words.iter().any(stated)
     }
 
     /// The words of the question itself.

@@ -102,6 +102,14 @@ pub(super) fn relation(query: &Query, document: &Document<'_>, found: &Match) ->
     relation
 }
 
+/// Whether an edit may state what is asked, as far as a glance tells: it has one of the relations that are named, or one of
+/// the telling words.
+pub(super) fn may_state(document: &Document<'_>, query: &Query) -> bool {
+    let groups = query.relations.iter().fold(0, |groups, mention| groups | mention.groups);
+    let groups = groups | lexicon().inverse(groups);
+    document.groups & groups != 0 || (0..query.words.len()).any(|at| states(document, query, at))
+}
+
 /// Whether an edit has the word at `at`, in any form.
 pub(super) fn states(document: &Document<'_>, query: &Query, at: usize) -> bool {
     let word = &query.words[at];
