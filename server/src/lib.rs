@@ -14,6 +14,7 @@ pub mod evaluation;
 pub mod grpc;
 pub mod http;
 pub mod ledger;
+pub mod preferences;
 pub mod registry;
 pub mod telemetry;
 

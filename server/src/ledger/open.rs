@@ -41,7 +41,9 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
+            .busy_timeout(BUSY_TIMEOUT)
+            // What a user asks to be deleted must not stay readable in the file's free pages.
+            .pragma("secure_delete", "ON");
         let failed = |error: sqlx::Error| LedgerError::storage("open its database", error);
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
         migrate(&mut connection, migrations).await?;
