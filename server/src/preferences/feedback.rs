@@ -3,7 +3,7 @@
 //! Of each answer the newest verdict, the newest correction, and of each completion the newest choice is kept. Saying the
 //! same again changes nothing. Saying something else takes the place of what was said, and of the pairs that it made.
 
-use super::{PreferenceError, StoredPair, TenantPreferences, counted, kept, once::Once, pairs};
+use super::{PreferenceError, StoredPair, TenantPreferences, check_author, counted, kept, once::Once, pairs};
 use crate::telemetry::preference_names as names;
 use amend_proto::{CompletionId, PairId, TenantId};
 use amend_trainer::preference::{
@@ -77,6 +77,7 @@ impl TenantPreferences {
         new: NewFeedback,
         key: Option<(IdempotencyKey, String)>,
     ) -> Result<Judged, PreferenceError> {
+        check_author(new.author.as_deref())?;
         let (service, tenant, now) = (self.service.clone(), self.tenant.clone(), self.now());
         let kind = kind(&new.opinion);
         let work = Work {

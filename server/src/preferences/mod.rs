@@ -42,6 +42,8 @@ use tokio::task::JoinHandle;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 /// How long an idempotency key is remembered.
 const KEY_AGE_MS: i64 = 7 * 24 * 3600 * 1000;
+/// The longest name of who says something.
+const MAX_AUTHOR_CHARS: usize = 256;
 /// Idempotency keys that are remembered, over all tenants.
 const MAX_KEYS: i64 = 1_000_000;
 
@@ -422,6 +424,7 @@ impl PreferenceService {
         now: UnixMillis,
     ) -> Result<(Pair, Option<String>), PreferenceError> {
         let PreferenceBody { about, chosen, rejected, author } = body;
+        check_author(author.as_deref())?;
         let source = PairSource::Preference;
         let mut provenance =
             Provenance { author, idempotency_key: key, ..Provenance::new(source, tenant.clone(), now) };
@@ -440,6 +443,18 @@ impl PreferenceService {
         let pair = Pair { id: PairId::fresh(), prompt, chosen, rejected, provenance };
         pair.check(&self.0.settings.limits)?;
         Ok((pair, user))
+    }
+}
+
+/// HTTP checks it when it reads the body; other ways to here do not.
+fn check_author(author: Option<&str>) -> Result<(), PreferenceError> {
+    let wrong = |name: &str| name.chars().count() > MAX_AUTHOR_CHARS || name.chars().any(char::is_control);
+    match author.is_some_and(wrong) {
+        true => Err(PreferenceError::invalid(
+            "author",
+            format!("author may have {MAX_AUTHOR_CHARS} characters, none of them a control character"),
+        )),
+        false => Ok(()),
     }
 }
 
