@@ -295,9 +295,7 @@ async fn what_is_exported_can_be_imported_and_a_poisoned_line_is_told() {
         let name = format!("copy-{layout:?}");
         let copy = bench.of(&name);
         let back = copy.import(written, container).await.unwrap();
-        // A pair without scores has no preference in it as UltraFeedback.
-        let lost = u64::from(layout == Layout::UltraFeedback);
-        assert_eq!((back.added, back.refused), (2 - lost, lost), "{layout:?} {container:?}: {back:?}");
+        assert_eq!((back.added, back.refused), (2, 0), "{layout:?} {container:?}: {back:?}");
         let pair = &copy.pairs(0, 10).await.unwrap().items[0].pair;
         assert_eq!((pair.provenance.tenant.as_str(), pair.prompt[0].role.as_str()), (name.as_str(), "user"));
     }
