@@ -11,6 +11,8 @@ use crate::{
     engine::{EngineConfig, EngineError, InvalidModel, ModelSource},
     grpc::{self, GrpcError},
     http::{self, Drained, Hosts, HttpLimits, HttpState, Lifecycle, ServeLimits},
+    ledger::{Ledger, LedgerError},
+    preferences::{PreferenceError, PreferenceService, PreferenceSettings},
     registry::Registry,
     telemetry::{MetricsError, MetricsHandle},
 };
@@ -46,6 +48,8 @@ pub struct AppConfig {
     pub encoder: Option<String>,
     /// Whose edits are served.
     pub tenants: Tenants,
+    /// What is kept to learn from, and for how long.
+    pub preferences: PreferenceSettings,
     /// Names that it may be asked under besides `localhost` when it listens on a loopback address; in lower case.
     pub allowed_hosts: BTreeSet<String>,
     /// Bounds on each request.
@@ -75,6 +79,12 @@ pub enum AppError {
     /// The edits cannot be read.
     #[error("failed to open the edits")]
     Edits(#[from] EditError),
+    /// The preferences cannot be read.
+    #[error("failed to open the preferences")]
+    Preferences(#[from] PreferenceError),
+    /// The database of what is learned from cannot be read.
+    #[error("failed to open the database of what is learned")]
+    Ledger(#[from] LedgerError),
     /// The edit template cannot be read, or used.
     #[error("failed to use the edit template {}", path.display())]
     Template {
@@ -109,6 +119,7 @@ impl AppConfig {
             policy: ScopePolicy::default(),
             encoder: None,
             tenants: Tenants::default(),
+            preferences: PreferenceSettings::default(),
             allowed_hosts: BTreeSet::new(),
             http: HttpLimits::default(),
             serve: ServeLimits::default(),
@@ -139,6 +150,7 @@ pub struct App {
     serve: ServeLimits,
     templates: TemplateSearch,
     registry: Arc<Registry>,
+    ledger: Ledger,
     state: HttpState,
 }
 
@@ -156,6 +168,7 @@ impl App {
             policy,
             encoder,
             tenants,
+            preferences,
             allowed_hosts,
             http,
             serve,
@@ -171,6 +184,9 @@ impl App {
             options.encoder = Some(open_encoder(encoder).await?);
         }
         let editor = Editor::open(options).await?;
+        // After the editor, which locks the data folder: a second daemon must touch nothing.
+        let ledger = Ledger::open(templates.data_dir.join("learning.db")).await?;
+        let preferences = PreferenceService::open(ledger.clone(), preferences, &templates.data_dir).await?;
         let name = match &engine.model_id {
             Some(id) => id.clone(),
             None => ModelId::new(engine.source.name())?,
@@ -183,12 +199,13 @@ impl App {
         let state = HttpState {
             edits: EditService::new(editor, Arc::clone(&model), tenants),
             model,
+            preferences,
             lifecycle: Lifecycle::starting(),
             hosts: Hosts::Local(allowed_hosts),
             limits: http,
             metrics,
         };
-        Ok(Self { engine, serve, templates, registry, state })
+        Ok(Self { engine, serve, templates, registry, ledger, state })
     }
 
     /// Loads the model and makes it live.
@@ -241,14 +258,17 @@ impl App {
     ) -> Result<Drained, AppError> {
         let Listeners { http, grpc } = listeners.into();
         let _upkeep = self.state.metrics.keep_up();
+        let _sweeping = self.state.preferences.keep_up();
         let mut state = self.state.clone();
         if !http.local_addr()?.ip().is_loopback() {
             state.hosts = Hosts::Any;
         }
         let router = http::router(state);
         let lifecycle = self.state.lifecycle.clone();
-        let (edits, limits) = (self.state.edits.clone(), self.serve);
-        let grpc = grpc.map(|grpc| tokio::spawn(grpc::serve(grpc, edits, lifecycle.clone(), limits)));
+        let limits = self.serve;
+        let services =
+            grpc::Services { edits: self.state.edits.clone(), preferences: self.state.preferences.clone() };
+        let grpc = grpc.map(|grpc| tokio::spawn(grpc::serve(grpc, services, lifecycle.clone(), limits)));
         let drained = http::serve(http, router, lifecycle.clone(), limits, shutdown).await?;
         if let Some(mut grpc) = grpc {
             let ended = tokio::time::timeout(limits.drain_deadline, &mut grpc).await;
@@ -259,6 +279,8 @@ impl App {
             };
             ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         }
+        self.ledger.close().await?;
+        // Last, since the lock on the data folder goes with it.
         self.state.edits.editor().close().await?;
         Ok(drained)
     }

@@ -47,6 +47,9 @@ pub struct AmendInfo {
     /// Fields of the request that had no effect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_fields: Vec<String>,
+    /// Whether the answer was kept, when it was to be: only then feedback finds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<bool>,
 }
 
 /// An edit that was put in front of the question.
@@ -67,7 +70,7 @@ impl AmendInfo {
         let Provenance { model: _, revision, edits } = by;
         let edits =
             edits.into_iter().map(|AppliedEdit { id, score }| AppliedEditObject { id, score }).collect();
-        Self { revision, edits, unknown_fields }
+        Self { revision, edits, unknown_fields, kept: None }
     }
 }
 
@@ -161,6 +164,18 @@ pub struct ChatAnswer {
 }
 
 impl ChatChoice {
+    /// The answer `index` of a completion that was kept as text.
+    #[must_use]
+    pub fn kept(index: u32, text: String, finish_reason: FinishReason) -> Self {
+        let message = ChatAnswer {
+            role: AssistantTag::Tag,
+            content: Some(text),
+            refusal: None,
+            tool_calls: Vec::new(),
+        };
+        Self { index, message, logprobs: None, finish_reason }
+    }
+
     /// The answer `index`.
     #[must_use]
     pub fn whole(index: u32, completion: Completion) -> Self {

@@ -9,9 +9,9 @@ use super::{
     tool::{ToolChoiceParam, ToolParam, read_tools},
 };
 use crate::{
-    chat::{ChatRequest, Logprobs, Message, Priority, Prompt},
+    chat::{ChatRequest, Logprobs, Message, Prompt},
     error::{ErrorKind, ModelError},
-    ids::{ModelId, RequestId, TenantId},
+    ids::{ModelId, RequestId},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,6 +93,9 @@ pub struct ChatCompletionRequest {
     /// Who asks, in the client's own terms. The model does not see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Whether the answer is kept, so that feedback can find it; the tenant's own rule, unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<bool>,
     /// The client's own notes. The model does not see them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, String>>,
@@ -142,6 +145,21 @@ pub enum Delivery {
     StreamWithUsage,
 }
 
+/// Whether an answer is kept, so that feedback can find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Store {
+    /// As the tenant decided.
+    #[default]
+    ByRule,
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// The longest name of a user that is kept, in characters.
+const MAX_USER_CHARS: usize = 256;
+
 /// A body that was understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
@@ -153,11 +171,15 @@ pub struct Asked {
     pub choices: u32,
     /// How they go out.
     pub delivery: Delivery,
+    /// Whether they are kept.
+    pub store: Store,
+    /// Who asks, in the client's own terms.
+    pub user: Option<String>,
     /// What had no effect.
     pub unknown_fields: UnknownFields,
 }
 
-const NOT_HONOURED: [Known; 14] = [
+const NOT_HONOURED: [Known; 13] = [
     Known { name: "audio", harmless: never, why: "this server writes text only" },
     Known {
         name: "function_call",
@@ -177,7 +199,6 @@ const NOT_HONOURED: [Known; 14] = [
         harmless: usual_tier,
         why: "there is one tier; leave it out or send \"auto\"",
     },
-    Known { name: "store", harmless: is_false, why: "answers are not stored" },
     Known {
         name: "verbosity",
         harmless: usual_verbosity,
@@ -236,8 +257,9 @@ impl ChatCompletionRequest {
             tool_choice,
             stream,
             stream_options,
+            user,
+            store,
             // Notes of the client to itself: nothing in the answer depends on them.
-            user: _,
             metadata: _,
             extra,
         } = self;
@@ -261,18 +283,33 @@ impl ChatCompletionRequest {
         let request = ChatRequest {
             id,
             model: read_model(model)?,
-            prompt: Prompt::Chat(messages),
             sampling: sampling.read(max_tokens_name)?,
             logprobs: read_logprobs(logprobs, top_logprobs)?,
             format: read_format(response_format, &mut unknown)?,
             tools,
             tool_choice,
-            priority: Priority::Live,
-            tenant: TenantId::default(),
+            ..ChatRequest::new(Prompt::Chat(messages))
         };
         let choices = n.map_or(Ok(1), |n| count("n", n, limits.max_choices))?;
         let delivery = read_delivery(stream, stream_options, &mut unknown)?;
-        Ok(Asked { request, further_prompts: Vec::new(), choices, delivery, unknown_fields: unknown })
+        let store = read_store(store, user.as_deref())?;
+        let further_prompts = Vec::new();
+        Ok(Asked { request, further_prompts, choices, delivery, store, user, unknown_fields: unknown })
+    }
+}
+
+fn read_store(store: Option<bool>, user: Option<&str>) -> Result<Store, ModelError> {
+    let long = user.is_some_and(|user| user.chars().count() > MAX_USER_CHARS);
+    match store {
+        Some(true) if long => {
+            let message = format!("user may have {MAX_USER_CHARS} characters when the answer is kept");
+            Err(ModelError::invalid("user", message))
+        }
+        Some(true) => Ok(Store::Yes),
+        Some(false) => Ok(Store::No),
+        // Not known by name it could not be forgotten by name.
+        None if long => Ok(Store::No),
+        None => Ok(Store::ByRule),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     answer::{AmendInfo, AnswerHead, TokenUsage},
-    chat::{Asked, RequestLimits, StreamOptions, read_delivery, read_model, top_logprobs},
+    chat::{Asked, RequestLimits, Store, StreamOptions, read_delivery, read_model, top_logprobs},
     content::{PromptItem, PromptParam, TextList},
     fields::{Extra, Known, UnknownFields, any_text, is_false, never, sort_out},
     sampling::{SamplingFields, count},
@@ -119,8 +119,7 @@ impl CompletionRequest {
             logprobs,
             stream,
             stream_options,
-            // A note of the client to itself.
-            user: _,
+            user,
             extra,
         } = self;
         let mut unknown = UnknownFields::default();
@@ -154,7 +153,16 @@ impl CompletionRequest {
             tenant: TenantId::default(),
         };
         let delivery = read_delivery(stream, stream_options, &mut unknown)?;
-        Ok(Asked { request, further_prompts: prompts.collect(), choices, delivery, unknown_fields: unknown })
+        Ok(Asked {
+            request,
+            further_prompts: prompts.collect(),
+            choices,
+            delivery,
+            // What goes on with a text is no conversation to learn from.
+            store: Store::No,
+            user,
+            unknown_fields: unknown,
+        })
     }
 }
 

@@ -24,6 +24,7 @@ mod format;
 mod message;
 mod model;
 mod parse;
+mod preference;
 mod sampling;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ pub use answer::{
     AmendInfo, AnswerHead, AppliedEditObject, AssistantTag, ChatAnswer, ChatChoice, ChatCompletion,
     ChatCompletionTag, TokenUsage,
 };
-pub use chat::{Asked, ChatCompletionRequest, Delivery, RequestLimits, StreamOptions};
+pub use chat::{Asked, ChatCompletionRequest, Delivery, RequestLimits, Store, StreamOptions};
 pub use choice::{ChoiceLogprobs, TokenInfo, TopToken};
 pub use chunk::{ChatCompletionChunk, ChunkChoice, ChunkDelta, ChunkTag, ChunkToolCall};
 pub use completion::{CompletionRequest, TextChoice, TextCompletion, TextCompletionTag, TextLogprobs};
@@ -52,6 +53,12 @@ pub use format::{FormatType, JsonSchemaFormat, ResponseFormatParam};
 pub use message::{ChatMessage, MessageRole};
 pub use model::{Health, HealthStatus, ModelDetails, ModelList, ModelObject, ModelTag, OwnerTag};
 pub use parse::parse;
+pub use preference::{
+    About, DeletedCompletionTag, DeletedCompletions, DeletedPreference, DeletedPreferenceTag, FeedbackInput,
+    FeedbackObject, FeedbackOpinion, FeedbackTag, KeepRule, KeptCompletionObject, KeptList, PreferenceBody,
+    PreferenceImport, PreferenceInput, PreferenceList, PreferenceObject, PreferenceProblem, PreferenceScores,
+    PreferenceSettings, PreferenceSource, PreferenceTag, Thumb,
+};
 pub use tool::{
     FunctionCall, FunctionDef, FunctionName, NamedToolChoice, ToolCallObject, ToolChoiceParam, ToolParam,
     ToolType,

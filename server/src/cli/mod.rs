@@ -7,6 +7,7 @@ pub mod edit;
 pub mod eval;
 pub mod exit;
 pub mod output;
+pub mod preferences;
 pub mod serve;
 pub mod train;
 
@@ -40,6 +41,10 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Correct a running daemon
     Edit(edit::EditArgs),
+    /// Say how good an answer of a running daemon was
+    Feedback(preferences::FeedbackArgs),
+    /// Tell a running daemon which answers are better, for it to learn from
+    Preferences(preferences::PreferencesArgs),
     /// Measure how well edits hold
     Eval(eval::EvalArgs),
     /// Measure this build on this machine
@@ -78,6 +83,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Chat(args) => runtime()?.block_on(chat::run(args)),
         Command::Edit(args) => runtime()?.block_on(edit::run(args)),
+        Command::Feedback(args) => runtime()?.block_on(preferences::give(args)),
+        Command::Preferences(args) => runtime()?.block_on(preferences::run(args)),
         Command::Eval(args) => runtime()?.block_on(eval::run(args)),
         Command::Bench(args) => runtime()?.block_on(bench::run(args)),
         Command::Train(args) => train::run(args),

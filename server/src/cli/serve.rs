@@ -6,7 +6,7 @@ use crate::{
     telemetry::{LogFormat, init_logs},
 };
 use amend_editor::ScopeSettings;
-use amend_proto::{ModelId, TenantId};
+use amend_proto::{ModelId, TenantId, wire::KeepRule};
 use anyhow::Context;
 use clap::Args;
 use std::{
@@ -83,6 +83,19 @@ pub struct ServeArgs {
     /// them]
     #[arg(long, env = "AMEND_ENCODER", value_name = "MODEL")]
     pub encoder: Option<String>,
+    /// Keep all chat completions for feedback, not only those whose request says `"store": true`; PUT
+    /// /v1/preference-settings decides it for one tenant
+    #[arg(long, env = "AMEND_KEEP_ALL")]
+    pub keep_all: bool,
+    /// Days that a completion is kept
+    #[arg(long, env = "AMEND_KEEP_DAYS", default_value_t = 30, value_name = "DAYS")]
+    pub keep_days: u32,
+    /// The most completions that are kept of a tenant; the oldest go first
+    #[arg(long, env = "AMEND_KEEP_COMPLETIONS", default_value_t = 10_000, value_name = "N")]
+    pub keep_completions: u64,
+    /// The most preferences of a tenant; one more is refused
+    #[arg(long, env = "AMEND_MAX_PREFERENCES", default_value_t = 200_000, value_name = "N")]
+    pub max_preferences: u64,
     /// Seconds that requests in flight may take to finish when the daemon is told to stop
     #[arg(long, env = "AMEND_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -173,6 +186,11 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
     config.policy = settings.over(&config.policy)?;
     config.encoder = args.encoder;
     config.tenants = args.tenants.into();
+    let preferences = &mut config.preferences;
+    preferences.keep = if args.keep_all { KeepRule::All } else { KeepRule::Asked };
+    preferences.max_age = Duration::from_secs(u64::from(args.keep_days) * 24 * 3600);
+    preferences.max_completions = args.keep_completions;
+    preferences.max_pairs = args.max_preferences;
     config.allowed_hosts = args.allow_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
     config.serve.drain_deadline = Duration::from_secs(args.drain_seconds);
     Ok(config)

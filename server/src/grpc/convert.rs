@@ -105,7 +105,7 @@ pub(super) fn message(at: usize, message: v1::Message) -> Result<Message, Failur
         v1::message::Role::System => Role::System,
         v1::message::Role::User => Role::User,
         v1::message::Role::Assistant => Role::Assistant,
-        v1::message::Role::Unspecified => {
+        v1::message::Role::Unspecified | v1::message::Role::Tool => {
             return Err(Failure::invalid(format!("messages[{at}].role must be system, user or assistant")));
         }
     };

@@ -1,11 +1,13 @@
-//! The gRPC API: `amend.v1.Edits` over the same [`EditService`] as the HTTP routes, with health and reflection.
+//! The gRPC API: `amend.v1.Edits` and `amend.v1.Preferences` over the same services as the HTTP routes, with health and
+//! reflection.
 //!
-//! [`serve`] puts it on a listener of its own. `proto/amend/v1/edits.proto` says what the calls do.
+//! [`serve`] puts it on a listener of its own. `proto/amend/v1/*.proto` say what the calls do.
 
 mod convert;
 mod edits;
 mod incoming;
 mod observe;
+mod preferences;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -13,9 +15,14 @@ mod tests;
 use crate::{
     edits::EditService,
     http::{Lifecycle, Phase, ServeLimits},
+    preferences::PreferenceService,
 };
-use amend_proto::grpc::{DESCRIPTORS, v1::edits_server::EditsServer};
+use amend_proto::grpc::{
+    DESCRIPTORS,
+    v1::{edits_server::EditsServer, preferences_server::PreferencesServer},
+};
 use edits::Edits;
+use preferences::Preferences;
 use std::{io, time::Duration};
 use tokio::net::TcpListener;
 use tonic::transport::Server;
@@ -27,8 +34,17 @@ const MAX_MESSAGE_BYTES: usize = 32 << 20;
 const MAX_STREAMS: u32 = 128;
 /// A connection that says nothing for this long is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// The service's name in the health checks; the empty name stands for the whole server.
-const SERVICE: &str = "amend.v1.Edits";
+/// The services' names in the health checks; the empty name stands for the whole server.
+const SERVICES: [&str; 2] = ["amend.v1.Edits", "amend.v1.Preferences"];
+
+/// What is served.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// What is edited.
+    pub edits: EditService,
+    /// What users prefer.
+    pub preferences: PreferenceService,
+}
 
 /// Why gRPC is not served.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +66,7 @@ pub enum GrpcError {
 /// When the listener breaks.
 pub async fn serve(
     listener: TcpListener,
-    service: EditService,
+    services: Services,
     lifecycle: Lifecycle,
     limits: ServeLimits,
 ) -> Result<(), GrpcError> {
@@ -63,7 +79,11 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let edits = EditsServer::new(Edits::new(service, lifecycle.clone(), limits.read_stall))
+    let Services { edits, preferences } = services;
+    let preferences = PreferencesServer::new(Preferences::new(preferences, edits.clone()))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let edits = EditsServer::new(Edits::new(edits, lifecycle.clone(), limits.read_stall))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let draining = lifecycle.clone();
@@ -76,6 +96,7 @@ pub async fn serve(
         // What grpcurl before 1.8.8 and Python's grpcio-reflection ask for.
         .add_service(reflection().build_v1alpha()?)
         .add_service(edits)
+        .add_service(preferences)
         .serve_with_incoming_shutdown(incoming::connections(listener, limits), async move {
             draining.reached(Phase::Draining).await;
         });
@@ -87,16 +108,18 @@ pub async fn serve(
     Ok(served?)
 }
 
-/// Edits can be asked for and written from the first moment on; the server as a whole is healthy when its model is there.
+/// Edits and preferences can be asked for and written from the first moment on; the server as a whole is healthy when its model is there.
 async fn report(health: HealthReporter, lifecycle: Lifecycle) {
-    health.set_service_status(SERVICE, ServingStatus::Serving).await;
+    for service in SERVICES {
+        health.set_service_status(service, ServingStatus::Serving).await;
+    }
     health.set_service_status("", ServingStatus::NotServing).await;
     lifecycle.reached(Phase::Ready).await;
     if lifecycle.phase() == Phase::Ready {
         health.set_service_status("", ServingStatus::Serving).await;
     }
     lifecycle.reached(Phase::Draining).await;
-    for service in ["", SERVICE] {
+    for service in [""].into_iter().chain(SERVICES) {
         health.set_service_status(service, ServingStatus::NotServing).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Failures as gRPC tells them: a code, the client's message, and what only the log tells.
 
-use crate::edits::TenantError;
+use crate::{edits::TenantError, preferences::PreferenceError};
 use amend_editor::{EditError, ImportStopped};
 use tonic::{Code, Status};
 
@@ -54,6 +54,26 @@ impl From<EditError> for Failure {
             EditError::Input { .. } => Code::Cancelled,
             EditError::Closed => return Self::going_down(),
             _ => return Self::internal(chain(&error)),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<PreferenceError> for Failure {
+    fn from(error: PreferenceError) -> Self {
+        let code = match &error {
+            PreferenceError::Invalid { param, message } if !message.starts_with(param.as_str()) => {
+                return Self::invalid(format!("{param}: {message}"));
+            }
+            PreferenceError::Invalid { .. } => Code::InvalidArgument,
+            PreferenceError::NotFound { .. } => Code::NotFound,
+            PreferenceError::KeyTaken | PreferenceError::KeyOfDeleted => Code::AlreadyExists,
+            PreferenceError::Full { .. } | PreferenceError::TooLong { .. } => Code::ResourceExhausted,
+            PreferenceError::Input(_) => Code::Cancelled,
+            PreferenceError::Closed => return Self::going_down(),
+            PreferenceError::Spool(_) | PreferenceError::Storage(_) | PreferenceError::Library(_) => {
+                return Self::internal(chain(&error));
+            }
         };
         Self::new(code, error.to_string())
     }

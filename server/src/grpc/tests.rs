@@ -1,14 +1,16 @@
 //! The service through a socket, with the client that tonic makes of the same description.
 
-use super::serve;
+use super::{Services, serve};
 use crate::{
     edits::{EditService, TENANT_HEADER, Tenants},
     http::{Lifecycle, ServeLimits},
+    ledger::Ledger,
+    preferences::{PreferenceService, PreferenceSettings},
 };
 use amend_editor::{Editor, EditorOptions};
 use amend_proto::{
     TenantId,
-    grpc::v1::{self, edits_client::EditsClient},
+    grpc::v1::{self, edits_client::EditsClient, preferences_client::PreferencesClient},
     testing::ScriptedModel,
 };
 use futures::StreamExt;
@@ -34,7 +36,8 @@ impl Bench {
     async fn new(tenants: Tenants) -> Self {
         let data = TempDir::new().unwrap();
         let editor = Editor::open(EditorOptions::new(data.path().join("amend.db"))).await.unwrap();
-        let service = EditService::new(editor.clone(), Arc::new(ScriptedModel::echo()), tenants);
+        let edits = EditService::new(editor.clone(), Arc::new(ScriptedModel::echo()), tenants);
+        let service = services(edits, &data).await;
         let (lifecycle, listener) = (Lifecycle::starting(), TcpListener::bind("127.0.0.1:0").await.unwrap());
         let address = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(serve(listener, service, lifecycle.clone(), ServeLimits::default()));
@@ -46,6 +49,13 @@ impl Bench {
     fn client(&self) -> EditsClient<Channel> {
         self.client.clone()
     }
+}
+
+async fn services(edits: EditService, data: &TempDir) -> Services {
+    let ledger = Ledger::open(data.path().join("learning.db")).await.unwrap();
+    let settings = PreferenceSettings::default();
+    let preferences = PreferenceService::open(ledger, settings, data.path()).await.unwrap();
+    Services { edits, preferences }
 }
 
 fn of<T>(tenant: &str, message: T) -> Request<T> {
@@ -244,8 +254,10 @@ async fn health_follows_the_life_of_the_server() {
     let mut whole = health.watch(check("")).await.unwrap().into_inner();
     let mut next = async || whole.message().await.unwrap().unwrap().status();
     assert_eq!(next().await, ServingStatus::NotServing);
-    let edits = health.check(check(super::SERVICE)).await.unwrap().into_inner();
-    assert_eq!(edits.status(), ServingStatus::Serving);
+    for service in super::SERVICES {
+        let one = health.check(check(service)).await.unwrap().into_inner();
+        assert_eq!(one.status(), ServingStatus::Serving, "{service}");
+    }
     bench.lifecycle.ready();
     assert_eq!(next().await, ServingStatus::Serving);
     bench.lifecycle.drain();
@@ -266,7 +278,8 @@ async fn reflection_describes_the_service() {
     let answer = answers.into_inner().message().await.unwrap().unwrap().message_response;
     let Some(MessageResponse::ListServicesResponse(services)) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = services.service.iter().map(|service| service.name.as_str()).collect();
-    assert!(names.contains(&super::SERVICE) && names.contains(&"grpc.health.v1.Health"), "{names:?}");
+    assert!(super::SERVICES.iter().all(|service| names.contains(service)), "{names:?}");
+    assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
 }
 
 #[tokio::test]
@@ -304,7 +317,8 @@ async fn the_scope_is_set_for_a_tenant_and_for_all() {
 async fn a_client_that_never_says_anything_is_let_go() {
     let data = TempDir::new().unwrap();
     let editor = Editor::open(EditorOptions::new(data.path().join("amend.db"))).await.unwrap();
-    let service = EditService::new(editor, Arc::new(ScriptedModel::echo()), Tenants::Any);
+    let edits = EditService::new(editor, Arc::new(ScriptedModel::echo()), Tenants::Any);
+    let service = services(edits, &data).await;
     let (lifecycle, listener) = (Lifecycle::starting(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let address = listener.local_addr().unwrap();
     let limits = ServeLimits {
@@ -328,4 +342,45 @@ async fn a_client_that_never_says_anything_is_let_go() {
     let stream = futures::stream::once(async { one }).chain(futures::stream::pending());
     assert_eq!(refused(client.import(stream).await).0, Code::Cancelled, "an import that pauses ends");
     assert_eq!(client.list(v1::ListRequest::default()).await.unwrap().into_inner().edits.len(), 1);
+}
+
+#[tokio::test]
+async fn a_preference_is_stored_listed_and_removed_by_its_tenant_alone() {
+    let bench = Bench::new(Tenants::Any).await;
+    let mut client = PreferencesClient::new(bench.channel.clone());
+    let wanted = v1::AddPreferenceRequest {
+        about: Some(v1::add_preference_request::About::Prompt("Where is Tarn?".to_owned())),
+        chosen: "In the north.".to_owned(),
+        rejected: "Nowhere.".to_owned(),
+        author: Some("ann".to_owned()),
+        idempotency_key: Some("k1".to_owned()),
+    };
+    let stored = client.add_preference(of("acme", wanted.clone())).await.unwrap().into_inner();
+    assert_eq!(
+        (stored.chosen.as_str(), stored.source()),
+        ("In the north.", v1::preference::Source::Preference)
+    );
+    let again = client.add_preference(of("acme", wanted.clone())).await.unwrap().into_inner();
+    assert_eq!(again, stored);
+    let other = v1::AddPreferenceRequest { rejected: "Here.".to_owned(), ..wanted.clone() };
+    assert_eq!(refused(client.add_preference(of("acme", other)).await).0, Code::AlreadyExists);
+    let equal = v1::AddPreferenceRequest { rejected: wanted.chosen.clone(), idempotency_key: None, ..wanted };
+    let (code, message) = refused(client.add_preference(of("acme", equal)).await);
+    assert_eq!((code, message.starts_with("chosen: ")), (Code::InvalidArgument, true), "{message}");
+    let all = v1::ListPreferencesRequest::default();
+    let listed = client.list_preferences(of("acme", all)).await.unwrap().into_inner();
+    assert_eq!((listed.preferences, listed.next), (vec![stored.clone()], None));
+    assert!(client.list_preferences(of("other", all)).await.unwrap().into_inner().preferences.is_empty());
+    let id = stored.id;
+    let gone = v1::DeletePreferenceRequest { id: id.clone() };
+    assert_eq!(refused(client.delete_preference(of("other", gone.clone())).await).0, Code::NotFound);
+    client.delete_preference(of("acme", gone)).await.unwrap();
+    let get = v1::GetPreferenceRequest { id };
+    assert_eq!(refused(client.get_preference(of("acme", get)).await).0, Code::NotFound);
+    let unknown = v1::GiveFeedbackRequest {
+        completion_id: "chatcmpl-none".to_owned(),
+        opinion: Some(v1::give_feedback_request::Opinion::Rating(5)),
+        ..Default::default()
+    };
+    assert_eq!(refused(client.give_feedback(unknown).await).0, Code::NotFound);
 }

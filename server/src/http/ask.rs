@@ -39,7 +39,8 @@ pub(super) struct Begun {
 impl Questions {
     /// Checks that there is a model to ask, and spreads the choices.
     pub(super) fn new(shared: &Shared, asked: Asked) -> Result<Self, ApiError> {
-        let Asked { mut request, further_prompts, choices, delivery, unknown_fields } = asked;
+        let Asked { mut request, further_prompts, choices, delivery, store: _, user: _, unknown_fields } =
+            asked;
         if shared.state.lifecycle.phase() == Phase::Starting {
             let kind = ErrorKind::NotReady { retry_after: RETRY };
             return Err(ModelError::new(kind, "the model is being loaded; ask again in a moment").into());
@@ -142,8 +143,13 @@ fn numbered(id: &RequestId, index: usize) -> RequestId {
     RequestId::new(format!("{id}.{index}")).unwrap_or_else(|_| RequestId::fresh())
 }
 
-/// What to tell of several answers to one request: the first one's revision, and every edit that any of them had.
+/// What to tell of several answers to one request.
 pub(super) fn merge(answers: &[Provenance], unknown: &UnknownFields) -> Option<AmendInfo> {
+    Some(AmendInfo::new(merged(answers)?, unknown.names().to_vec()))
+}
+
+/// Several answers to one request as one: the first one's revision, and every edit that any of them had.
+pub(super) fn merged(answers: &[Provenance]) -> Option<Provenance> {
     let (first, others) = answers.split_first()?;
     let mut all = first.clone();
     for edit in others.iter().flat_map(|other| &other.edits) {
@@ -151,7 +157,7 @@ pub(super) fn merge(answers: &[Provenance], unknown: &UnknownFields) -> Option<A
             all.edits.push(edit.clone());
         }
     }
-    Some(AmendInfo::new(all, unknown.names().to_vec()))
+    Some(all)
 }
 
 /// Tells the same in headers.

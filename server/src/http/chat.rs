@@ -5,6 +5,7 @@ use super::{
     ask::{self, Questions},
     body, edits,
     error::ApiError,
+    preferences::{Keeper, Text},
     shape::Shape,
     stream,
 };
@@ -93,18 +94,27 @@ async fn understand<T: DeserializeOwned + 'static>(
 }
 
 async fn answer(shared: Arc<Shared>, asked: Asked, shape: Shape) -> Result<Response, ApiError> {
+    let keeper = Keeper::new(&shared, &asked);
     let mut questions = Questions::new(&shared, asked)?;
     match questions.delivery {
-        Delivery::Stream | Delivery::StreamWithUsage => stream::answer(&shared, questions, shape).await,
+        Delivery::Stream | Delivery::StreamWithUsage => {
+            stream::answer(&shared, questions, shape, keeper).await
+        }
         Delivery::Whole => {
             let answers = questions.complete(&shared).await?;
             let by: Vec<Provenance> = answers.iter().map(|answer| answer.provenance.clone()).collect();
             let amend = by.first().zip(ask::merge(&by, &questions.unknown_fields));
-            let Some((first, amend)) = amend else {
+            let Some((first, mut amend)) = amend else {
                 return Err(ModelError::engine("no answer was asked for").into());
             };
             let head = AnswerHead::new(shape.id_prefix(), super::unix_seconds(), first);
             let usage = usage(&answers, questions.per_prompt);
+            if let (Some(keeper), Some(by)) = (keeper, ask::merged(&by)) {
+                let texts = answers.iter();
+                let texts =
+                    texts.map(|answer| Text { text: answer.text.clone(), reason: answer.finish.reason });
+                amend.kept = Some(keeper.keep(&head, by, texts.collect(), usage).await);
+            }
             Ok(whole(&head, shape, answers, usage, amend))
         }
     }

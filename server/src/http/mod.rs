@@ -18,6 +18,7 @@ mod limits;
 mod models;
 mod observe;
 mod openapi;
+mod preferences;
 mod server;
 mod shape;
 mod stall;
@@ -31,7 +32,7 @@ pub use limits::{HttpLimits, ServeLimits};
 pub use server::{Drained, serve};
 pub(crate) use stall::StallGuard;
 
-use crate::{edits::EditService, telemetry::MetricsHandle};
+use crate::{edits::EditService, preferences::PreferenceService, telemetry::MetricsHandle};
 use amend_proto::ChatModel;
 use axum::{
     Router,
@@ -52,6 +53,8 @@ pub struct HttpState {
     pub model: Arc<dyn ChatModel>,
     /// What is edited.
     pub edits: EditService,
+    /// What users prefer.
+    pub preferences: PreferenceService,
     /// Whether it may be asked.
     pub lifecycle: Lifecycle,
     /// Under which names it may be asked.
@@ -104,7 +107,32 @@ struct Route {
 fn routes() -> Vec<Route> {
     let route = |axum_path, methods, handlers| Route { axum_path, methods, handlers };
     vec![
-        route("/v1/chat/completions", &["post"][..], post(chat::chat)),
+        route(
+            "/v1/chat/completions",
+            &["delete", "get", "post"][..],
+            post(chat::chat).get(preferences::kept::list).delete(preferences::kept::forget_user),
+        ),
+        route(
+            "/v1/chat/completions/{*id}",
+            &["delete", "get"],
+            get(preferences::kept::show).delete(preferences::kept::forget),
+        ),
+        route(
+            "/v1/preferences",
+            &["get", "post"],
+            get(preferences::pairs::list).post(preferences::pairs::add),
+        ),
+        route(
+            "/v1/preferences/{*id}",
+            &["delete", "get"],
+            get(preferences::pairs::show).delete(preferences::pairs::remove),
+        ),
+        route("/v1/feedback", &["post"], post(preferences::feedback::give)),
+        route(
+            "/v1/preference-settings",
+            &["get", "put"],
+            get(preferences::kept::settings).put(preferences::kept::set),
+        ),
         route("/v1/completions", &["post"], post(chat::complete)),
         route("/v1/models", &["get"], get(models::list)),
         route("/v1/models/{*id}", &["get"], get(models::show)),

@@ -1,6 +1,6 @@
 //! `/openapi.json`: the API's description, from the code.
 
-use super::{chat, edits, health, models};
+use super::{chat, edits, health, models, preferences};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header;
@@ -32,6 +32,17 @@ use utoipa::OpenApi;
         edits::log::diff,
         edits::log::roll_back,
         edits::watch::watch,
+        preferences::kept::list,
+        preferences::kept::show,
+        preferences::kept::forget,
+        preferences::kept::forget_user,
+        preferences::kept::settings,
+        preferences::kept::set,
+        preferences::pairs::add,
+        preferences::pairs::list,
+        preferences::pairs::show,
+        preferences::pairs::remove,
+        preferences::feedback::give,
         health::live,
         health::ready,
         health::metrics,
@@ -43,6 +54,7 @@ use utoipa::OpenApi;
         (name = "models", description = "What answers"),
         (name = "edits", description = "Corrections of what it knows"),
         (name = "edit log", description = "What was done to them, and going back"),
+        (name = "preferences", description = "What users prefer, to learn from"),
         (name = "operation", description = "For operators"),
     )
 )]

@@ -5,11 +5,12 @@ use super::{
     ask::{self, Begun, Questions, going_down, too_slow},
     error::ApiError,
     lifecycle::Phase,
+    preferences::{Keeper, Text},
     shape::{Shape, Writer, event},
 };
 use crate::telemetry::http_names;
 use amend_proto::{
-    ChatEvent, Finish, ModelError, Provenance, RequestId,
+    ChatEvent, Finish, FinishReason, ModelError, Provenance, RequestId,
     wire::{AmendInfo, AnswerHead, DONE, Delivery, TokenUsage, UnknownFields},
 };
 use axum::{
@@ -31,6 +32,7 @@ pub(super) async fn answer(
     shared: &Shared,
     mut questions: Questions,
     shape: Shape,
+    keeper: Option<Keeper>,
 ) -> Result<Response, ApiError> {
     let id = questions.requests.first().map_or_else(RequestId::fresh, |request| request.id.clone());
     let begun = questions.begin(shared).await?;
@@ -51,6 +53,8 @@ pub(super) async fn answer(
     };
     let answer = Answer {
         id,
+        keeping: keeper.map(|keeper| Keeping::new(keeper, &head, by.len())),
+        kept: None,
         writer: Writer::new(shape, head, by.len(), usage),
         events: merge(begun),
         by,
@@ -97,6 +101,10 @@ enum Step {
 
 struct Answer {
     id: RequestId,
+    /// What is to be kept.
+    keeping: Option<Box<Keeping>>,
+    /// Whether it was.
+    kept: Option<bool>,
     writer: Writer,
     events: SelectAll<BoxStream<'static, Event>>,
     /// Of each choice.
@@ -111,6 +119,22 @@ struct Answer {
     deadline: Pin<Box<Sleep>>,
     ping: Interval,
     cut: BoxFuture<'static, ()>,
+}
+
+/// What is kept of an answer, while it comes.
+struct Keeping {
+    keeper: Keeper,
+    head: AnswerHead,
+    answers: Vec<Text>,
+    usage: TokenUsage,
+}
+
+impl Keeping {
+    fn new(keeper: Keeper, head: &AnswerHead, choices: usize) -> Box<Self> {
+        let none = Text { text: String::new(), reason: FinishReason::Stop };
+        let answers = vec![none; choices];
+        Box::new(Self { keeper, head: head.clone(), answers, usage: TokenUsage::default() })
+    }
 }
 
 /// Whether more follows.
@@ -140,7 +164,10 @@ impl Answer {
         // An event may say nothing, and an empty frame would be a waste.
         while out.is_empty() {
             let ended = match self.step().await {
-                Step::Event(Some((index, Ok(event)))) => self.write(&mut out, index, event),
+                Step::Event(Some((index, Ok(event)))) => {
+                    self.keep(index, &event).await;
+                    self.write(&mut out, index, event)
+                }
                 Step::Event(Some((_, Err(error)))) => self.fail(&mut out, error),
                 Step::Event(None) => {
                     self.fail(&mut out, ModelError::engine("a stream ended without a finish event"))
@@ -170,6 +197,30 @@ impl Answer {
         }
     }
 
+    /// Gathers what is to be kept; when the last choice ends it is kept, so that feedback finds it from the last event
+    /// on.
+    async fn keep(&mut self, index: u32, event: &ChatEvent) {
+        let Some(keeping) = &mut self.keeping else { return };
+        let Some(answer) = keeping.answers.get_mut(index as usize) else { return };
+        match event {
+            ChatEvent::Started(_) => {}
+            ChatEvent::Delta(delta) => answer.text.push_str(&delta.text),
+            ChatEvent::Finished(Finish { reason, usage }) => {
+                answer.reason = *reason;
+                keeping.usage.add(index, self.per_prompt, *usage);
+                if self.open > 1 {
+                    return;
+                }
+                if let (Some(keeping), Some(by)) = (self.keeping.take(), ask::merged(&self.by)) {
+                    let Keeping { keeper, head, answers, usage } = *keeping;
+                    let kept = keeper.keep(&head, by, answers, usage).await;
+                    self.kept = Some(kept);
+                    self.amend.kept = Some(kept);
+                }
+            }
+        }
+    }
+
     /// Returns whether the answer is whole.
     fn write(&mut self, out: &mut Vec<u8>, index: u32, event: ChatEvent) -> bool {
         match event {
@@ -180,7 +231,8 @@ impl Answer {
             }
             ChatEvent::Finished(Finish { reason, usage }) => {
                 let Some(by) = self.by.get(index as usize) else { return false };
-                let amend = AmendInfo::new(by.clone(), self.unknown_fields.names().to_vec());
+                let names = self.unknown_fields.names().to_vec();
+                let amend = AmendInfo { kept: self.kept, ..AmendInfo::new(by.clone(), names) };
                 self.writer.finish(out, index, reason, amend);
                 self.usage.add(index, self.per_prompt, usage);
                 self.open = self.open.saturating_sub(1);

@@ -7,6 +7,7 @@
 use super::{
     grpc_names, http_names,
     names::{self, Metric},
+    preference_names,
 };
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -110,7 +111,8 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 
 fn describe() {
     amend_editor::describe_metrics();
-    for Metric { name, help } in names::ALL.iter().chain(http_names::ALL).chain(grpc_names::ALL) {
+    let parts = [names::ALL, http_names::ALL, grpc_names::ALL, preference_names::ALL];
+    for Metric { name, help } in parts.into_iter().flatten() {
         if name.ends_with("_total") {
             describe_counter!(*name, *help);
         } else if name.ends_with("_seconds") {

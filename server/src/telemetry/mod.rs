@@ -5,6 +5,7 @@ pub mod http_names;
 mod logs;
 mod metrics;
 pub mod names;
+pub mod preference_names;
 
 pub use logs::{LogError, LogFormat, init as init_logs};
 pub use metrics::{MetricsError, MetricsHandle, Upkeep};

@@ -22,6 +22,8 @@ fn the_least_body_takes_every_default() {
             further_prompts: Vec::new(),
             choices: 1,
             delivery: Delivery::Whole,
+            store: Store::ByRule,
+            user: None,
             unknown_fields: UnknownFields::default()
         }
     );
@@ -51,12 +53,14 @@ fn every_field_arrives() {
         "stream": true,
         "stream_options": {"include_usage": true},
         "user": "me",
+        "store": true,
         "metadata": {"k": "v"}
     }))
     .unwrap();
     assert_eq!(asked.choices, 3);
     assert_eq!(asked.delivery, Delivery::StreamWithUsage);
     assert!(asked.unknown_fields.is_empty());
+    assert_eq!((asked.store, asked.user.as_deref()), (Store::Yes, Some("me")));
     let request = asked.request;
     assert_eq!(request.model, Some(ModelId::new("org/name").unwrap()));
     assert_eq!(request.logprobs, Logprobs::Top(5));
@@ -103,7 +107,7 @@ fn null_is_the_same_as_absent() {
 #[test]
 fn harmless_values_of_what_is_not_honoured_pass() {
     let asked = chat(&json!({
-        "messages": hello(), "store": false, "service_tier": "auto", "modalities": ["text"],
+        "messages": hello(), "service_tier": "auto", "modalities": ["text"],
         "parallel_tool_calls": true, "verbosity": "medium", "prompt_cache_key": "k", "safety_identifier": "s",
         "stream": true, "stream_options": {"include_obfuscation": false}, "model": "default", "top_k": -1,
         "top_logprobs": 0

@@ -88,7 +88,6 @@ fn what_cannot_be_honoured_says_so() {
         with("function_call", json!("auto")),
         with("audio", json!({"voice": "x"})),
         with("modalities", json!(["text", "audio"])),
-        with("store", json!(true)),
         with("service_tier", json!("flex")),
         with("parallel_tool_calls", json!(false)),
         with("prediction", json!({})),

@@ -17,7 +17,7 @@ use axum::{
     routing::{MethodRouter, post},
 };
 use http::HeaderMap;
-use params::Params;
+pub(super) use params::Params;
 use std::{io, sync::Arc, time::Duration};
 
 /// The tenant that a request is about.

@@ -15,11 +15,11 @@ const MAX_PAGE: usize = 100;
 
 /// The parameters of one request.
 #[derive(Debug)]
-pub(super) struct Params(Vec<(String, String)>);
+pub(in crate::http) struct Params(Vec<(String, String)>);
 
 impl Params {
     /// The query of `uri`, which may hold `known` only.
-    pub(super) fn read(uri: &Uri, known: &[&str]) -> Result<Self, ApiError> {
+    pub(in crate::http) fn read(uri: &Uri, known: &[&str]) -> Result<Self, ApiError> {
         let may = || format!("the query may hold {} only, each once", known.join(", "));
         let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
             return Err(ApiError::invalid("query", format!("the query cannot be read; {}", may())));
@@ -32,16 +32,16 @@ impl Params {
         Ok(Self(pairs))
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::http) fn text(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The same, to be kept.
-    pub(super) fn owned(&self, name: &str) -> Option<String> {
+    pub(in crate::http) fn owned(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }
 
-    pub(super) fn limit(&self) -> Result<usize, ApiError> {
+    pub(in crate::http) fn limit(&self) -> Result<usize, ApiError> {
         match self.text("limit").map(str::parse) {
             None => Ok(DEFAULT_PAGE),
             Some(Ok(limit)) if (1..=MAX_PAGE).contains(&limit) => Ok(limit),

@@ -24,22 +24,27 @@ const LINES: [&str; 3] = ["application/x-ndjson", "application/jsonl", "applicat
 const SEQ: &str = "x-amend-seq";
 
 /// Whether the body is JSON lines.
-pub(super) fn is_lines(headers: &HeaderMap) -> bool {
+pub(in crate::http) fn is_lines(headers: &HeaderMap) -> bool {
     names_lines(headers.get(header::CONTENT_TYPE))
 }
 
 /// Whether JSON lines are asked for.
-pub(super) fn wants_lines(headers: &HeaderMap) -> bool {
+pub(in crate::http) fn wants_lines(headers: &HeaderMap) -> bool {
     names_lines(headers.get(header::ACCEPT))
 }
 
 /// Whether one of the media ranges of a header is JSON lines.
 fn names_lines(value: Option<&HeaderValue>) -> bool {
+    names_one_of(value, &LINES)
+}
+
+/// Whether one of the media ranges of a header is one of these.
+pub(in crate::http) fn names_one_of(value: Option<&HeaderValue>, types: &[&str]) -> bool {
     let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
     value
         .split(',')
         .filter_map(|range| range.split(';').next())
-        .any(|essence| LINES.iter().any(|known| essence.trim().eq_ignore_ascii_case(known)))
+        .any(|essence| types.iter().any(|known| essence.trim().eq_ignore_ascii_case(known)))
 }
 
 /// Takes in the lines of a body as they come; memory is bounded whatever its size.

@@ -89,7 +89,6 @@ async fn a_wrong_value_names_its_field() {
     for (body, expected) in [
         (hello_with("max_tokens", -1), "400 invalid_request_error invalid_value max_tokens"),
         (hello_with("temperature", "warm"), "400 invalid_request_error invalid_value temperature"),
-        (hello_with("store", true), "400 invalid_request_error unsupported_parameter store"),
         (with_image, "400 invalid_request_error unsupported_parameter messages[0].content[1]"),
         (json!({}), "400 invalid_request_error invalid_value messages"),
         (json!([]), "400 invalid_request_error invalid_value -"),

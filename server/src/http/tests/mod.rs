@@ -4,6 +4,7 @@ mod completions;
 mod edit_log;
 mod edits;
 mod limits;
+mod preferences;
 mod routes;
 mod sockets;
 mod streams;
@@ -11,6 +12,8 @@ mod streams;
 use super::{Hosts, HttpLimits, HttpState, Lifecycle, router};
 use crate::{
     edits::{EditService, Tenants},
+    ledger::Ledger,
+    preferences::{PreferenceService, PreferenceSettings},
     telemetry::MetricsHandle,
 };
 use amend_editor::{EditedModel, Editor, EditorOptions};
@@ -53,7 +56,10 @@ impl Bench {
         let lifecycle = Lifecycle::starting();
         lifecycle.ready();
         let edited: Arc<dyn ChatModel> = Arc::new(edited);
+        let ledger = Ledger::open(data.path().join("learning.db")).await.unwrap();
+        let settings = PreferenceSettings::default();
         let state = HttpState {
+            preferences: PreferenceService::open(ledger, settings, data.path()).await.unwrap(),
             edits: EditService::new(editor, Arc::clone(&edited), tenants),
             model: edited,
             lifecycle: lifecycle.clone(),

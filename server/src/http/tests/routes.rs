@@ -119,7 +119,7 @@ async fn figures_have_bounded_labels() {
 async fn what_is_not_there_says_so_in_json() {
     let bench = bench().await;
     assert_eq!(bench.get("/v1/nowhere").await.error(), "404 invalid_request_error not_found -");
-    let answer = bench.get("/v1/chat/completions").await;
+    let answer = bench.get("/v1/completions").await;
     assert_eq!(answer.error(), "405 invalid_request_error method_not_allowed -");
     assert_eq!(answer.header("allow"), Some("POST"));
     assert!(answer.header("x-request-id").is_some());
