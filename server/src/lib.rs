@@ -13,6 +13,7 @@ pub mod engine;
 pub mod evaluation;
 pub mod grpc;
 pub mod http;
+pub mod ledger;
 pub mod registry;
 pub mod telemetry;
 
