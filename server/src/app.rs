@@ -11,8 +11,13 @@ use crate::{
     engine::{EngineConfig, EngineError, InvalidModel, ModelSource},
     grpc::{self, GrpcError},
     http::{self, Drained, Hosts, HttpLimits, HttpState, Lifecycle, ServeLimits},
+    jobs::JobError,
+    learning::{EngineLoader, Learning, LearningConfig},
+    ledger::{Ledger, LedgerError},
     registry::Registry,
+    revisions::RevisionError,
     telemetry::{MetricsError, MetricsHandle},
+    training::TrainingSettings,
 };
 use amend_editor::{
     EditError, EditedModel, Editor, EditorOptions, EncoderError, EncoderOptions, EncoderSetup, ScopePolicy,
@@ -46,6 +51,8 @@ pub struct AppConfig {
     pub encoder: Option<String>,
     /// Whose edits are served.
     pub tenants: Tenants,
+    /// How and when it trains.
+    pub training: TrainingSettings,
     /// Names that it may be asked under besides `localhost` when it listens on a loopback address; in lower case.
     pub allowed_hosts: BTreeSet<String>,
     /// Bounds on each request.
@@ -75,6 +82,15 @@ pub enum AppError {
     /// The edits cannot be read.
     #[error("failed to open the edits")]
     Edits(#[from] EditError),
+    /// What it has learned from cannot be read.
+    #[error("failed to open the ledger")]
+    Ledger(#[from] LedgerError),
+    /// The jobs cannot be read.
+    #[error("failed to open the jobs")]
+    Jobs(#[from] JobError),
+    /// The live revision cannot be loaded.
+    #[error("failed to load the live revision")]
+    Revision(#[from] RevisionError),
     /// The edit template cannot be read, or used.
     #[error("failed to use the edit template {}", path.display())]
     Template {
@@ -109,6 +125,7 @@ impl AppConfig {
             policy: ScopePolicy::default(),
             encoder: None,
             tenants: Tenants::default(),
+            training: TrainingSettings::default(),
             allowed_hosts: BTreeSet::new(),
             http: HttpLimits::default(),
             serve: ServeLimits::default(),
@@ -137,7 +154,6 @@ impl From<TcpListener> for Listeners {
 pub struct App {
     engine: EngineConfig,
     serve: ServeLimits,
-    templates: TemplateSearch,
     registry: Arc<Registry>,
     state: HttpState,
 }
@@ -156,6 +172,7 @@ impl App {
             policy,
             encoder,
             tenants,
+            training,
             allowed_hosts,
             http,
             serve,
@@ -178,38 +195,41 @@ impl App {
             }
             Editor::open(options).await?
         };
-        let name = match &engine.model_id {
-            Some(id) => id.clone(),
-            None => ModelId::new(engine.source.name())?,
-        };
-        let registry = Arc::new(Registry::loading(name));
+        let name = served_name(&engine)?;
+        let ledger = Ledger::open(data_dir.join("learning.db")).await?;
+        let registry = Arc::new(Registry::loading(name.clone()));
         let edited = EditedModel::new(editor.clone(), Arc::clone(&registry) as Arc<dyn ChatModel>);
-        let mut admission = AdmissionConfig::new(engine.slots()?);
-        admission.capacity = queue;
-        let model: Arc<dyn ChatModel> = Arc::new(admission.build(Arc::new(edited)));
+        let admission = AdmissionConfig { capacity: queue, ..AdmissionConfig::new(engine.slots()?) };
+        let admission = admission.build(Arc::new(edited));
+        let loader = EngineLoader {
+            engine: engine.clone(),
+            templates: templates(&engine),
+            editor: editor.clone(),
+            name,
+        };
+        let (shared, busy) = (Arc::clone(&registry), admission.busy());
+        let learning =
+            LearningConfig { data_dir: &data_dir, ledger, settings: training, registry: shared, loader, busy };
+        let learning = Learning::open(learning).await?;
+        let model: Arc<dyn ChatModel> = Arc::new(admission);
         let state = HttpState {
             edits: EditService::new(editor, Arc::clone(&model), tenants),
             model,
+            learning,
             lifecycle: Lifecycle::starting(),
             hosts: Hosts::Local(allowed_hosts),
             limits: http,
             metrics,
         };
-        let templates = templates(&engine);
-        Ok(Self { engine, serve, templates, registry, state })
+        Ok(Self { engine, serve, registry, state })
     }
 
-    /// Loads the model and makes it live.
+    /// Loads the model, or the live revision of it, and makes it live.
     ///
     /// # Errors
-    /// [`AppError::Engine`] names the file and what to do.
+    /// [`AppError::Revision`], whose sources name the file and what to do.
     pub async fn load(&self) -> Result<ModelInfo, AppError> {
-        let engine = self.engine.clone().build().await?;
-        if let ModelSource::Hub(_) = self.engine.source {
-            // Only now are its files here.
-            self.editor().set_template(self.templates.find()?);
-        }
-        self.registry.switch(Box::new(engine));
+        self.state.learning.revisions.begin().await?;
         self.state.lifecycle.ready();
         Ok(self.state.model.info())
     }
@@ -256,6 +276,8 @@ impl App {
         let router = http::router(state);
         let lifecycle = self.state.lifecycle.clone();
         let (edits, limits) = (self.state.edits.clone(), self.serve);
+        let asked = (self.editor().clone(), self.model());
+        let learning = self.state.learning.keep_going(lifecycle.clone(), asked);
         let grpc = grpc.map(|grpc| tokio::spawn(grpc::serve(grpc, edits, lifecycle.clone(), limits)));
         let drained = http::serve(http, router, lifecycle.clone(), limits, shutdown).await?;
         if let Some(mut grpc) = grpc {
@@ -267,9 +289,19 @@ impl App {
             };
             ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         }
+        learning.abort();
+        self.state.learning.close().await?;
         self.state.edits.editor().close().await?;
         Ok(drained)
     }
+}
+
+/// The name that clients ask for.
+fn served_name(engine: &EngineConfig) -> Result<ModelId, AppError> {
+    Ok(match &engine.model_id {
+        Some(id) => id.clone(),
+        None => ModelId::new(engine.source.name())?,
+    })
 }
 
 /// Where Hugging Face's tools keep what they download.

@@ -7,6 +7,7 @@ mod documents;
 mod durability;
 mod edit_log;
 mod families;
+mod revisions;
 
 use amend_tests::Sandbox;
 

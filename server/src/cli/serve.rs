@@ -3,6 +3,7 @@
 use crate::{
     app::{App, AppConfig, Listeners},
     engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
+    cli::training::TrainingArgs,
     telemetry::{LogFormat, init_logs},
 };
 use amend_editor::ScopeSettings;
@@ -83,6 +84,9 @@ pub struct ServeArgs {
     /// them]
     #[arg(long, env = "AMEND_ENCODER", value_name = "MODEL")]
     pub encoder: Option<String>,
+    /// How it trains.
+    #[command(flatten)]
+    pub training: TrainingArgs,
     /// Seconds that requests in flight may take to finish when the daemon is told to stop
     #[arg(long, env = "AMEND_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -172,6 +176,7 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
         ScopeSettings { top_k: args.max_edits, max_tokens: args.max_edit_tokens, ..ScopeSettings::default() };
     config.policy = settings.over(&config.policy)?;
     config.encoder = args.encoder;
+    config.training = args.training.settings()?;
     config.tenants = args.tenants.into();
     config.allowed_hosts = args.allow_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
     config.serve.drain_deadline = Duration::from_secs(args.drain_seconds);

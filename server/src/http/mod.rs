@@ -13,11 +13,13 @@ mod edits;
 mod error;
 mod health;
 mod hosts;
+mod jobs;
 mod lifecycle;
 mod limits;
 mod models;
 mod observe;
 mod openapi;
+mod revisions;
 mod server;
 mod shape;
 mod stall;
@@ -31,7 +33,7 @@ pub use limits::{HttpLimits, ServeLimits};
 pub use server::{Drained, serve};
 pub(crate) use stall::StallGuard;
 
-use crate::{edits::EditService, telemetry::MetricsHandle};
+use crate::{edits::EditService, learning::Learning, telemetry::MetricsHandle};
 use amend_proto::ChatModel;
 use axum::{
     Router,
@@ -52,6 +54,8 @@ pub struct HttpState {
     pub model: Arc<dyn ChatModel>,
     /// What is edited.
     pub edits: EditService,
+    /// How it gets better.
+    pub learning: Learning,
     /// Whether it may be asked.
     pub lifecycle: Lifecycle,
     /// Under which names it may be asked.
@@ -124,6 +128,15 @@ fn routes() -> Vec<Route> {
         route("/v1/edit-log/diff", &["get"], get(edits::log::diff)),
         route("/v1/edit-log/rollback", &["post"], post(edits::log::roll_back)),
         route("/v1/edit-log/watch", &["get"], get(edits::watch::watch)),
+        route("/v1/jobs", &["get", "post"], get(jobs::list).post(jobs::begin)),
+        route("/v1/jobs/{id}", &["get"], get(jobs::show)),
+        route("/v1/jobs/{id}/cancel", &["post"], post(jobs::cancel)),
+        route("/v1/jobs/{id}/events", &["get"], get(jobs::events)),
+        route("/v1/revisions", &["get"], get(revisions::list)),
+        route("/v1/revisions/rollback", &["post"], post(revisions::roll_back)),
+        route("/v1/revisions/{id}", &["get"], get(revisions::show)),
+        route("/v1/revisions/{id}/promote", &["post"], post(revisions::promote)),
+        route("/v1/revisions/{id}/retire", &["post"], post(revisions::retire)),
         route("/livez", &["get"], get(health::live)),
         route("/readyz", &["get"], get(health::ready)),
         route("/metrics", &["get"], get(health::metrics)),

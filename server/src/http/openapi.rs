@@ -1,6 +1,6 @@
 //! `/openapi.json`: the API's description, from the code.
 
-use super::{chat, edits, health, models};
+use super::{chat, edits, health, jobs, models, revisions};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header;
@@ -32,6 +32,16 @@ use utoipa::OpenApi;
         edits::log::diff,
         edits::log::roll_back,
         edits::watch::watch,
+        jobs::list,
+        jobs::begin,
+        jobs::show,
+        jobs::cancel,
+        jobs::events,
+        revisions::list,
+        revisions::show,
+        revisions::promote,
+        revisions::roll_back,
+        revisions::retire,
         health::live,
         health::ready,
         health::metrics,
@@ -43,6 +53,8 @@ use utoipa::OpenApi;
         (name = "models", description = "What answers"),
         (name = "edits", description = "Corrections of what it knows"),
         (name = "edit log", description = "What was done to them, and going back"),
+        (name = "jobs", description = "What is done in the background"),
+        (name = "revisions", description = "The versions of the served model"),
         (name = "operation", description = "For operators"),
     )
 )]

@@ -1,7 +1,7 @@
 //! `/v1/edits` and `/v1/edit-log`, for the tenant that the header `x-amend-tenant` names.
 
 pub(super) mod log;
-mod params;
+pub(super) mod params;
 pub(super) mod read;
 pub(super) mod scope;
 pub(super) mod transfer;

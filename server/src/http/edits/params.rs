@@ -15,11 +15,11 @@ const MAX_PAGE: usize = 100;
 
 /// The parameters of one request.
 #[derive(Debug)]
-pub(super) struct Params(Vec<(String, String)>);
+pub(in crate::http) struct Params(Vec<(String, String)>);
 
 impl Params {
     /// The query of `uri`, which may hold `known` only.
-    pub(super) fn read(uri: &Uri, known: &[&str]) -> Result<Self, ApiError> {
+    pub(in crate::http) fn read(uri: &Uri, known: &[&str]) -> Result<Self, ApiError> {
         let may = || format!("the query may hold {} only, each once", known.join(", "));
         let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
             return Err(ApiError::invalid("query", format!("the query cannot be read; {}", may())));
@@ -32,16 +32,16 @@ impl Params {
         Ok(Self(pairs))
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::http) fn text(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The same, to be kept.
-    pub(super) fn owned(&self, name: &str) -> Option<String> {
+    pub(in crate::http) fn owned(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }
 
-    pub(super) fn limit(&self) -> Result<usize, ApiError> {
+    pub(in crate::http) fn limit(&self) -> Result<usize, ApiError> {
         match self.text("limit").map(str::parse) {
             None => Ok(DEFAULT_PAGE),
             Some(Ok(limit)) if (1..=MAX_PAGE).contains(&limit) => Ok(limit),
@@ -50,7 +50,7 @@ impl Params {
     }
 
     /// An entry of the log.
-    pub(super) fn seq(&self, name: &str) -> Result<Option<Seq>, ApiError> {
+    pub(in crate::http) fn seq(&self, name: &str) -> Result<Option<Seq>, ApiError> {
         match self.text(name).map(i64::from_str) {
             None => Ok(None),
             Some(Ok(number @ 0..)) => Ok(Some(Seq::new(number))),
@@ -62,19 +62,19 @@ impl Params {
     }
 
     /// The same, which must be there.
-    pub(super) fn required_seq(&self, name: &str) -> Result<Seq, ApiError> {
+    pub(in crate::http) fn required_seq(&self, name: &str) -> Result<Seq, ApiError> {
         self.seq(name)?.ok_or_else(|| {
             ApiError::invalid(name, format!("{name} is missing: the number of an entry of the log"))
         })
     }
 
     /// Where a page of edits begins.
-    pub(super) fn list_after(&self) -> Result<Option<ListAfter>, ApiError> {
+    pub(in crate::http) fn list_after(&self) -> Result<Option<ListAfter>, ApiError> {
         let read = |text: &str| text.parse().map_err(|error| not_an_id("after", error));
         self.text("after").map(read).transpose()
     }
 
-    pub(super) fn id(&self, name: &str) -> Result<Option<EditId>, ApiError> {
+    pub(in crate::http) fn id(&self, name: &str) -> Result<Option<EditId>, ApiError> {
         self.text(name).map(|id| wanted(name, id)).transpose()
     }
 }

@@ -3,6 +3,7 @@
 mod completions;
 mod edit_log;
 mod edits;
+mod learning;
 mod limits;
 mod routes;
 mod sockets;
@@ -11,6 +12,7 @@ mod streams;
 use super::{Hosts, HttpLimits, HttpState, Lifecycle, router};
 use crate::{
     edits::{EditService, Tenants},
+    learning::Learning,
     telemetry::MetricsHandle,
 };
 use amend_editor::{EditedModel, Editor, EditorOptions};
@@ -26,6 +28,7 @@ use tower::ServiceExt;
 struct Bench {
     router: Router,
     model: ScriptedModel,
+    learning: Learning,
     lifecycle: Lifecycle,
     _data: TempDir,
 }
@@ -53,15 +56,17 @@ impl Bench {
         let lifecycle = Lifecycle::starting();
         lifecycle.ready();
         let edited: Arc<dyn ChatModel> = Arc::new(edited);
+        let learning = Learning::scripted(data.path(), model.clone()).await;
         let state = HttpState {
             edits: EditService::new(editor, Arc::clone(&edited), tenants),
             model: edited,
+            learning: learning.clone(),
             lifecycle: lifecycle.clone(),
             hosts: Hosts::default(),
             limits,
             metrics: MetricsHandle::install().unwrap(),
         };
-        Self { router: router(state), model, lifecycle, _data: data }
+        Self { router: router(state), model, learning, lifecycle, _data: data }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
