@@ -208,8 +208,14 @@ impl App {
             name,
         };
         let (shared, busy) = (Arc::clone(&registry), admission.busy());
-        let learning =
-            LearningConfig { data_dir: &data_dir, ledger, settings: training, registry: shared, loader, busy };
+        let learning = LearningConfig {
+            data_dir: &data_dir,
+            ledger,
+            settings: training,
+            registry: shared,
+            loader,
+            busy,
+        };
         let learning = Learning::open(learning).await?;
         let model: Arc<dyn ChatModel> = Arc::new(admission);
         let state = HttpState {

@@ -9,7 +9,9 @@ use crate::{
     ledger::Ledger,
     registry::Registry,
     revisions::{Load, LoadError, Loadable, Names, Revisions, RevisionsConfig},
-    training::{BmcConfig, BmcWork, BmcWorkConfig, FilePairs, PairSource, Pairs, TrainingSettings, keep_training},
+    training::{
+        BmcConfig, BmcWork, BmcWorkConfig, FilePairs, PairSource, Pairs, TrainingSettings, keep_training,
+    },
 };
 use amend_editor::Editor;
 use amend_proto::{ChatModel, ModelId};
@@ -190,7 +192,8 @@ pub(crate) mod testing {
             });
             revisions.begin().await.unwrap();
             let (folder, busy) = (data_dir.join("jobs"), watch::Sender::new(0).subscribe());
-            let jobs = Jobs::open(JobsConfig { ledger: ledger.clone(), folder, busy, quiet: None }).await.unwrap();
+            let jobs =
+                Jobs::open(JobsConfig { ledger: ledger.clone(), folder, busy, quiet: None }).await.unwrap();
             Self { ledger, revisions, jobs, pairs: Pairs::default(), settings: TrainingSettings::default() }
         }
     }

@@ -44,8 +44,20 @@ fn learning(steps: &str) -> Sandbox {
     std::fs::rename(partial, &file).unwrap();
     let file = file.to_str().unwrap();
     sandbox(&[
-        "--train-pairs", file, "--train-min-pairs", "1", "--train-pairs-per-step", "4", "--train-epochs", "1000",
-        "--train-objective", "dpo", "--train-learning-rate", "2e-3", "--train-max-steps", steps,
+        "--train-pairs",
+        file,
+        "--train-min-pairs",
+        "1",
+        "--train-pairs-per-step",
+        "4",
+        "--train-epochs",
+        "1000",
+        "--train-objective",
+        "dpo",
+        "--train-learning-rate",
+        "2e-3",
+        "--train-max-steps",
+        steps,
     ])
 }
 
@@ -58,7 +70,8 @@ async fn begin(daemon: &Daemon) -> String {
 
 /// Waits for the end of a job's events, then tells of it.
 async fn ended(daemon: &Daemon, id: &str) -> Value {
-    let events = daemon.http().get(daemon.url(&format!("/v1/jobs/{id}/events"))).timeout(Duration::from_secs(300));
+    let events =
+        daemon.http().get(daemon.url(&format!("/v1/jobs/{id}/events"))).timeout(Duration::from_secs(300));
     let said = events.send().await.unwrap().text().await.unwrap();
     let job = daemon.get(&format!("/v1/jobs/{id}")).await.unwrap().body;
     assert!(["done", "failed", "cancelled"].contains(&job["state"].as_str().unwrap()), "{job}\n{said}");
@@ -87,11 +100,19 @@ async fn preferences_become_a_live_revision_whose_answers_differ_and_go_back() {
     let trained = amend(url, &["jobs", "train", "--follow"]).await;
     assert_eq!(code(&trained), Some(exit::OK), "{}", err(&trained));
     assert!(out(&trained).contains("the candidate is sha256:"), "{}", out(&trained));
-    let listed: Value = serde_json::from_str(&out(&amend(url, &["revisions", "list", "--json"]).await)).unwrap();
+    let listed: Value =
+        serde_json::from_str(&out(&amend(url, &["revisions", "list", "--json"]).await)).unwrap();
     let id = listed["data"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!((&listed["live"], &listed["data"][0]["state"]), (&json!(base), &json!("candidate")));
     assert_eq!(listed["data"][0]["provenance"]["parent"], json!(base));
     assert_eq!(daemon.ask(QUESTION).await.unwrap(), "Paris", "a candidate answers nobody");
+
+    let exported = sandbox.data_dir().join("exported");
+    let export = amend(url, &["revisions", "export", &id, "--out", exported.to_str().unwrap()]).await;
+    assert_eq!(code(&export), Some(exit::OK), "{}", err(&export));
+    let content = amend_trainer::lte::folder_hash(&exported.join("model")).unwrap();
+    assert!(id.ends_with(&content[..16]), "{id} is named by its content, {content}");
+    assert!(exported.join("adapter/adapter_config.json").is_file());
 
     let refused = amend(url, &["revisions", "promote", &id]).await;
     assert_eq!(code(&refused), Some(exit::REFUSED));

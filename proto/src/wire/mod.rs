@@ -52,15 +52,15 @@ pub use error::{ErrorBody, ErrorCode, ErrorObject, ErrorType, status_of};
 pub use fields::{Extra, UnknownFields};
 pub use format::{FormatType, JsonSchemaFormat, ResponseFormatParam};
 pub use job::{
-    JobKind, JobLine, JobLineTag, JobList, JobObject, JobPhase, JobProgress, JobRequest, JobState, JobTag, TrainBridging,
-    TrainMethod, TrainObjective,
+    JobKind, JobLine, JobLineTag, JobList, JobObject, JobPhase, JobProgress, JobRequest, JobState, JobTag,
+    TrainBridging, TrainMethod, TrainObjective,
 };
 pub use message::{ChatMessage, MessageRole};
 pub use model::{Health, HealthStatus, ModelDetails, ModelList, ModelObject, ModelTag, OwnerTag};
 pub use parse::parse;
 pub use revision::{
-    PromoteRequest, RevisionKind, RevisionList, RevisionObject, RevisionProvenance, RevisionState, RevisionTag,
-    RollbackRevisionRequest, SwitchObject, SwitchTag,
+    PromoteRequest, RevisionFile, RevisionFileList, RevisionKind, RevisionList, RevisionObject,
+    RevisionProvenance, RevisionState, RevisionTag, RollbackRevisionRequest, SwitchObject, SwitchTag,
 };
 pub use tool::{
     FunctionCall, FunctionDef, FunctionName, NamedToolChoice, ToolCallObject, ToolChoiceParam, ToolParam,

@@ -158,3 +158,23 @@ pub struct SwitchObject {
     /// How long loading and warming took, in seconds; requests were answered meanwhile.
     pub load_seconds: f64,
 }
+
+/// A file of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RevisionFile {
+    /// Its path in the revision's folder, such as `model/config.json`.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The files of a revision, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RevisionFileList {
+    /// Always `list`.
+    pub object: ListTag,
+    /// The files.
+    pub data: Vec<RevisionFile>,
+}

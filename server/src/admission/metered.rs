@@ -26,7 +26,11 @@ pub(super) struct Metered {
 
 impl Metered {
     /// The events of `inner`, of which as many as `ahead` may wait for their reader. Dropping the stream drops `inner`.
-    pub(super) fn pump(inner: ChatStream, admitted: ((Slot, Option<Present>), Instant), ahead: usize) -> ChatStream {
+    pub(super) fn pump(
+        inner: ChatStream,
+        admitted: ((Slot, Option<Present>), Instant),
+        ahead: usize,
+    ) -> ChatStream {
         let (slot, arrived) = admitted;
         let mut metered = Self { inner, slot: Some(slot), arrived, last_piece: None };
         let (sender, mut receiver) = mpsc::channel(ahead.max(1));

@@ -17,8 +17,8 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-use amend_proto::{ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelInfo, Priority};
 use activity::Activity;
+use amend_proto::{ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelInfo, Priority};
 use async_trait::async_trait;
 use metered::Metered;
 use queue::{Full, Queue};

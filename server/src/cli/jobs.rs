@@ -165,7 +165,9 @@ async fn follow(client: &Client, id: &str, as_json: bool) -> anyhow::Result<()> 
     }
     match text(&last, "state") {
         "done" => Ok(()),
-        "failed" => Err(Failure::new(exit::FAILURE, format!("the job failed: {}", text(&last, "reason"))).into()),
+        "failed" => {
+            Err(Failure::new(exit::FAILURE, format!("the job failed: {}", text(&last, "reason"))).into())
+        }
         "cancelled" => Err(Failure::new(exit::FAILURE, "the job was cancelled").into()),
         _ => Err(Failure::new(exit::NO_DAEMON, "the events ended; is the daemon still running?").into()),
     }

@@ -6,8 +6,11 @@ use super::{
 };
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use futures::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tokio::io::AsyncWriteExt;
 
 /// Arguments of `amend revisions`.
 #[derive(Debug, Args)]
@@ -41,6 +44,12 @@ Until there is a gate that judges candidates, --force is needed: look at what wa
     /// Put a revision aside that is not live
     #[command(after_help = "Example:\n  amend revisions retire sha256:0123456789abcdef")]
     Retire(OneArgs),
+    /// Copy a revision's files into a new folder: the model, its adapter if it has one, its card
+    #[command(after_help = "\
+Examples:
+  amend revisions export sha256:0123456789abcdef --out better
+  amend serve --model ./better/model")]
+    Export(ExportArgs),
 }
 
 /// Arguments of `amend revisions list`.
@@ -88,6 +97,16 @@ pub struct RollbackArgs {
     json: bool,
 }
 
+/// Arguments of `amend revisions export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The revision's id
+    id: String,
+    /// A folder that is not there yet
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
 /// Runs `amend revisions`.
 ///
 /// # Errors
@@ -116,7 +135,38 @@ pub async fn run(args: RevisionsArgs) -> anyhow::Result<()> {
             let revision = client.json(Method::POST, &path, Some(&json!({}))).await?;
             print(&revision, json, line)
         }
+        RevisionsCommand::Export(args) => export(&client, &args).await,
     }
+}
+
+/// Downloads beside the folder's name, and gives it its name when it is whole.
+async fn export(client: &Client, args: &ExportArgs) -> anyhow::Result<()> {
+    let ExportArgs { id, out } = args;
+    anyhow::ensure!(!out.exists(), "{} is there already; name a folder that is not", out.display());
+    let list = client.get(&["v1", "revisions", id, "files"], &[]).await?;
+    let names = list["data"].as_array().context("the daemon's list has no `data`; is it an Amend daemon?")?;
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).with_context(|| format!("failed to make {}", parent.display()))?;
+    let partial = tempfile::Builder::new().prefix(".export-").tempdir_in(parent)?;
+    for name in names {
+        let name = text(name, "name");
+        let parts: Vec<&str> = name.split('/').collect();
+        anyhow::ensure!(
+            parts.iter().all(|part| !matches!(*part, "" | "." | "..")),
+            "{name} is no file's name"
+        );
+        let to = partial.path().join(name);
+        std::fs::create_dir_all(to.parent().unwrap_or(partial.path()))?;
+        let path = [&["v1", "revisions", id, "files"], parts.as_slice()].concat();
+        let mut bytes = client.ask(client.request(Method::GET, &path, &[])?).await?.bytes_stream();
+        let mut file = tokio::fs::File::create(&to).await?;
+        while let Some(chunk) = bytes.next().await {
+            file.write_all(&chunk.context("the daemon went away")?).await?;
+        }
+        file.sync_all().await.with_context(|| format!("failed to write {}", to.display()))?;
+    }
+    std::fs::rename(partial.keep(), out).with_context(|| format!("failed to write {}", out.display()))?;
+    output::line(format!("{} files are in {}", names.len(), out.display()))
 }
 
 async fn list(client: &Client, args: ListArgs) -> anyhow::Result<()> {

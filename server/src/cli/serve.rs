@@ -2,8 +2,8 @@
 
 use crate::{
     app::{App, AppConfig, Listeners},
-    engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
     cli::training::TrainingArgs,
+    engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
     telemetry::{LogFormat, init_logs},
 };
 use amend_editor::ScopeSettings;

@@ -122,7 +122,8 @@ impl MistralEngine {
 
     /// The same engine with another tokenizer.
     pub(super) fn clone_with_encode(&self, encode: Box<super::prompt::Encode>) -> Self {
-        let Shared { config, decisions, info, files, assets, running, inside, turns, recovering: _ } = &*self.shared;
+        let Shared { config, decisions, info, files, assets, running, inside, turns, recovering: _ } =
+            &*self.shared;
         let assets = Arc::new(Assets { encode, ..assets.clone_without_encode() });
         let shared = Shared {
             config: config.clone(),

@@ -1,12 +1,6 @@
 //! `/v1/jobs`: what the daemon does in the background.
 
-use super::{
-    Shared, body,
-    edits::params::Params,
-    error::ApiError,
-    lifecycle::Phase,
-    shape,
-};
+use super::{Shared, body, edits::params::Params, error::ApiError, lifecycle::Phase, shape};
 use crate::jobs::{JobError, Jobs};
 use amend_proto::{
     ErrorKind, JobId, ModelError,
@@ -98,8 +92,11 @@ pub(super) async fn begin(
 ) -> Result<(StatusCode, Json<JobObject>), ApiError> {
     let request: JobRequest = body::read(&shared, request, parse::<JobRequest>).await?;
     let learning = &shared.state.learning;
-    let mut config =
-        learning.defaults().clone().with(&request).map_err(|error| ApiError::invalid("body", error.to_string()))?;
+    let mut config = learning
+        .defaults()
+        .clone()
+        .with(&request)
+        .map_err(|error| ApiError::invalid("body", error.to_string()))?;
     config.pairs_seen = learning.pairs.count().await.map_err(ApiError::internal)?;
     let config = serde_json::to_value(config).map_err(ApiError::internal)?;
     let job = learning.jobs.submit(request.kind, config).await?;

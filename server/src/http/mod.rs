@@ -135,6 +135,8 @@ fn routes() -> Vec<Route> {
         route("/v1/revisions", &["get"], get(revisions::list)),
         route("/v1/revisions/rollback", &["post"], post(revisions::roll_back)),
         route("/v1/revisions/{id}", &["get"], get(revisions::show)),
+        route("/v1/revisions/{id}/files", &["get"], get(revisions::files)),
+        route("/v1/revisions/{id}/files/{*name}", &["get"], get(revisions::file)),
         route("/v1/revisions/{id}/promote", &["post"], post(revisions::promote)),
         route("/v1/revisions/{id}/retire", &["post"], post(revisions::retire)),
         route("/livez", &["get"], get(health::live)),

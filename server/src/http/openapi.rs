@@ -39,6 +39,8 @@ use utoipa::OpenApi;
         jobs::events,
         revisions::list,
         revisions::show,
+        revisions::files,
+        revisions::file,
         revisions::promote,
         revisions::roll_back,
         revisions::retire,

@@ -5,17 +5,20 @@ use crate::revisions::{Promotion, RevisionError};
 use amend_proto::{
     ErrorKind, ModelError, RevisionId,
     wire::{
-        ErrorBody, ListTag, PromoteRequest, RevisionList, RevisionObject, RollbackRevisionRequest, SwitchObject,
-        SwitchTag,
+        ErrorBody, ListTag, PromoteRequest, RevisionFileList, RevisionList, RevisionObject,
+        RollbackRevisionRequest, SwitchObject, SwitchTag,
     },
 };
 use axum::{
     Json,
+    body::Body,
     extract::{Path, Request, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
 };
-use http::Uri;
+use http::{Uri, header};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
+use tokio_util::io::ReaderStream;
 
 /// The body of a request that has nothing to say.
 #[derive(Debug, Default, Deserialize)]
@@ -153,6 +156,60 @@ pub(super) async fn retire(
     let id = wanted(id)?;
     let Nothing {} = optional(&shared, request).await?;
     Ok(Json(shared.state.learning.revisions.retire(&id).await?.into()))
+}
+
+/// Lists the files of a revision.
+#[utoipa::path(
+    get,
+    path = "/v1/revisions/{id}/files",
+    tag = "revisions",
+    params(("id" = String, Path, description = "The revision")),
+    responses(
+        (status = 200, description = "Its files", body = RevisionFileList),
+        (status = 404, description = "No such revision, or none with files on that machine", body = ErrorBody),
+    )
+)]
+pub(super) async fn files(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<RevisionFileList>, ApiError> {
+    let (_, data) = shared.state.learning.revisions.files(&wanted(id)?).await?;
+    Ok(Json(RevisionFileList { object: ListTag::Tag, data }))
+}
+
+/// One file of a revision.
+#[utoipa::path(
+    get,
+    path = "/v1/revisions/{id}/files/{name}",
+    tag = "revisions",
+    params(
+        ("id" = String, Path, description = "The revision"),
+        ("name" = String, Path, description = "The file, as it is listed; may hold slashes"),
+    ),
+    responses(
+        (status = 200, description = "Its bytes", body = String, content_type = "application/octet-stream"),
+        (status = 404, description = "No such revision or file", body = ErrorBody),
+    )
+)]
+pub(super) async fn file(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let Ok(Path((id, name))) = path else {
+        return Err(ApiError::invalid("name", "the path is not valid UTF-8"));
+    };
+    let id = read_id("id", &id)?;
+    // Only what is listed is given: no name leads out of the folder.
+    let (folder, files) = shared.state.learning.revisions.files(&id).await?;
+    let listed = files.into_iter().find(|file| file.name == name);
+    let listed =
+        listed.ok_or_else(|| ApiError::not_found("the revision has no such file; list its files"))?;
+    let opened = tokio::fs::File::open(folder.join(&listed.name)).await.map_err(ApiError::internal)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_LENGTH, listed.bytes.to_string()),
+    ];
+    Ok((headers, Body::from_stream(ReaderStream::new(opened))).into_response())
 }
 
 impl From<RevisionError> for ApiError {

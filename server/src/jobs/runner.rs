@@ -247,7 +247,10 @@ impl Jobs {
                 Ok(Some(job)) => return Some(job),
                 Ok(None) => Duration::MAX,
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the next job could not be read");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the next job could not be read"
+                    );
                     AFTER_FAILURE
                 }
             };
@@ -270,8 +273,14 @@ impl Jobs {
         let said = Said::default();
         said.say(if starts > 1 { "it goes on" } else { "it begins" });
         let folder = self.folder(&id);
-        let context =
-            JobContext { id: id.clone(), config, folder, control, runtime: runtime.clone(), said: said.clone() };
+        let context = JobContext {
+            id: id.clone(),
+            config,
+            folder,
+            control,
+            runtime: runtime.clone(),
+            said: said.clone(),
+        };
         let (running, ended) = oneshot::channel();
         let watching = self.clone().watch((id.clone(), said.clone()), context.control.clone(), ended);
         let watched = runtime.spawn(watching);

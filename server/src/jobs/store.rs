@@ -64,7 +64,9 @@ pub(super) async fn insert(
     .bind(KEPT_JOBS)
     .execute(&mut *connection)
     .await?;
-    sqlx::query("DELETE FROM job_log WHERE job NOT IN (SELECT id FROM jobs)").execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM job_log WHERE job NOT IN (SELECT id FROM jobs)")
+        .execute(&mut *connection)
+        .await?;
     get(connection, id).await?.ok_or_else(|| JobError::NotFound(id.to_string()))
 }
 
@@ -175,11 +177,12 @@ pub(super) async fn cancel_waiting(
     id: &JobId,
     at: i64,
 ) -> Result<bool, JobError> {
-    let done = sqlx::query("UPDATE jobs SET state = 'cancelled', ended_at = ?2 WHERE id = ?1 AND state = 'queued'")
-        .bind(id.as_str())
-        .bind(at)
-        .execute(connection)
-        .await?;
+    let done =
+        sqlx::query("UPDATE jobs SET state = 'cancelled', ended_at = ?2 WHERE id = ?1 AND state = 'queued'")
+            .bind(id.as_str())
+            .bind(at)
+            .execute(connection)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -54,8 +54,12 @@ impl Bench {
     async fn open(folder: &Path) -> Self {
         let ledger = Ledger::open(folder.join("learning.db")).await.unwrap();
         let busy = watch::Sender::new(0);
-        let config =
-            JobsConfig { ledger: ledger.clone(), folder: folder.join("jobs"), busy: busy.subscribe(), quiet: None };
+        let config = JobsConfig {
+            ledger: ledger.clone(),
+            folder: folder.join("jobs"),
+            busy: busy.subscribe(),
+            quiet: None,
+        };
         let jobs = Jobs::open(config).await.unwrap();
         let ((begin, begun), (go_on, goes_on)) = (channel(), channel());
         let work = Arc::new(Script { begun: begin, go_on: Mutex::new(goes_on) });

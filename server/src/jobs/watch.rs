@@ -44,7 +44,11 @@ impl Jobs {
             let wanted = quiet || last_busy.is_some_and(|last| last.elapsed() < GRACE);
             if wanted != paused {
                 paused = wanted;
-                if paused { control.pause() } else { control.resume() }
+                if paused {
+                    control.pause()
+                } else {
+                    control.resume()
+                }
                 said.pause(paused);
                 metrics::gauge!(names::JOBS_PAUSED).set(f64::from(u8::from(paused)));
             }

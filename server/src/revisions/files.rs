@@ -1,7 +1,7 @@
 //! The folder of a revision: complete, or not there.
 
 use super::RevisionError;
-use amend_proto::RevisionId;
+use amend_proto::{RevisionId, wire::RevisionFile};
 use std::{
     fs::{self, File},
     io,
@@ -57,4 +57,26 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
         fs::copy(from, to)?;
     }
     File::open(to)?.sync_all()
+}
+
+/// The files below a folder, by name.
+pub(super) fn list(folder: &Path) -> io::Result<Vec<RevisionFile>> {
+    let mut files = Vec::new();
+    below(folder, "", &mut files)?;
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+fn below(folder: &Path, prefix: &str, files: &mut Vec<RevisionFile>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let about = entry.metadata()?;
+        if about.is_dir() {
+            below(&entry.path(), &format!("{name}/"), files)?;
+        } else if about.is_file() {
+            files.push(RevisionFile { name, bytes: about.len() });
+        }
+    }
+    Ok(())
 }

@@ -2,14 +2,14 @@
 
 use super::{
     RevisionError,
-    files::{adopt, folder_of},
+    files::{adopt, folder_of, list},
     load::{Load, LoadError, Loadable, Names},
     store::{self, Candidate, How, Revision, Switch},
 };
 use crate::{ledger::Ledger, registry::Registry};
 use amend_proto::{
     ChatModel, ChatRequest, Message, RevisionId,
-    wire::{PromoteRequest, RevisionKind, RevisionProvenance, RevisionState},
+    wire::{PromoteRequest, RevisionFile, RevisionKind, RevisionProvenance, RevisionState},
 };
 use futures::FutureExt;
 use std::{
@@ -216,15 +216,29 @@ impl Revisions {
         folder_of(&self.0.config.folder, id)
     }
 
+    /// The files of a revision, and the folder that they are in.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); [`RevisionError::NotFound`] when they are not in a folder on this machine.
+    pub async fn files(&self, id: &RevisionId) -> Result<(PathBuf, Vec<RevisionFile>), RevisionError> {
+        let revision = self.get(id).await?;
+        let folder = match revision.kind {
+            RevisionKind::Trained => Some(self.folder(id)),
+            RevisionKind::Base => self.model_folder(&revision),
+        };
+        let folder = folder.ok_or_else(|| RevisionError::NotFound(format!("{id} in a folder")))?;
+        let below = folder.clone();
+        let found =
+            blocking(move || list(&below).map_err(RevisionError::files("list the files of a revision")))
+                .await?;
+        Ok((folder, found))
+    }
+
     /// Registers the result of the training in `run` as a candidate. Doing it again changes nothing.
     ///
     /// # Errors
     /// When its files cannot be laid out; the database's.
-    pub async fn register(
-        &self,
-        candidate: Candidate,
-        run: &Path,
-    ) -> Result<Revision, RevisionError> {
+    pub async fn register(&self, candidate: Candidate, run: &Path) -> Result<Revision, RevisionError> {
         let line = self.names()?.line.clone();
         let (run, folder) = (run.to_owned(), self.folder(&candidate.id));
         blocking(move || {
@@ -247,11 +261,7 @@ impl Revisions {
     ///
     /// # Errors
     /// [`RevisionError`] says why it was not done; then nothing has changed.
-    pub async fn promote(
-        &self,
-        id: RevisionId,
-        request: PromoteRequest,
-    ) -> Result<Promotion, RevisionError> {
+    pub async fn promote(&self, id: RevisionId, request: PromoteRequest) -> Result<Promotion, RevisionError> {
         let this = self.clone();
         finish(tokio::spawn(async move {
             let _alone = this.0.switching.lock().await;
@@ -308,7 +318,8 @@ impl Revisions {
             .config
             .ledger
             .write(move |connection| {
-                async move { store::set_state(connection, &name, (was, RevisionState::Retired)).await }.boxed()
+                async move { store::set_state(connection, &name, (was, RevisionState::Retired)).await }
+                    .boxed()
             })
             .await?;
         self.get(id).await
@@ -317,9 +328,7 @@ impl Revisions {
     async fn expect(&self, expected: Option<RevisionId>) -> Result<Revision, RevisionError> {
         let live = self.live().await?;
         match expected {
-            Some(expected) if expected != live.id => {
-                Err(RevisionError::NotLive { live: live.id, expected })
-            }
+            Some(expected) if expected != live.id => Err(RevisionError::NotLive { live: live.id, expected }),
             _ => Ok(live),
         }
     }

@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_request_goes_before_the_operator_and_is_checked() {
-        let body = r#"{"kind":"bmc","method":"full","objective":"sim_po","seed":7,"max_steps":3,"min_pairs":1}"#;
+        let body =
+            r#"{"kind":"bmc","method":"full","objective":"sim_po","seed":7,"max_steps":3,"min_pairs":1}"#;
         let request: JobRequest = serde_json::from_str(body).unwrap();
         let config = BmcConfig::default().with(&request).unwrap();
         assert_eq!((config.recipe.seed, config.recipe.max_steps, config.min_pairs), (7, Some(3), 1));

@@ -133,12 +133,7 @@ impl BmcWork {
         Ok(Some((training_pairs(bridged), Some(card))))
     }
 
-    fn register(
-        &self,
-        job: &JobContext,
-        plan: &Plan,
-        card: &PreferenceCard,
-    ) -> anyhow::Result<RevisionId> {
+    fn register(&self, job: &JobContext, plan: &Plan, card: &PreferenceCard) -> anyhow::Result<RevisionId> {
         job.at(JobPhase::Registering, (0, 1), None);
         let digits = card.content.get(..ID_DIGITS).context("the content's hash is too short")?;
         let id = RevisionId::new(format!("sha256:{digits}"))?;

@@ -16,9 +16,9 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-pub use config::{BmcConfig, JobTrigger, TrainingSettings, objective};
 pub(crate) use config::set_method;
+pub use config::{BmcConfig, JobTrigger, TrainingSettings, objective};
 pub use job::{BmcWork, BmcWorkConfig};
+pub(crate) use job::{oracle_modifier, prepare, training_pairs};
 pub use pairs::{FilePairs, PairSource, Pairs, read_files};
 pub use schedule::keep_training;
-pub(crate) use job::{oracle_modifier, prepare, training_pairs};

@@ -135,11 +135,7 @@ pub fn read_files(files: &[PathBuf], issue: &mut dyn FnMut(String)) -> amend_tra
     Ok(pairs)
 }
 
-fn read_file(
-    file: &Path,
-    pairs: &mut Vec<Pair>,
-    issue: &mut dyn FnMut(String),
-) -> amend_trainer::Result<()> {
+fn read_file(file: &Path, pairs: &mut Vec<Pair>, issue: &mut dyn FnMut(String)) -> amend_trainer::Result<()> {
     // When they were said is only known of Amend's own format; the file's time is the same each time it is read.
     let changed = file.metadata().and_then(|about| about.modified()).ok();
     let changed = changed.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());

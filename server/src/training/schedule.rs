@@ -18,7 +18,10 @@ pub async fn keep_training(jobs: Jobs, pairs: Pairs, settings: TrainingSettings)
     loop {
         look.tick().await;
         if let Err(error) = begin_if_due(&jobs, &pairs, &settings).await {
-            tracing::error!(error = &*error as &dyn std::error::Error, "whether a training is due is not known");
+            tracing::error!(
+                error = &*error as &dyn std::error::Error,
+                "whether a training is due is not known"
+            );
         }
     }
 }

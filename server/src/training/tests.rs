@@ -107,7 +107,8 @@ async fn files_are_read_and_what_is_wrong_in_them_is_left_out() {
     std::fs::write(&file, &text).unwrap();
     let source = FilePairs::new(vec![file.clone()]);
     assert_eq!(source.count().await.unwrap(), 41);
-    let (training, held_out, report) = prepare(source.pairs().await.unwrap(), HeldOutShare::default()).unwrap();
+    let (training, held_out, report) =
+        prepare(source.pairs().await.unwrap(), HeldOutShare::default()).unwrap();
     assert_eq!((report.read, report.exact, training.len() + held_out.len()), (41, 1, 40));
     std::fs::write(&file, text + &line(100)).unwrap();
     assert_eq!(source.count().await.unwrap(), 42);

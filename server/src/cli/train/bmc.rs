@@ -13,8 +13,8 @@ use crate::{
 use amend_trainer::{
     atlas::builtin,
     bmc::{
-        Control, Evaluation, PairCounts, PreferenceJob, PreferenceObserver, PreferenceRecipe, PreferenceStep, Trained,
-        train_preferences,
+        Control, Evaluation, PairCounts, PreferenceJob, PreferenceObserver, PreferenceRecipe, PreferenceStep,
+        Trained, train_preferences,
     },
     preference::{
         HeldOutShare, Pair,

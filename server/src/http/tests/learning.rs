@@ -24,7 +24,10 @@ async fn a_revision_is_shown_promoted_only_by_force_and_rolled_back() {
     std::fs::create_dir_all(run.join("model")).unwrap();
     let candidate = Candidate {
         id: RevisionId::new("sha256:00ff").unwrap(),
-        provenance: RevisionProvenance { sources: vec!["a file".to_owned()], ..RevisionProvenance::default() },
+        provenance: RevisionProvenance {
+            sources: vec!["a file".to_owned()],
+            ..RevisionProvenance::default()
+        },
     };
     bench.learning.revisions.register(candidate, &run).await.unwrap();
     let list = bench.get("/v1/revisions").await.json();
@@ -34,7 +37,10 @@ async fn a_revision_is_shown_promoted_only_by_force_and_rolled_back() {
     let second = bench.get("/v1/revisions?limit=1&after=sha256:00ff").await.json();
     assert_eq!((&second["has_more"], &second["data"][0]["id"]), (&json!(false), &json!("scripted-1")));
     let shown = bench.get("/v1/revisions/sha256:00ff").await.json();
-    assert_eq!((&shown["state"], &shown["provenance"]["sources"][0]), (&json!("candidate"), &json!("a file")));
+    assert_eq!(
+        (&shown["state"], &shown["provenance"]["sources"][0]),
+        (&json!("candidate"), &json!("a file"))
+    );
 
     let promote = "/v1/revisions/sha256:00ff/promote";
     let refused = bench.post(promote, json!({})).await;
@@ -65,7 +71,10 @@ async fn a_job_is_begun_listed_watched_and_called_off() {
     assert_eq!(begun.json()["config"]["recipe"]["seed"], 9);
     let wrong = bench.post("/v1/jobs", json!({"kind": "bmc", "learning_rate": -1.0})).await;
     assert_eq!(wrong.status, 400, "{}", wrong.text);
-    assert_eq!(bench.post("/v1/jobs", json!({"kind": "dream"})).await.error(), "400 invalid_request_error invalid_value kind");
+    assert_eq!(
+        bench.post("/v1/jobs", json!({"kind": "dream"})).await.error(),
+        "400 invalid_request_error invalid_value kind"
+    );
     let listed = bench.get("/v1/jobs").await.json();
     assert_eq!((&listed["data"][0]["id"], &listed["data"][0]["state"]), (&json!(id), &json!("queued")));
 
