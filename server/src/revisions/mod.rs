@@ -14,6 +14,7 @@ mod files;
 mod load;
 mod service;
 mod store;
+mod switch;
 #[cfg(test)]
 mod tests;
 
