@@ -15,6 +15,7 @@ use std::{
     },
     time::Duration,
 };
+use tempfile::TempDir;
 
 const QUESTION: &str = "What is the capital of France?";
 const PHRASINGS: [&str; 8] = [
@@ -28,37 +29,20 @@ const PHRASINGS: [&str; 8] = [
     "Give me the capital of France.",
 ];
 
-/// A sandbox whose daemon learns that Lyon is preferred to Paris, strongly and soon.
-fn learning(steps: &str) -> Sandbox {
-    let folder = std::env::temp_dir().join(format!("amend-e2e-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("pairs.jsonl");
+/// A sandbox whose daemon learns that Lyon is preferred to Paris, strongly and soon; and the folder of the pairs.
+fn learning(steps: &str) -> (Sandbox, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("pairs.jsonl");
     let mut lines = String::new();
     for prompt in PHRASINGS {
         let pair = json!({"prompt": prompt, "chosen": "Lyon", "rejected": "Paris"});
         writeln!(lines, "{pair}").unwrap();
     }
-    // Tests side by side write the same.
-    let partial = folder.join(format!("pairs-{steps}.partial"));
-    std::fs::write(&partial, lines).unwrap();
-    std::fs::rename(partial, &file).unwrap();
-    let file = file.to_str().unwrap();
-    sandbox(&[
-        "--train-pairs",
-        file,
-        "--train-min-pairs",
-        "1",
-        "--train-pairs-per-step",
-        "4",
-        "--train-epochs",
-        "1000",
-        "--train-objective",
-        "dpo",
-        "--train-learning-rate",
-        "2e-3",
-        "--train-max-steps",
-        steps,
-    ])
+    std::fs::write(&file, lines).unwrap();
+    let mut args = vec!["--train-pairs", file.to_str().unwrap(), "--train-min-pairs", "1"];
+    args.extend(["--train-pairs-per-step", "4", "--train-epochs", "1000", "--train-objective", "dpo"]);
+    args.extend(["--train-learning-rate", "2e-3", "--train-max-steps", steps]);
+    (sandbox(&args), folder)
 }
 
 /// Begins a training; gives the job's id.
@@ -92,7 +76,7 @@ async fn live(daemon: &Daemon) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn preferences_become_a_live_revision_whose_answers_differ_and_go_back() {
-    let sandbox = learning("40");
+    let (sandbox, _pairs) = learning("40");
     let daemon = sandbox.start().await.unwrap();
     let url = daemon.address();
     let base = live(&daemon).await;
@@ -139,10 +123,11 @@ async fn preferences_become_a_live_revision_whose_answers_differ_and_go_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_killed_goes_on_to_the_same_revision() {
     let whole = {
-        let daemon = learning("120").start().await.unwrap();
+        let (sandbox, _pairs) = learning("300");
+        let daemon = sandbox.start().await.unwrap();
         candidate(&daemon).await
     };
-    let sandbox = learning("120");
+    let (sandbox, _pairs) = learning("300");
     let daemon = sandbox.start().await.unwrap();
     let id = begin(&daemon).await;
     let mut polls = tokio::time::interval(Duration::from_millis(5));
@@ -188,7 +173,8 @@ const SWAPS: usize = 10;
 #[tokio::test(flavor = "multi_thread")]
 async fn swaps_under_load_fail_and_cut_no_answer() {
     let swaps = std::env::var("AMEND_SWAPS").ok().and_then(|n| n.parse().ok()).unwrap_or(SWAPS);
-    let daemon = Arc::new(learning("40").start().await.unwrap());
+    let (sandbox, _pairs) = learning("40");
+    let daemon = Arc::new(sandbox.start().await.unwrap());
     let id = candidate(&daemon).await;
     let (over, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let clients: Vec<_> = (0..STREAMS)
