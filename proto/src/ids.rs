@@ -134,8 +134,13 @@ id! {
     /// Names one preference pair: [fresh](PairId::fresh) when it is collected, by its content when it is imported.
     PairId
 }
+id! {
+    /// Names one job of the daemon: `job-0190…`.
+    JobId
+}
 fresh!(EditId, "edit-");
 fresh!(PairId, "pair-");
+fresh!(JobId, "job-");
 fresh!(RequestId, "req-");
 
 impl Default for TenantId {

@@ -11,10 +11,14 @@ use crate::{
     engine::{EngineConfig, EngineError, InvalidModel, ModelSource},
     grpc::{self, GrpcError},
     http::{self, Drained, Hosts, HttpLimits, HttpState, Lifecycle, ServeLimits},
+    jobs::JobError,
+    learning::{EngineLoader, Learning, LearningConfig},
     ledger::{Ledger, LedgerError},
     preferences::{PreferenceError, PreferenceService, PreferenceSettings},
     registry::Registry,
+    revisions::RevisionError,
     telemetry::{MetricsError, MetricsHandle},
+    training::TrainingSettings,
 };
 use amend_editor::{
     EditError, EditedModel, Editor, EditorOptions, EncoderError, EncoderOptions, EncoderSetup, ScopePolicy,
@@ -50,6 +54,8 @@ pub struct AppConfig {
     pub tenants: Tenants,
     /// What is kept to learn from, and for how long.
     pub preferences: PreferenceSettings,
+    /// How and when it trains.
+    pub training: TrainingSettings,
     /// Names that it may be asked under besides `localhost` when it listens on a loopback address; in lower case.
     pub allowed_hosts: BTreeSet<String>,
     /// Bounds on each request.
@@ -83,8 +89,14 @@ pub enum AppError {
     #[error("failed to open the preferences")]
     Preferences(#[from] PreferenceError),
     /// The database of what is learned from cannot be read.
-    #[error("failed to open the database of what is learned")]
+    #[error("failed to open the ledger")]
     Ledger(#[from] LedgerError),
+    /// The jobs cannot be read.
+    #[error("failed to open the jobs")]
+    Jobs(#[from] JobError),
+    /// The live revision cannot be loaded.
+    #[error("failed to load the live revision")]
+    Revision(#[from] RevisionError),
     /// The edit template cannot be read, or used.
     #[error("failed to use the edit template {}", path.display())]
     Template {
@@ -120,6 +132,7 @@ impl AppConfig {
             encoder: None,
             tenants: Tenants::default(),
             preferences: PreferenceSettings::default(),
+            training: TrainingSettings::default(),
             allowed_hosts: BTreeSet::new(),
             http: HttpLimits::default(),
             serve: ServeLimits::default(),
@@ -148,9 +161,7 @@ impl From<TcpListener> for Listeners {
 pub struct App {
     engine: EngineConfig,
     serve: ServeLimits,
-    templates: TemplateSearch,
     registry: Arc<Registry>,
-    ledger: Ledger,
     state: HttpState,
 }
 
@@ -169,6 +180,7 @@ impl App {
             encoder,
             tenants,
             preferences,
+            training,
             allowed_hosts,
             http,
             serve,
@@ -185,40 +197,46 @@ impl App {
         }
         let editor = Editor::open(options).await?;
         // After the editor, which locks the data folder: a second daemon must touch nothing.
-        let ledger = Ledger::open(templates.data_dir.join("learning.db")).await?;
-        let preferences = PreferenceService::open(ledger.clone(), preferences, &templates.data_dir).await?;
-        let name = match &engine.model_id {
-            Some(id) => id.clone(),
-            None => ModelId::new(engine.source.name())?,
-        };
-        let registry = Arc::new(Registry::loading(name));
+        let data_dir = templates.data_dir.clone();
+        let ledger = Ledger::open(data_dir.join("learning.db")).await?;
+        let preferences = PreferenceService::open(ledger.clone(), preferences, &data_dir).await?;
+        let name = served_name(&engine)?;
+        let registry = Arc::new(Registry::loading(name.clone()));
         let edited = EditedModel::new(editor.clone(), Arc::clone(&registry) as Arc<dyn ChatModel>);
-        let mut admission = AdmissionConfig::new(engine.slots()?);
-        admission.capacity = queue;
-        let model: Arc<dyn ChatModel> = Arc::new(admission.build(Arc::new(edited)));
+        let admission = AdmissionConfig { capacity: queue, ..AdmissionConfig::new(engine.slots()?) };
+        let admission = admission.build(Arc::new(edited));
+        let loader = EngineLoader { engine: engine.clone(), templates, editor: editor.clone(), name };
+        let (shared, busy) = (Arc::clone(&registry), admission.busy());
+        let learning = LearningConfig {
+            data_dir: &data_dir,
+            ledger,
+            preferences: preferences.clone(),
+            settings: training,
+            registry: shared,
+            loader,
+            busy,
+        };
+        let learning = Learning::open(learning).await?;
+        let model: Arc<dyn ChatModel> = Arc::new(admission);
         let state = HttpState {
             edits: EditService::new(editor, Arc::clone(&model), tenants),
             model,
             preferences,
+            learning,
             lifecycle: Lifecycle::starting(),
             hosts: Hosts::Local(allowed_hosts),
             limits: http,
             metrics,
         };
-        Ok(Self { engine, serve, templates, registry, ledger, state })
+        Ok(Self { engine, serve, registry, state })
     }
 
-    /// Loads the model and makes it live.
+    /// Loads the model, or the live revision of it, and makes it live.
     ///
     /// # Errors
-    /// [`AppError::Engine`] names the file and what to do.
+    /// [`AppError::Revision`], whose sources name the file and what to do.
     pub async fn load(&self) -> Result<ModelInfo, AppError> {
-        let engine = self.engine.clone().build().await?;
-        if let ModelSource::Hub(_) = self.engine.source {
-            // Only now are its files here.
-            self.editor().set_template(self.templates.find()?);
-        }
-        self.registry.switch(Box::new(engine));
+        self.state.learning.revisions.begin().await?;
         self.state.lifecycle.ready();
         Ok(self.state.model.info())
     }
@@ -268,6 +286,8 @@ impl App {
         let limits = self.serve;
         let services =
             grpc::Services { edits: self.state.edits.clone(), preferences: self.state.preferences.clone() };
+        let asked = (self.editor().clone(), self.model());
+        let learning = self.state.learning.keep_going(lifecycle.clone(), asked);
         let grpc = grpc.map(|grpc| tokio::spawn(grpc::serve(grpc, services, lifecycle.clone(), limits)));
         let drained = http::serve(http, router, lifecycle.clone(), limits, shutdown).await?;
         if let Some(mut grpc) = grpc {
@@ -279,11 +299,20 @@ impl App {
             };
             ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         }
-        self.ledger.close().await?;
+        learning.abort();
+        self.state.learning.close().await?;
         // Last, since the lock on the data folder goes with it.
         self.state.edits.editor().close().await?;
         Ok(drained)
     }
+}
+
+/// The name that clients ask for.
+fn served_name(engine: &EngineConfig) -> Result<ModelId, AppError> {
+    Ok(match &engine.model_id {
+        Some(id) => id.clone(),
+        None => ModelId::new(engine.source.name())?,
+    })
 }
 
 /// Where Hugging Face's tools keep what they download.

@@ -13,10 +13,14 @@ pub mod engine;
 pub mod evaluation;
 pub mod grpc;
 pub mod http;
+pub mod jobs;
+pub mod learning;
 pub mod ledger;
 pub mod preferences;
 pub mod registry;
+pub mod revisions;
 pub mod telemetry;
+pub mod training;
 
 /// The edits that stand are millions of small pieces of memory, made on several threads at once at every start.
 #[global_allocator]

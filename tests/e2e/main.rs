@@ -8,6 +8,7 @@ mod durability;
 mod edit_log;
 mod families;
 mod preferences;
+mod revisions;
 
 use amend_tests::Sandbox;
 

@@ -21,10 +21,12 @@ mod edit;
 mod error;
 mod fields;
 mod format;
+mod job;
 mod message;
 mod model;
 mod parse;
 mod preference;
+mod revision;
 mod sampling;
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,10 @@ pub use edit::{
 pub use error::{ErrorBody, ErrorCode, ErrorObject, ErrorType, status_of};
 pub use fields::{Extra, UnknownFields};
 pub use format::{FormatType, JsonSchemaFormat, ResponseFormatParam};
+pub use job::{
+    JobKind, JobLine, JobLineTag, JobList, JobObject, JobPhase, JobProgress, JobRequest, JobState, JobTag,
+    TrainBridging, TrainMethod, TrainObjective,
+};
 pub use message::{ChatMessage, MessageRole};
 pub use model::{Health, HealthStatus, ModelDetails, ModelList, ModelObject, ModelTag, OwnerTag};
 pub use parse::parse;
@@ -58,6 +64,10 @@ pub use preference::{
     FeedbackObject, FeedbackOpinion, FeedbackTag, KeepRule, KeptCompletionObject, KeptList, PreferenceBody,
     PreferenceImport, PreferenceInput, PreferenceList, PreferenceObject, PreferenceProblem, PreferenceScores,
     PreferenceSettings, PreferenceSource, PreferenceTag, Thumb,
+};
+pub use revision::{
+    PromoteRequest, RevisionFile, RevisionFileList, RevisionKind, RevisionList, RevisionObject,
+    RevisionProvenance, RevisionState, RevisionTag, RollbackRevisionRequest, SwitchObject, SwitchTag,
 };
 pub use tool::{
     FunctionCall, FunctionDef, FunctionName, NamedToolChoice, ToolCallObject, ToolChoiceParam, ToolParam,

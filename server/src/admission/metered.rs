@@ -3,7 +3,7 @@
 //! A task of its own reads the engine's stream as fast as it comes, so that a client that reads slowly, or that waits for
 //! another answer first, does not keep the slot.
 
-use super::queue::Slot;
+use super::{activity::Present, queue::Slot};
 use crate::telemetry::names;
 use amend_proto::{ChatEvent, ChatStream, Finish, ModelError};
 use futures::{Stream, StreamExt};
@@ -17,7 +17,8 @@ use tokio::{sync::mpsc, time::Instant};
 /// not matter.
 pub(super) struct Metered {
     inner: ChatStream,
-    slot: Option<Slot>,
+    /// The slot, and the word that somebody is there.
+    slot: Option<(Slot, Option<Present>)>,
     arrived: Instant,
     /// When the last piece of the answer came.
     last_piece: Option<Instant>,
@@ -25,7 +26,11 @@ pub(super) struct Metered {
 
 impl Metered {
     /// The events of `inner`, of which as many as `ahead` may wait for their reader. Dropping the stream drops `inner`.
-    pub(super) fn pump(inner: ChatStream, admitted: (Slot, Instant), ahead: usize) -> ChatStream {
+    pub(super) fn pump(
+        inner: ChatStream,
+        admitted: ((Slot, Option<Present>), Instant),
+        ahead: usize,
+    ) -> ChatStream {
         let (slot, arrived) = admitted;
         let mut metered = Self { inner, slot: Some(slot), arrived, last_piece: None };
         let (sender, mut receiver) = mpsc::channel(ahead.max(1));

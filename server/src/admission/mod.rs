@@ -11,17 +11,19 @@
 //! How many slots there are depends on the device. On CPU it is one: mistralrs 0.8.1 takes turns there among sequences of
 //! different lengths, so that a second one only makes both slower, and mixes up those of equal length.
 
+mod activity;
 mod metered;
 mod queue;
 #[cfg(test)]
 mod tests;
 
+use activity::Activity;
 use amend_proto::{ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelInfo, Priority};
 use async_trait::async_trait;
 use metered::Metered;
 use queue::{Full, Queue};
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// How many requests may wait by default.
 pub const DEFAULT_CAPACITY: usize = 256;
@@ -56,7 +58,7 @@ impl AdmissionConfig {
     /// Puts the queue in front of `model`.
     #[must_use]
     pub fn build(self, model: Arc<dyn ChatModel>) -> Admission {
-        Admission { model, queue: Queue::new(self) }
+        Admission { model, queue: Queue::new(self), activity: Activity::default() }
     }
 }
 
@@ -64,6 +66,7 @@ impl AdmissionConfig {
 pub struct Admission {
     model: Arc<dyn ChatModel>,
     queue: Arc<Queue>,
+    activity: Activity,
 }
 
 impl Admission {
@@ -78,6 +81,12 @@ impl Admission {
     pub fn waiting(&self) -> usize {
         self.queue.waiting()
     }
+
+    /// How many users' requests wait or hold a slot, as it changes: for whoever goes behind them.
+    #[must_use]
+    pub fn busy(&self) -> watch::Receiver<usize> {
+        self.activity.watch()
+    }
 }
 
 #[async_trait]
@@ -89,6 +98,7 @@ impl ChatModel for Admission {
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError> {
         let arrived = Instant::now();
         let priority = request.priority;
+        let present = self.activity.enter(priority);
         let slot = Arc::clone(&self.queue).acquire(priority).await.map_err(|Full { retry_after }| {
             ModelError::new(
                 ErrorKind::Overloaded { retry_after },
@@ -97,7 +107,7 @@ impl ChatModel for Admission {
         })?;
         let ahead = request.sampling.max_tokens.map_or(MOST_AHEAD, |most| most as usize).min(MOST_AHEAD);
         let stream = self.model.stream(request).await?;
-        Ok(Metered::pump(stream, (slot, arrived), ahead + EVENTS_BESIDE_TOKENS))
+        Ok(Metered::pump(stream, ((slot, present), arrived), ahead + EVENTS_BESIDE_TOKENS))
     }
 
     fn count_tokens(&self, text: &str) -> Option<usize> {

@@ -6,10 +6,13 @@ pub mod client;
 pub mod edit;
 pub mod eval;
 pub mod exit;
+pub mod jobs;
 pub mod output;
 pub mod preferences;
+pub mod revisions;
 pub mod serve;
 pub mod train;
+mod training;
 
 pub use client::Failure;
 
@@ -51,6 +54,10 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Train a model
     Train(train::TrainArgs),
+    /// What a running daemon does in the background
+    Jobs(jobs::JobsArgs),
+    /// The versions of the served model
+    Revisions(revisions::RevisionsArgs),
 }
 
 /// Runs the command line of this process.
@@ -88,6 +95,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Eval(args) => runtime()?.block_on(eval::run(args)),
         Command::Bench(args) => runtime()?.block_on(bench::run(args)),
         Command::Train(args) => train::run(args),
+        Command::Jobs(args) => runtime()?.block_on(jobs::run(args)),
+        Command::Revisions(args) => runtime()?.block_on(revisions::run(args)),
     }
 }
 

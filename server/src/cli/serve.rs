@@ -2,6 +2,7 @@
 
 use crate::{
     app::{App, AppConfig, Listeners},
+    cli::training::TrainingArgs,
     engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
     telemetry::{LogFormat, init_logs},
 };
@@ -96,6 +97,9 @@ pub struct ServeArgs {
     /// The most preferences of a tenant; one more is refused
     #[arg(long, env = "AMEND_MAX_PREFERENCES", default_value_t = 200_000, value_name = "N")]
     pub max_preferences: u64,
+    /// How it trains.
+    #[command(flatten)]
+    pub training: TrainingArgs,
     /// Seconds that requests in flight may take to finish when the daemon is told to stop
     #[arg(long, env = "AMEND_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -185,6 +189,7 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
         ScopeSettings { top_k: args.max_edits, max_tokens: args.max_edit_tokens, ..ScopeSettings::default() };
     config.policy = settings.over(&config.policy)?;
     config.encoder = args.encoder;
+    config.training = args.training.settings()?;
     config.tenants = args.tenants.into();
     let preferences = &mut config.preferences;
     preferences.keep = if args.keep_all { KeepRule::All } else { KeepRule::Asked };

@@ -1,7 +1,7 @@
 //! What an operator decides about the engine.
 
-use super::{ModelSource, error::EngineError, load::Decisions, model::MistralEngine};
-use amend_proto::ModelId;
+use super::{ModelSource, error::EngineError, load::Decisions, model::MistralEngine, revision::revision};
+use amend_proto::{ModelId, RevisionId};
 use mistralrs::{IsqType, ModelDType};
 use std::{fmt, num::NonZeroUsize, str::FromStr};
 
@@ -130,6 +130,8 @@ pub struct EngineConfig {
     ///
     /// Admission should hand out as many slots: see [`slots`](Self::slots).
     pub slots: Option<NonZeroUsize>,
+    /// What its answers call the revision; `None` is a hash of the files and of the format that they are served in.
+    pub revision: Option<RevisionId>,
 }
 
 impl EngineConfig {
@@ -144,6 +146,7 @@ impl EngineConfig {
             device: DeviceChoice::Auto,
             max_context: None,
             slots: None,
+            revision: None,
         }
     }
 
@@ -154,6 +157,24 @@ impl EngineConfig {
     /// When the device cannot be opened.
     pub fn slots(&self) -> Result<NonZeroUsize, EngineError> {
         Decisions::new(self).map(|decisions| decisions.slots)
+    }
+
+    /// What the model's files are called, and what they are called as they are served; `None` for those that are fetched
+    /// while they are loaded.
+    ///
+    /// # Errors
+    /// When they cannot be read, or the device cannot be opened.
+    pub async fn revisions(&self) -> Result<Option<(RevisionId, RevisionId)>, EngineError> {
+        if self.source.local_files().is_none() {
+            return Ok(None);
+        }
+        let dtype = Decisions::new(self)?.dtype_name();
+        let config = self.clone();
+        let hashed = tokio::task::spawn_blocking(move || {
+            let files = EngineConfig { quantization: None, ..config.clone() };
+            Ok::<_, EngineError>((revision(&files, "any")?, revision(&config, &dtype)?))
+        });
+        hashed.await.map_err(|_| EngineError::Thread)?.map(Some)
     }
 
     /// Loads the model, which takes from tens of milliseconds to minutes, on a thread of its own.

@@ -84,6 +84,11 @@ impl Decisions {
         let slots = config.slots.unwrap_or(if on_cpu { CPU_SLOTS } else { GPU_SLOTS });
         Ok(Self { device, dtype, slots })
     }
+
+    /// The number format as names have it.
+    pub(super) fn dtype_name(&self) -> String {
+        format!("{:?}", self.dtype).to_lowercase()
+    }
 }
 
 /// Loads on a thread of its own.

@@ -15,7 +15,7 @@ use super::{
 use crate::telemetry::names;
 use amend_proto::{
     ChatEvent, ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelId, ModelInfo, Prompt,
-    Provenance,
+    Provenance, RevisionId,
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -43,6 +43,8 @@ struct Shared {
     config: EngineConfig,
     decisions: Decisions,
     info: ModelInfo,
+    /// A hash of what was loaded, whatever the revision is called.
+    files: RevisionId,
     assets: Arc<Assets>,
     running: ArcSwapOption<Running>,
     recovering: Mutex<()>,
@@ -61,7 +63,11 @@ impl MistralEngine {
             warn_of_unused_simd();
         }
         let Loaded { pipeline, scheduler, assets } = load(config.clone(), decisions.clone()).await?;
-        let info = describe(&config, &decisions, assets.context_length).await?;
+        let mut info = describe(&config, &decisions, assets.context_length).await?;
+        let files = info.revision.clone();
+        if let Some(name) = &config.revision {
+            info.revision = name.clone();
+        }
         let running = Stopped::new(pipeline, scheduler).start().await.map_err(|error| {
             EngineError::Unusable { model: config.source.to_string(), reason: error.to_string() }
         })?;
@@ -70,6 +76,7 @@ impl MistralEngine {
             config,
             decisions,
             info,
+            files,
             assets: Arc::new(assets),
             running: ArcSwapOption::from_pointee(running),
             recovering: Mutex::new(()),
@@ -115,12 +122,14 @@ impl MistralEngine {
 
     /// The same engine with another tokenizer.
     pub(super) fn clone_with_encode(&self, encode: Box<super::prompt::Encode>) -> Self {
-        let Shared { config, decisions, info, assets, running, inside, turns, recovering: _ } = &*self.shared;
+        let Shared { config, decisions, info, files, assets, running, inside, turns, recovering: _ } =
+            &*self.shared;
         let assets = Arc::new(Assets { encode, ..assets.clone_without_encode() });
         let shared = Shared {
             config: config.clone(),
             decisions: decisions.clone(),
             info: info.clone(),
+            files: files.clone(),
             assets,
             running: ArcSwapOption::new(running.load_full()),
             recovering: Mutex::new(()),
@@ -137,7 +146,7 @@ async fn describe(
     decisions: &Decisions,
     context_length: usize,
 ) -> Result<ModelInfo, EngineError> {
-    let dtype = format!("{:?}", decisions.dtype).to_lowercase();
+    let dtype = decisions.dtype_name();
     let id = match &config.model_id {
         Some(id) => id.clone(),
         None => ModelId::new(config.source.name()).map_err(|error| EngineError::Unusable {
@@ -303,7 +312,7 @@ impl Shared {
         let unusable =
             |reason: String| EngineError::Unusable { model: self.config.source.to_string(), reason };
         let now = describe(&self.config, &self.decisions, self.info.context_length).await?;
-        if now.revision != self.info.revision {
+        if now.revision != self.files {
             return Err(unusable(
                 "its files are not those that were served; restart the daemon to serve them".to_owned(),
             ));

@@ -13,12 +13,14 @@ mod edits;
 mod error;
 mod health;
 mod hosts;
+mod jobs;
 mod lifecycle;
 mod limits;
 mod models;
 mod observe;
 mod openapi;
 mod preferences;
+mod revisions;
 mod server;
 mod shape;
 mod stall;
@@ -32,7 +34,9 @@ pub use limits::{HttpLimits, ServeLimits};
 pub use server::{Drained, serve};
 pub(crate) use stall::StallGuard;
 
-use crate::{edits::EditService, preferences::PreferenceService, telemetry::MetricsHandle};
+use crate::{
+    edits::EditService, learning::Learning, preferences::PreferenceService, telemetry::MetricsHandle,
+};
 use amend_proto::ChatModel;
 use axum::{
     Router,
@@ -55,6 +59,8 @@ pub struct HttpState {
     pub edits: EditService,
     /// What users prefer.
     pub preferences: PreferenceService,
+    /// How it gets better.
+    pub learning: Learning,
     /// Whether it may be asked.
     pub lifecycle: Lifecycle,
     /// Under which names it may be asked.
@@ -104,59 +110,35 @@ struct Route {
     handlers: MethodRouter<Arc<Shared>>,
 }
 
+/// Makes an entry of the table.
+fn route(
+    axum_path: &'static str,
+    methods: &'static [&'static str],
+    handlers: MethodRouter<Arc<Shared>>,
+) -> Route {
+    Route { axum_path, methods, handlers }
+}
+
 fn routes() -> Vec<Route> {
-    let route = |axum_path, methods, handlers| Route { axum_path, methods, handlers };
-    vec![
+    let mut all = vec![
         route(
             "/v1/chat/completions",
-            &["delete", "get", "post"][..],
+            &["delete", "get", "post"],
             post(chat::chat).get(preferences::kept::list).delete(preferences::kept::forget_user),
-        ),
-        route(
-            "/v1/chat/completions/{*id}",
-            &["delete", "get"],
-            get(preferences::kept::show).delete(preferences::kept::forget),
-        ),
-        route(
-            "/v1/preferences",
-            &["get", "post"],
-            get(preferences::pairs::list).post(preferences::pairs::add),
-        ),
-        route(
-            "/v1/preferences/{*id}",
-            &["delete", "get"],
-            get(preferences::pairs::show).delete(preferences::pairs::remove),
-        ),
-        route("/v1/feedback", &["post"], post(preferences::feedback::give)),
-        route(
-            "/v1/preference-settings",
-            &["get", "put"],
-            get(preferences::kept::settings).put(preferences::kept::set),
         ),
         route("/v1/completions", &["post"], post(chat::complete)),
         route("/v1/models", &["get"], get(models::list)),
         route("/v1/models/{*id}", &["get"], get(models::show)),
-        route("/v1/edits", &["get", "post"], get(edits::read::list).post(edits::write::add)),
-        route(
-            "/v1/edits/{*id}",
-            &["delete", "get", "patch", "put"],
-            get(edits::read::show)
-                .delete(edits::write::remove)
-                .patch(edits::write::change)
-                .put(edits::write::replace),
-        ),
-        route("/v1/edits/preview", &["post"], edits::preview_route()),
-        route("/v1/edit-scope", &["get", "put"], get(edits::scope::show).put(edits::scope::replace)),
-        route("/v1/edit-log", &["get"], get(edits::log::list)),
-        route("/v1/edit-log/conflicts", &["get"], get(edits::log::conflicts)),
-        route("/v1/edit-log/diff", &["get"], get(edits::log::diff)),
-        route("/v1/edit-log/rollback", &["post"], post(edits::log::roll_back)),
-        route("/v1/edit-log/watch", &["get"], get(edits::watch::watch)),
         route("/livez", &["get"], get(health::live)),
         route("/readyz", &["get"], get(health::ready)),
         route("/metrics", &["get"], get(health::metrics)),
         route("/openapi.json", &["get"], get(openapi::describe)),
-    ]
+    ];
+    all.extend(edits::routes());
+    all.extend(preferences::routes());
+    all.extend(jobs::routes());
+    all.extend(revisions::routes());
+    all
 }
 
 async fn nowhere(request: Request) -> ApiError {

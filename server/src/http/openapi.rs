@@ -1,6 +1,6 @@
 //! `/openapi.json`: the API's description, from the code.
 
-use super::{chat, edits, health, models, preferences};
+use super::{chat, edits, health, jobs, models, preferences, revisions};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header;
@@ -43,6 +43,18 @@ use utoipa::OpenApi;
         preferences::pairs::show,
         preferences::pairs::remove,
         preferences::feedback::give,
+        jobs::list,
+        jobs::begin,
+        jobs::show,
+        jobs::cancel,
+        jobs::events,
+        revisions::list,
+        revisions::show,
+        revisions::files,
+        revisions::file,
+        revisions::promote,
+        revisions::roll_back,
+        revisions::retire,
         health::live,
         health::ready,
         health::metrics,
@@ -55,6 +67,8 @@ use utoipa::OpenApi;
         (name = "edits", description = "Corrections of what it knows"),
         (name = "edit log", description = "What was done to them, and going back"),
         (name = "preferences", description = "What users prefer, to learn from"),
+        (name = "jobs", description = "What is done in the background"),
+        (name = "revisions", description = "The versions of the served model"),
         (name = "operation", description = "For operators"),
     )
 )]

@@ -39,8 +39,11 @@ use writer::Writer;
 /// The schema's history. Each entry is applied once, in order, and checked against its hash at every start.
 ///
 /// Preferences have the versions from 1, jobs and revisions those from 100.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "preferences", include_str!("../../migrations/0001_preferences.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "preferences", include_str!("../../migrations/0001_preferences.sql")),
+    (100, "revisions", include_str!("../../migrations/0100_revisions.sql")),
+    (101, "jobs", include_str!("../../migrations/0101_jobs.sql")),
+];
 
 /// The open database. Clones share it.
 #[derive(Debug, Clone)]

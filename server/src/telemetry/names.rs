@@ -51,6 +51,22 @@ metrics! {
     ENGINE_FAILURES = "amend_engine_failures_total", "Requests that the engine failed.";
     /// Counter, label `how` (`reboot`: same weights in memory; `reload`: weights read again).
     ENGINE_RESTARTS = "amend_engine_restarts_total", "Times the engine was started again after it died.";
+    /// Counter.
+    REVISION_SWITCHES = "amend_revision_switches_total", "Times another revision became live.";
+    /// Counter, labels `kind` (`bmc`) and `state` (`done`, `failed`, `cancelled`).
+    JOBS_ENDED = "amend_jobs_ended_total", "Background jobs that ended.";
+    /// Gauge.
+    JOBS_PAUSED = "amend_job_paused", "Whether the running job waits for users' requests or quiet hours.";
+    /// Gauge.
+    TRAINING_STEP = "amend_training_step", "Steps that the running training has done.";
+    /// Gauge.
+    TRAINING_LOSS = "amend_training_loss", "Loss of the running training's last step.";
+    /// Gauge.
+    TRAINING_ACCURACY = "amend_training_reward_accuracy", "Share of the last step's pairs whose winning answer has the higher reward.";
+    /// Gauge.
+    TRAINING_MARGIN = "amend_training_reward_margin", "How much higher the reward of the winning answers of the last step is.";
+    /// Gauge.
+    TRAINING_KL = "amend_training_kl", "How far the trained model is from its parent at the last step, in nats a token.";
 }
 
 /// The histograms among them, all in seconds.

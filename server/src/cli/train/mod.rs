@@ -1,6 +1,7 @@
 //! `amend train`: from rows to a model folder.
 
 mod atlas;
+mod bmc;
 mod lte;
 mod watch;
 
@@ -35,6 +36,18 @@ Examples:
 The folder holds the model, with `--method lora` also the adapter for PEFT, the data set with its card, and the log. Started
 again with the same folder, it goes on where it stopped.")]
     Lte(lte::LteArgs),
+    /// Train a model on preference pairs (BMC and its relatives): prefer the chosen answers
+    #[command(after_help = "\
+Examples:
+  amend train bmc --model ./my-model --pairs pairs.jsonl --out better
+  amend train bmc --pairs pairs.parquet --objective dpo --method full --learning-rate 1e-6 --out better
+  amend train bmc --pairs pairs.jsonl --bridging atlas --out better
+  amend serve --model ./better/run/model
+
+Pairs are JSON lines or Parquet, as TRL and UltraFeedback have them or as Amend exports them. The folder holds the model, with
+`--method lora` also the adapter for PEFT, the metrics (also for TensorBoard) and the card. Started again with the same
+folder, it goes on where it stopped.")]
+    Bmc(bmc::BmcArgs),
 }
 
 /// Runs `amend train`. Ctrl-C writes a checkpoint and stops; the same command goes on from it.
@@ -45,5 +58,6 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
     match args.command {
         TrainCommand::Atlas(args) => atlas::run(args),
         TrainCommand::Lte(args) => lte::run(args),
+        TrainCommand::Bmc(args) => bmc::run(args),
     }
 }

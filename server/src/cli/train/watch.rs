@@ -57,11 +57,16 @@ impl Watch {
 
     /// A step of `total` is done.
     pub(super) fn step(&self, metrics: &StepMetrics, total: u64) {
-        self.bar.set_length(total);
-        self.bar.set_position(metrics.step);
         let state = format!("loss {:.3}, {:.0} tokens/s", metrics.loss, metrics.tokens_per_second);
-        if self.bar.is_hidden() && metrics.step.is_multiple_of(LINE_EVERY) {
-            eprintln!("step {} of {total}: {state}", metrics.step);
+        self.show((metrics.step, total), LINE_EVERY, state);
+    }
+
+    /// So many of so many steps are done; elsewhere than at a terminal a line is written every so many.
+    pub(super) fn show(&self, (step, total): (u64, u64), line_every: u64, state: String) {
+        self.bar.set_length(total);
+        self.bar.set_position(step);
+        if self.bar.is_hidden() && step.is_multiple_of(line_every) {
+            eprintln!("step {step} of {total}: {state}");
         }
         self.bar.set_message(state);
     }

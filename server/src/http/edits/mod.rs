@@ -1,24 +1,43 @@
 //! `/v1/edits` and `/v1/edit-log`, for the tenant that the header `x-amend-tenant` names.
 
 pub(super) mod log;
-mod params;
+pub(super) mod params;
 pub(super) mod read;
 pub(super) mod scope;
 pub(super) mod transfer;
 pub(super) mod watch;
 pub(super) mod write;
 
-use super::{Shared, error::ApiError};
+use super::{Route, Shared, error::ApiError, route};
 use crate::edits::{TENANT_HEADER, TenantError};
 use amend_editor::{EditError, TenantEditor};
 use amend_proto::{EditId, ErrorKind, InvalidId, ModelError, TenantId};
 use axum::{
     extract::{Path, rejection::PathRejection},
-    routing::{MethodRouter, post},
+    routing::{MethodRouter, get, post},
 };
 use http::HeaderMap;
 pub(super) use params::Params;
 use std::{io, sync::Arc, time::Duration};
+
+/// The paths of this module.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route("/v1/edits", &["get", "post"], get(read::list).post(write::add)),
+        route(
+            "/v1/edits/{*id}",
+            &["delete", "get", "patch", "put"],
+            get(read::show).delete(write::remove).patch(write::change).put(write::replace),
+        ),
+        route("/v1/edits/preview", &["post"], preview_route()),
+        route("/v1/edit-scope", &["get", "put"], get(scope::show).put(scope::replace)),
+        route("/v1/edit-log", &["get"], get(log::list)),
+        route("/v1/edit-log/conflicts", &["get"], get(log::conflicts)),
+        route("/v1/edit-log/diff", &["get"], get(log::diff)),
+        route("/v1/edit-log/rollback", &["post"], post(log::roll_back)),
+        route("/v1/edit-log/watch", &["get"], get(watch::watch)),
+    ]
+}
 
 /// The tenant that a request is about.
 pub(super) fn tenant(shared: &Shared, headers: &HeaderMap) -> Result<TenantId, ApiError> {
@@ -31,7 +50,7 @@ fn editor(shared: &Shared, headers: &HeaderMap) -> Result<TenantEditor, ApiError
 }
 
 /// `POST /v1/edits/preview`; with any other method the path names the edit `preview`, as `/v1/edits/{id}` would.
-pub(super) fn preview_route() -> MethodRouter<Arc<Shared>> {
+fn preview_route() -> MethodRouter<Arc<Shared>> {
     let id = || Ok(Path("preview".to_owned()));
     post(read::preview)
         .get(move |state, headers, uri| read::show(state, id(), headers, uri))

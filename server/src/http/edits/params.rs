@@ -50,7 +50,7 @@ impl Params {
     }
 
     /// An entry of the log.
-    pub(super) fn seq(&self, name: &str) -> Result<Option<Seq>, ApiError> {
+    pub(in crate::http) fn seq(&self, name: &str) -> Result<Option<Seq>, ApiError> {
         match self.text(name).map(i64::from_str) {
             None => Ok(None),
             Some(Ok(number @ 0..)) => Ok(Some(Seq::new(number))),
@@ -62,19 +62,19 @@ impl Params {
     }
 
     /// The same, which must be there.
-    pub(super) fn required_seq(&self, name: &str) -> Result<Seq, ApiError> {
+    pub(in crate::http) fn required_seq(&self, name: &str) -> Result<Seq, ApiError> {
         self.seq(name)?.ok_or_else(|| {
             ApiError::invalid(name, format!("{name} is missing: the number of an entry of the log"))
         })
     }
 
     /// Where a page of edits begins.
-    pub(super) fn list_after(&self) -> Result<Option<ListAfter>, ApiError> {
+    pub(in crate::http) fn list_after(&self) -> Result<Option<ListAfter>, ApiError> {
         let read = |text: &str| text.parse().map_err(|error| not_an_id("after", error));
         self.text("after").map(read).transpose()
     }
 
-    pub(super) fn id(&self, name: &str) -> Result<Option<EditId>, ApiError> {
+    pub(in crate::http) fn id(&self, name: &str) -> Result<Option<EditId>, ApiError> {
         self.text(name).map(|id| wanted(name, id)).transpose()
     }
 }

@@ -9,12 +9,24 @@ mod transfer;
 
 pub(super) use keep::{Keeper, Text};
 
-use super::{Shared, edits, error::ApiError};
+use super::{Route, Shared, edits, error::ApiError, route};
 use crate::preferences::{PreferenceError, TenantPreferences};
 use amend_proto::{ErrorKind, ModelError};
 use amend_trainer::preference::IdempotencyKey;
+use axum::routing::{get, post};
 use http::HeaderMap;
 use std::{io, time::Duration};
+
+/// The paths of this module.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route("/v1/chat/completions/{*id}", &["delete", "get"], get(kept::show).delete(kept::forget)),
+        route("/v1/preferences", &["get", "post"], get(pairs::list).post(pairs::add)),
+        route("/v1/preferences/{*id}", &["delete", "get"], get(pairs::show).delete(pairs::remove)),
+        route("/v1/feedback", &["post"], post(feedback::give)),
+        route("/v1/preference-settings", &["get", "put"], get(kept::settings).put(kept::set)),
+    ]
+}
 
 /// The preferences that a request is about.
 fn preferences(shared: &Shared, headers: &HeaderMap) -> Result<TenantPreferences, ApiError> {

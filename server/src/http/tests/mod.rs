@@ -3,6 +3,7 @@
 mod completions;
 mod edit_log;
 mod edits;
+mod learning;
 mod limits;
 mod preferences;
 mod routes;
@@ -12,7 +13,7 @@ mod streams;
 use super::{Hosts, HttpLimits, HttpState, Lifecycle, router};
 use crate::{
     edits::{EditService, Tenants},
-    ledger::Ledger,
+    learning::Learning,
     preferences::{PreferenceService, PreferenceSettings},
     telemetry::MetricsHandle,
 };
@@ -29,6 +30,7 @@ use tower::ServiceExt;
 struct Bench {
     router: Router,
     model: ScriptedModel,
+    learning: Learning,
     lifecycle: Lifecycle,
     _data: TempDir,
 }
@@ -56,18 +58,19 @@ impl Bench {
         let lifecycle = Lifecycle::starting();
         lifecycle.ready();
         let edited: Arc<dyn ChatModel> = Arc::new(edited);
-        let ledger = Ledger::open(data.path().join("learning.db")).await.unwrap();
-        let settings = PreferenceSettings::default();
+        let learning = Learning::scripted(data.path(), model.clone()).await;
+        let (ledger, settings) = (learning.ledger.clone(), PreferenceSettings::default());
         let state = HttpState {
             preferences: PreferenceService::open(ledger, settings, data.path()).await.unwrap(),
             edits: EditService::new(editor, Arc::clone(&edited), tenants),
             model: edited,
+            learning: learning.clone(),
             lifecycle: lifecycle.clone(),
             hosts: Hosts::default(),
             limits,
             metrics: MetricsHandle::install().unwrap(),
         };
-        Self { router: router(state), model, lifecycle, _data: data }
+        Self { router: router(state), model, learning, lifecycle, _data: data }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

@@ -1,0 +1,252 @@
+//! `amend train bmc`.
+
+use super::watch::{Watch, stop_on_interrupt};
+use crate::{
+    app::{App, AppConfig},
+    cli::{
+        Failure, exit, output,
+        training::{BridgingArg, MethodArg, ObjectiveArg},
+    },
+    engine::ModelSource,
+    training::{objective, oracle_modifier, prepare, read_files, set_method, training_pairs},
+};
+use amend_trainer::{
+    atlas::builtin,
+    bmc::{
+        Control, Evaluation, PairCounts, PreferenceJob, PreferenceObserver, PreferenceRecipe, PreferenceStep,
+        Trained, train_preferences,
+    },
+    preference::{
+        HeldOutShare, Pair,
+        bridge::{Bridging, Modifier, bridge},
+    },
+    sft::Flow,
+};
+use anyhow::Context;
+use clap::Args;
+use futures::FutureExt;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::runtime::Runtime;
+
+/// Arguments of `amend train bmc`.
+#[derive(Debug, Args)]
+pub struct BmcArgs {
+    /// The model to train: `atlas` (built in), or a Hugging Face folder
+    #[arg(long, default_value = "atlas", value_name = "MODEL")]
+    model: String,
+    /// Preference pairs: JSON lines or Parquet, as TRL, UltraFeedback or Amend have them; may be given several times
+    #[arg(long, required = true, value_name = "FILE")]
+    pairs: Vec<PathBuf>,
+    /// What learns
+    #[arg(long, value_enum, default_value_t = MethodArg::Lora)]
+    method: MethodArg,
+    /// What is minimised
+    #[arg(long, value_enum, default_value_t = ObjectiveArg::DpoBmc)]
+    objective: ObjectiveArg,
+    /// The share of mislabelled pairs that is reckoned with (cDPO), below 0.5
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    label_smoothing: f64,
+    /// How much of plain fine-tuning on the chosen answers is added (RPO)
+    #[arg(long, default_value_t = 0.0, value_name = "WEIGHT")]
+    sft_weight: f64,
+    /// Who rewrites losing answers first; `live` is the model itself
+    #[arg(long, value_enum, default_value_t = BridgingArg::None)]
+    bridging: BridgingArg,
+    /// The share of the prompts that is measured on instead, chosen by hash
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
+    held_out: f64,
+    /// Decides every draw
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How often every pair is trained
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    epochs: u32,
+    /// At most so many steps
+    #[arg(long, value_name = "N")]
+    max_steps: Option<u64>,
+    /// Pairs of one step
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    pairs_per_step: usize,
+    /// The highest learning rate [default: the method's]
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// End after so many minutes, with what has been learned by then
+    #[arg(long, value_name = "MINUTES")]
+    budget_minutes: Option<u64>,
+    /// The folder that becomes the candidate: `run/model` in it
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print the candidate's card as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl BmcArgs {
+    fn recipe(&self) -> PreferenceRecipe {
+        let mut recipe = PreferenceRecipe {
+            seed: self.seed,
+            epochs: self.epochs,
+            max_steps: self.max_steps,
+            pairs_per_step: self.pairs_per_step,
+            loss: objective(self.objective.into()).into(),
+            ..PreferenceRecipe::lora()
+        };
+        recipe.loss.label_smoothing = self.label_smoothing;
+        recipe.loss.sft_weight = self.sft_weight;
+        set_method(&mut recipe, self.method.into());
+        recipe.learning_rate = self.learning_rate.unwrap_or(recipe.learning_rate);
+        recipe
+    }
+}
+
+pub(super) fn run(args: BmcArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let _inside = runtime.enter();
+    let recipe = args.recipe();
+    recipe.validate()?;
+    let unpacked = tempfile::tempdir().context("failed to make a temporary folder")?;
+    let source = ModelSource::parse(&args.model, unpacked.path())?;
+    let folder = match &source {
+        ModelSource::Builtin { folder } => builtin::unpack(folder)?,
+        other => {
+            let folder = other.local_files().filter(|files| files.is_dir());
+            folder.context("only a model in a Hugging Face folder can be trained; give its path")?.to_owned()
+        }
+    };
+    let mut progress = Progress { watch: Watch::new(0, stop_on_interrupt()?), control: Control::default() };
+    let pairs = read_files(&args.pairs, &mut |issue| eprintln!("{issue}"))?;
+    let (training, held_out, cleaned) = prepare(pairs, HeldOutShare::new(args.held_out)?)?;
+    progress.watch.say(&format!(
+        "{} pairs: {} to learn from, {} to measure on, {} left out (repeated or contradicted)",
+        cleaned.read,
+        training.len(),
+        held_out.len(),
+        cleaned.read - cleaned.kept
+    ));
+    let Some(training) = bridged(&args, &runtime, (training, &folder), &progress)? else {
+        return Err(stopped("while losing answers were rewritten"));
+    };
+    let sources: Vec<String> = args.pairs.iter().map(|file| file.display().to_string()).collect();
+    let job = PreferenceJob {
+        model: &folder,
+        pairs: &training_pairs(training),
+        held_out: &training_pairs(held_out),
+        sources: &sources,
+        stop_words: None,
+        recipe,
+        budget: args.budget_minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60))),
+        control: progress.control.clone(),
+        out: &args.out.join("run"),
+    };
+    match train_preferences(&job, &mut progress).context("failed to train the model")? {
+        Trained::Stopped { step } => Err(stopped(&format!("after step {step}"))),
+        Trained::Aborted { step, reason } => {
+            let message = format!("the training was given up at step {step}: {reason}");
+            Err(Failure::new(exit::FAILURE, message).into())
+        }
+        Trained::Finished(card) => {
+            progress.watch.bar.finish_and_clear();
+            match args.json {
+                true => output::line(serde_json::to_string_pretty(&card)?),
+                false => output::line(format!(
+                    "{} is trained; serve it with `amend serve --model {}`",
+                    args.model,
+                    args.out.join("run/model").display()
+                )),
+            }
+        }
+    }
+}
+
+fn stopped(when: &str) -> anyhow::Error {
+    Failure::new(exit::FAILURE, format!("stopped {when}; the same command goes on from there")).into()
+}
+
+/// The pairs with losing answers rewritten, if that is wanted; none when it was stopped.
+fn bridged(
+    args: &BmcArgs,
+    runtime: &Runtime,
+    (pairs, folder): (Vec<Pair>, &Path),
+    progress: &Progress,
+) -> anyhow::Result<Option<Vec<Pair>>> {
+    let data = tempfile::tempdir().context("failed to make a temporary folder")?;
+    let modifier = match args.bridging {
+        BridgingArg::None => return Ok(Some(pairs)),
+        BridgingArg::Atlas => oracle_modifier(),
+        BridgingArg::Live => {
+            let model = folder.to_str().context("the model's path is not UTF-8")?;
+            let app = runtime.block_on(App::start(AppConfig::new(data.path().to_owned(), model)?))?;
+            runtime.block_on(app.load())?;
+            Modifier::new(app.unedited(), Arc::new(|time| tokio::time::sleep(time).boxed()))
+        }
+    };
+    let work = Bridging { seed: args.seed, ..Bridging::new(&pairs, &modifier) };
+    let mut asked = |done: usize, of: usize| {
+        progress.watch.bar.set_length(of as u64);
+        progress.watch.bar.set_position(done as u64);
+        progress.watch.bar.set_message("losing answers rewritten".to_owned());
+        if progress.watch.stopped() { Flow::Stop } else { Flow::Continue }
+    };
+    let done = runtime.block_on(bridge(&work, &args.out.join("bridged"), &mut asked))?;
+    Ok(done.map(|(bridged, card)| {
+        progress.watch.say(&format!("{} of {} losing answers were rewritten", card.bridged(), card.pairs));
+        bridged.into_iter().map(|one| one.pair).collect()
+    }))
+}
+
+struct Progress {
+    watch: Watch,
+    control: Control,
+}
+
+impl Progress {
+    fn heed_interrupt(&self) {
+        if self.watch.stopped() {
+            self.control.stop();
+        }
+    }
+}
+
+/// Steps between two plain lines where there is no terminal: a step of pairs takes longer than one of rows.
+const LINE_EVERY: u64 = 10;
+
+impl PreferenceObserver for Progress {
+    fn on_pairs(&mut self, training: PairCounts, _: PairCounts) {
+        let left_out = training.empty + training.equal + training.equal_when_cut;
+        if left_out + training.cut_prompts + training.cut_responses > 0 {
+            self.watch.say(&format!(
+                "{left_out} pairs cannot be learned from; {} prompts and the answers of {} pairs were cut to length",
+                training.cut_prompts, training.cut_responses
+            ));
+        }
+    }
+
+    fn on_reference(&mut self, scored: usize, of: usize) {
+        self.watch.bar.set_length(of as u64);
+        self.watch.bar.set_position(scored as u64);
+        self.watch.bar.set_message("pairs scored by the reference".to_owned());
+        self.heed_interrupt();
+    }
+
+    fn on_step(&mut self, step: &PreferenceStep, total: u64) {
+        let means = &step.pairs;
+        let state = format!(
+            "loss {:.3}, accuracy {:.2}, margin {:.3}, {:.0} tokens/s",
+            means.loss, means.accuracy, means.margin, step.tokens_per_second
+        );
+        self.watch.show((step.step, total), LINE_EVERY, state);
+        self.heed_interrupt();
+    }
+
+    fn on_evaluation(&mut self, evaluation: &Evaluation) {
+        let means = &evaluation.pairs;
+        self.watch.say(&format!(
+            "held-out pairs at step {}: loss {:.3}, accuracy {:.2}, margin {:.3}",
+            evaluation.step, means.loss, means.accuracy, means.margin
+        ));
+    }
+}

@@ -1,0 +1,287 @@
+//! `/v1/jobs`: what the daemon does in the background.
+
+use super::{Route, Shared, body, edits::params::Params, error::ApiError, lifecycle::Phase, route, shape};
+use crate::jobs::{JobError, Jobs};
+use amend_proto::{
+    ErrorKind, JobId, ModelError,
+    wire::{ErrorBody, JobLine, JobList, JobObject, JobRequest, ListTag, parse},
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Request, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture, stream};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use serde::Deserialize;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Instant, Interval, interval_at},
+};
+
+/// Lines of a log in one event batch.
+const LINES: usize = 200;
+
+/// The paths of this module.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route("/v1/jobs", &["get", "post"], get(list).post(begin)),
+        route("/v1/jobs/{id}", &["get"], get(show)),
+        route("/v1/jobs/{id}/cancel", &["post"], post(cancel)),
+        route("/v1/jobs/{id}/events", &["get"], get(events)),
+    ]
+}
+
+/// The body of a request that has nothing to say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an empty object")]
+pub(super) struct Nothing {}
+
+/// Reads a body that may be empty. That it is declared to be JSON is asked for all the same: see `body`.
+pub(super) async fn optional<T>(shared: &Shared, request: Request) -> Result<T, ApiError>
+where
+    T: Default + serde::de::DeserializeOwned + Send + 'static,
+{
+    body::read(shared, request, |bytes| if bytes.is_empty() { Ok(T::default()) } else { parse(bytes) }).await
+}
+
+fn wanted(id: Result<Path<String>, PathRejection>) -> Result<JobId, ApiError> {
+    match id {
+        Ok(Path(id)) => read_id("id", &id),
+        Err(_) => Err(ApiError::invalid("id", "the id is not valid UTF-8")),
+    }
+}
+
+fn read_id(param: &str, id: &str) -> Result<JobId, ApiError> {
+    JobId::new(id).map_err(|error| ApiError::invalid(param, format!("{param}: {error}")))
+}
+
+/// Lists jobs, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs",
+    tag = "jobs",
+    params(
+        ("limit" = Option<usize>, Query, description = "1 to 100; 20 unless given"),
+        ("after" = Option<String>, Query, description = "The former page's `next`"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = JobList),
+        (status = 400, description = "A parameter is wrong; `param` names it", body = ErrorBody),
+    )
+)]
+pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Json<JobList>, ApiError> {
+    let params = Params::read(&uri, &["limit", "after"])?;
+    let (limit, after) = (params.limit()?, params.text("after"));
+    let after = after.map(|id| read_id("after", id)).transpose()?;
+    let mut data = shared.state.learning.jobs.list(after.as_ref(), limit + 1).await?;
+    let has_more = data.len() > limit;
+    data.truncate(limit);
+    let next = data.last().filter(|_| has_more).map(|job| job.id.clone());
+    Ok(Json(JobList { object: ListTag::Tag, data, has_more, next }))
+}
+
+/// Begins a job. It is worked on when its turn comes.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs",
+    tag = "jobs",
+    request_body = JobRequest,
+    responses(
+        (status = 201, description = "It waits for its turn", body = JobObject),
+        (status = 400, description = "A field is wrong; `param` names it", body = ErrorBody),
+        (status = 429, description = "Too many wait", body = ErrorBody),
+    )
+)]
+pub(super) async fn begin(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<(StatusCode, Json<JobObject>), ApiError> {
+    let request: JobRequest = body::read(&shared, request, parse::<JobRequest>).await?;
+    let learning = &shared.state.learning;
+    let mut config = learning
+        .defaults()
+        .clone()
+        .with(&request)
+        .map_err(|error| ApiError::invalid("body", error.to_string()))?;
+    config.pairs_seen = learning.pairs.count().await.map_err(ApiError::internal)?;
+    let config = serde_json::to_value(config).map_err(ApiError::internal)?;
+    let job = learning.jobs.submit(request.kind, config).await?;
+    Ok((StatusCode::CREATED, Json(job)))
+}
+
+/// Tells of one job.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}",
+    tag = "jobs",
+    params(("id" = String, Path, description = "The job")),
+    responses(
+        (status = 200, description = "The job", body = JobObject),
+        (status = 404, description = "No such job", body = ErrorBody),
+    )
+)]
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<JobObject>, ApiError> {
+    Ok(Json(shared.state.learning.jobs.get(&wanted(id)?).await?))
+}
+
+/// Calls a job off. One that is being done ends in a moment.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/cancel",
+    tag = "jobs",
+    request_body(content = Object, description = "Empty"),
+    params(("id" = String, Path, description = "The job")),
+    responses(
+        (status = 200, description = "The job as it is now", body = JobObject),
+        (status = 404, description = "No such job", body = ErrorBody),
+        (status = 409, description = "It has ended already", body = ErrorBody),
+    )
+)]
+pub(super) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Json<JobObject>, ApiError> {
+    let id = wanted(id)?;
+    let Nothing {} = optional(&shared, request).await?;
+    Ok(Json(shared.state.learning.jobs.cancel(&id).await?))
+}
+
+/// How a job goes: an event `line` for each line of its log (`data:` is a `JobLine`, `id:` its number), and an event `job`
+/// (`data:` is a `JobObject`) whenever it has changed. It ends when the job has.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/events",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, description = "The job"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Lines after this one only"),
+    ),
+    responses(
+        (status = 200, description = "Server-sent events", body = JobLine, content_type = "text/event-stream"),
+        (status = 404, description = "No such job", body = ErrorBody),
+    )
+)]
+pub(super) async fn events(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let id = wanted(id)?;
+    let jobs = shared.state.learning.jobs.clone();
+    let mut changes = jobs.changes();
+    changes.mark_changed();
+    jobs.get(&id).await?;
+    let last = headers.get("last-event-id").map(last_event).transpose()?;
+    let every = shared.state.limits.ping_interval;
+    let lifecycle = shared.state.lifecycle.clone();
+    let events = Events {
+        jobs,
+        id,
+        changes,
+        last: last.unwrap_or(0),
+        told: None,
+        ping: interval_at(Instant::now() + every, every),
+        end: async move { lifecycle.reached(Phase::Draining).await }.boxed(),
+    };
+    let frames = stream::unfold(Some(events), |events| async move { events?.next().await });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    Ok((headers, [("x-accel-buffering", "no")], Body::from_stream(frames)).into_response())
+}
+
+fn last_event(value: &HeaderValue) -> Result<i64, ApiError> {
+    let number = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|number| *number >= 0);
+    let message = "the header Last-Event-ID must be the number of a line";
+    number.ok_or_else(|| ApiError::invalid("Last-Event-ID", message))
+}
+
+struct Events {
+    jobs: Jobs,
+    id: JobId,
+    changes: watch::Receiver<u64>,
+    /// The last line that was sent.
+    last: i64,
+    /// The job as it was sent last.
+    told: Option<JobObject>,
+    ping: Interval,
+    /// The server goes down.
+    end: BoxFuture<'static, ()>,
+}
+
+impl Events {
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Option<Self>)> {
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut self.end => return None,
+                Ok(()) = self.changes.changed() => match self.news().await {
+                    Ok((frame, over)) if !frame.is_empty() || over => {
+                        self.ping.reset();
+                        return Some((Ok(frame), (!over).then_some(self)));
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Some((Ok(failed(error)), None)),
+                },
+                _ = self.ping.tick() => return Some((Ok(Bytes::from_static(b": ping\n\n")), Some(self))),
+            }
+        }
+    }
+
+    /// What is new since the last time, and whether there will be more.
+    async fn news(&mut self) -> Result<(Bytes, bool), JobError> {
+        // The job first: a line that is written after it was read is told the next time.
+        let job = self.jobs.get(&self.id).await?;
+        let lines = self.jobs.lines(&self.id, self.last, LINES).await?;
+        let more = lines.len() == LINES;
+        if more {
+            self.changes.mark_changed();
+        }
+        let mut out = Vec::new();
+        for line in lines {
+            self.last = line.seq;
+            out.extend_from_slice(format!("event: line\nid: {}\n", line.seq).as_bytes());
+            shape::event(&mut out, &line);
+        }
+        let over = job.state.is_final() && !more;
+        if !more && self.told.as_ref() != Some(&job) {
+            out.extend_from_slice(b"event: job\n");
+            shape::event(&mut out, &job);
+            self.told = Some(job);
+        }
+        Ok((out.into(), over))
+    }
+}
+
+fn failed(error: JobError) -> Bytes {
+    let (body, failure) = ApiError::from(error).into_event();
+    tracing::error!(code = ?failure.code, causes = failure.causes, "the events of a job broke off");
+    let mut out = Vec::new();
+    shape::event(&mut out, &body);
+    out.into()
+}
+
+impl From<JobError> for ApiError {
+    fn from(error: JobError) -> Self {
+        let message = error.to_string();
+        match error {
+            JobError::NotFound(_) => Self::not_found(message),
+            JobError::Ended { .. } => Self::conflict(message),
+            JobError::Full(_) => {
+                let kind = ErrorKind::Overloaded { retry_after: Duration::from_secs(60) };
+                ModelError::new(kind, message).into()
+            }
+            error => Self::internal(error),
+        }
+    }
+}

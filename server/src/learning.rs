@@ -1,0 +1,203 @@
+//! How the daemon learns: its ledger, its revisions and its jobs, put together.
+
+use crate::{
+    app::AppError,
+    edit_template::TemplateSearch,
+    engine::{EngineConfig, ModelSource},
+    http::{Lifecycle, Phase},
+    jobs::{Jobs, JobsConfig},
+    ledger::Ledger,
+    preferences::PreferenceService,
+    registry::Registry,
+    revisions::{Load, LoadError, Loadable, Names, Revisions, RevisionsConfig},
+    training::{
+        BmcConfig, BmcWork, BmcWorkConfig, CollectedPairs, FilePairs, PairSource, Pairs, TrainingSettings,
+        keep_training,
+    },
+};
+use amend_editor::Editor;
+use amend_proto::{ChatModel, ModelId};
+use async_trait::async_trait;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// How long a job may take to write its checkpoint when the daemon goes down.
+const JOB_PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the daemon learns with. Clones share it.
+#[derive(Clone)]
+pub struct Learning {
+    /// What is kept of it.
+    pub ledger: Ledger,
+    /// The versions of the served model.
+    pub revisions: Revisions,
+    /// What is done in the background.
+    pub jobs: Jobs,
+    /// What is learned from.
+    pub pairs: Pairs,
+    settings: TrainingSettings,
+}
+
+/// What it is made of.
+pub(crate) struct LearningConfig<'a> {
+    pub(crate) data_dir: &'a Path,
+    pub(crate) ledger: Ledger,
+    pub(crate) preferences: PreferenceService,
+    pub(crate) settings: TrainingSettings,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) loader: EngineLoader,
+    pub(crate) busy: watch::Receiver<usize>,
+}
+
+impl Learning {
+    pub(crate) async fn open(config: LearningConfig<'_>) -> Result<Self, AppError> {
+        let LearningConfig { data_dir, ledger, preferences, settings, registry, loader, busy } = config;
+        let revisions = Revisions::new(RevisionsConfig {
+            ledger: ledger.clone(),
+            folder: data_dir.join("revisions"),
+            registry,
+            loader: Arc::new(loader),
+        });
+        let folder = data_dir.join("jobs");
+        let jobs = JobsConfig { ledger: ledger.clone(), folder, busy, quiet: settings.quiet };
+        let jobs = Jobs::open(jobs).await?;
+        let mut sources: Vec<Arc<dyn PairSource>> = vec![Arc::new(CollectedPairs::new(preferences))];
+        if !settings.files.is_empty() {
+            sources.push(Arc::new(FilePairs::new(settings.files.clone())));
+        }
+        Ok(Self { ledger, revisions, jobs, pairs: Pairs::new(sources), settings })
+    }
+
+    /// How jobs train, unless a request says otherwise.
+    #[must_use]
+    pub fn defaults(&self) -> &BmcConfig {
+        &self.settings.config
+    }
+
+    /// Does jobs, and begins them as the operator set it, from the moment when the model answers until the task is aborted.
+    pub(crate) fn keep_going(
+        &self,
+        lifecycle: Lifecycle,
+        (editor, model): (Editor, Arc<dyn ChatModel>),
+    ) -> JoinHandle<()> {
+        let this = self.clone();
+        tokio::spawn(async move {
+            lifecycle.reached(Phase::Ready).await;
+            let Self { revisions, jobs, pairs, settings, .. } = this;
+            let work = BmcWorkConfig { revisions, pairs: pairs.clone(), editor, model };
+            if let Err(error) = jobs.start(Arc::new(BmcWork::new(work))) {
+                tracing::error!(%error, "no thread for jobs: none is done");
+                return;
+            }
+            keep_training(jobs, pairs, settings).await;
+        })
+    }
+
+    pub(crate) async fn close(&self) -> Result<(), AppError> {
+        self.jobs.close(JOB_PATIENCE).await;
+        Ok(self.ledger.close().await?)
+    }
+}
+
+/// Revisions as engines: the operator's settings, with another model folder.
+pub(crate) struct EngineLoader {
+    pub(crate) engine: EngineConfig,
+    pub(crate) templates: TemplateSearch,
+    pub(crate) editor: Editor,
+    /// What clients ask for, whichever revision answers.
+    pub(crate) name: ModelId,
+}
+
+#[async_trait]
+impl Load for EngineLoader {
+    async fn names(&self) -> Result<Option<Names>, LoadError> {
+        let names = self.engine.revisions().await?;
+        Ok(names.map(|(files, base)| Names { line: files.to_string(), base }))
+    }
+
+    fn base(&self) -> String {
+        self.engine.source.to_string()
+    }
+
+    fn base_folder(&self) -> Option<PathBuf> {
+        self.engine.source.local_files().filter(|files| files.is_dir()).map(Path::to_owned)
+    }
+
+    async fn load(&self, what: &Loadable) -> Result<Box<dyn ChatModel>, LoadError> {
+        let mut engine = self.engine.clone();
+        if let Loadable::Folder { id, model } = what {
+            engine.source = ModelSource::Folder(model.clone());
+            engine.revision = Some(id.clone());
+        }
+        engine.model_id = Some(self.name.clone());
+        Ok(Box::new(engine.build().await?))
+    }
+
+    fn goes_live(&self, what: &Loadable) {
+        let mut templates = self.templates.clone();
+        if let Loadable::Folder { model, .. } = what {
+            templates.model = ModelSource::Folder(model.clone());
+        }
+        match templates.find() {
+            Ok(template) => self.editor.set_template(template),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the edit template of the new revision cannot be used; the former one stays"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use amend_proto::{RevisionId, testing::ScriptedModel};
+
+    /// Every revision is this model.
+    struct Scripted(ScriptedModel);
+
+    #[async_trait]
+    impl Load for Scripted {
+        async fn names(&self) -> Result<Option<Names>, LoadError> {
+            let base = RevisionId::new("scripted-1")?;
+            Ok(Some(Names { line: "scripted".to_owned(), base }))
+        }
+
+        fn base(&self) -> String {
+            "a script".to_owned()
+        }
+
+        fn base_folder(&self) -> Option<PathBuf> {
+            None
+        }
+
+        async fn load(&self, _: &Loadable) -> Result<Box<dyn ChatModel>, LoadError> {
+            Ok(Box::new(self.0.clone()))
+        }
+
+        fn goes_live(&self, _: &Loadable) {}
+    }
+
+    impl Learning {
+        /// Over a scripted model that is live.
+        pub(crate) async fn scripted(data_dir: &Path, model: ScriptedModel) -> Self {
+            let ledger = Ledger::open(data_dir.join("learning.db")).await.unwrap();
+            let registry = Arc::new(Registry::loading(ModelId::new("scripted").unwrap()));
+            let revisions = Revisions::new(RevisionsConfig {
+                ledger: ledger.clone(),
+                folder: data_dir.join("revisions"),
+                registry,
+                loader: Arc::new(Scripted(model)),
+            });
+            revisions.begin().await.unwrap();
+            let (folder, busy) = (data_dir.join("jobs"), watch::Sender::new(0).subscribe());
+            let jobs =
+                Jobs::open(JobsConfig { ledger: ledger.clone(), folder, busy, quiet: None }).await.unwrap();
+            Self { ledger, revisions, jobs, pairs: Pairs::default(), settings: TrainingSettings::default() }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! From a revision's files to the live model: loading, warming, switching.
+
+use super::{
+    RevisionError,
+    load::{LoadError, Loadable},
+    service::{Promotion, Revisions, blocking, now},
+    store::{self, How, Revision, Switch},
+};
+use amend_proto::{
+    ChatModel, ChatRequest, Message,
+    wire::{RevisionKind, RevisionState},
+};
+use futures::FutureExt;
+use std::time::{Duration, Instant};
+
+/// What a new revision is asked before it answers anybody.
+const WARM_UP: &str = include_str!("warm_up.txt");
+/// Tokens of that answer.
+const WARM_UP_TOKENS: u32 = 8;
+/// How long it may take.
+const WARM_UP_LIMIT: Duration = Duration::from_secs(120);
+
+impl Revisions {
+    pub(super) async fn change(
+        &self,
+        (live, target): (Revision, Revision),
+        how: How,
+    ) -> Result<Promotion, RevisionError> {
+        let begun = Instant::now();
+        let loaded = match self.load(&target).await {
+            Err(RevisionError::Load(source)) => {
+                return Err(RevisionError::Unusable { id: target.id, live: live.id, source });
+            }
+            loaded => loaded,
+        };
+        let (what, model) = loaded?;
+        let load = begun.elapsed();
+        let (line, at) = (self.names()?.line.clone(), now());
+        let (from, to, was) = (live.id.clone(), target.id.clone(), target.state);
+        self.config()
+            .ledger
+            .write(move |connection| {
+                async move {
+                    let leaves = RevisionState::Retired;
+                    store::switch(connection, &Switch { line, from, leaves, to, was, how, at }).await
+                }
+                .boxed()
+            })
+            .await?;
+        self.config().loader.goes_live(&what);
+        self.config().registry.switch(model);
+        metrics::counter!(crate::telemetry::names::REVISION_SWITCHES).increment(1);
+        tracing::info!(from = %live.id, to = %target.id, ?how, seconds = load.as_secs_f64(), "another revision is live");
+        Ok(Promotion { from: live.id, to: target.id, at, load })
+    }
+
+    /// Loads and warms a revision beside the live one.
+    pub(super) async fn load(
+        &self,
+        revision: &Revision,
+    ) -> Result<(Loadable, Box<dyn ChatModel>), RevisionError> {
+        let what = match revision.kind {
+            RevisionKind::Base => Loadable::Base,
+            RevisionKind::Trained => {
+                let model = self.folder(&revision.id).join("model");
+                let (folder, content) = (model.clone(), revision.provenance.content.clone());
+                let found = blocking(move || Ok(amend_trainer::lte::folder_hash(&folder)?)).await?;
+                if content.is_some_and(|content| content != found) {
+                    return Err(RevisionError::Changed(revision.id.clone()));
+                }
+                Loadable::Folder { id: revision.id.clone(), model }
+            }
+        };
+        let model = self.config().loader.load(&what).await?;
+        warm(&*model).await?;
+        Ok((what, model))
+    }
+}
+
+/// A short answer: what is read from disk or compiled at first use is then there, and a model that cannot answer is found
+/// out before it is live.
+async fn warm(model: &dyn ChatModel) -> Result<(), LoadError> {
+    let mut request = ChatRequest::greedy(vec![Message::user(WARM_UP.trim())]);
+    request.sampling.max_tokens = Some(WARM_UP_TOKENS);
+    let answer = tokio::time::timeout(WARM_UP_LIMIT, model.complete(request)).await;
+    answer.map_err(|_| format!("it did not answer within {} s", WARM_UP_LIMIT.as_secs()))??;
+    Ok(())
+}
