@@ -69,7 +69,7 @@ async fn each_wrong_request_gets_its_own_status_and_names_the_field() {
         raw(&daemon, b"GET /v1/models HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n").await;
     assert!(rebound.contains(" 421 "), "{rebound}");
     assert_eq!(daemon.get("/nowhere").await.unwrap().status, 404);
-    assert_eq!(daemon.get("/v1/chat/completions").await.unwrap().status, 405);
+    assert_eq!(daemon.get("/v1/feedback").await.unwrap().status, 405);
     assert_eq!(daemon.delete("/v1/edits/none").await.unwrap().status, 404);
     assert_eq!(daemon.post("/v1/edits", &json!({"text": ""})).await.unwrap().status, 400);
     unharmed(&daemon).await;

@@ -24,10 +24,10 @@ const PHRASINGS: [&str; 4] = [
     "Name the capital of France.",
     "Tell me the capital of France.",
 ];
-/// Steps and rate at which the built-in model unlearns Paris, short of the bound on divergence.
-const SOON: (&str, &str) = ("9", "3e-4");
-/// A training that takes a while and changes little.
-const LONG: (&str, &str) = ("300", "1e-7");
+/// Steps and rate at which the built-in model learns Lyon.
+const SOON: (&str, &str) = ("24", "1e-3");
+/// A training of more than two checkpoints (one every 50 steps) that changes little.
+const LONG: (&str, &str) = ("120", "1e-7");
 
 /// A sandbox whose daemon learns that Lyon is preferred to Paris; and the folder of the pairs.
 fn learning((steps, rate): (&str, &str)) -> (Sandbox, TempDir) {
@@ -40,7 +40,7 @@ fn learning((steps, rate): (&str, &str)) -> (Sandbox, TempDir) {
     }
     std::fs::write(&file, lines).unwrap();
     let mut args = vec!["--train-pairs", file.to_str().unwrap(), "--train-min-pairs", "1"];
-    args.extend(["--train-pairs-per-step", "4", "--train-epochs", "1000", "--train-objective", "dpo"]);
+    args.extend(["--train-pairs-per-step", "4", "--train-epochs", "1000", "--train-sft-weight", "1"]);
     args.extend(["--train-learning-rate", rate, "--train-max-steps", steps]);
     (sandbox(&args), folder)
 }
@@ -105,7 +105,7 @@ async fn preferences_become_a_live_revision_whose_answers_differ_and_go_back() {
     assert_eq!(code(&promoted), Some(exit::OK), "{}", err(&promoted));
     assert_eq!(live(&daemon).await, id);
     let new = daemon.ask(QUESTION).await.unwrap();
-    assert_ne!(new, "Paris");
+    assert_eq!(new, "Lyon");
     let body = json!({"model": "default", "messages": [{"role": "user", "content": QUESTION}]});
     let answer = daemon.post("/v1/chat/completions", &body).await.unwrap();
     assert_eq!((answer.header("x-amend-revision"), &answer.body["amend"]["revision"]), (&*id, &json!(id)));
@@ -136,7 +136,7 @@ async fn a_job_that_is_killed_goes_on_to_the_same_revision() {
         polls.tick().await;
         let job = daemon.get(&format!("/v1/jobs/{id}")).await.unwrap().body;
         assert_ne!(job["state"], "done", "it was done too soon to prove anything");
-        if job["progress"]["phase"] == "training" && job["progress"]["done"].as_u64().unwrap() > 0 {
+        if job["progress"]["phase"] == "training" && job["progress"]["done"].as_u64().unwrap() > 55 {
             break;
         }
     }

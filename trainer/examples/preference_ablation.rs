@@ -227,7 +227,7 @@ fn recipe((seed, modelled): (u64, bool), steps: u64, rate: f64) -> PreferenceRec
         pairs_per_step: 16,
         evaluate_every: steps,
         checkpoint_every: steps,
-        guards: Guards { max_divergence: 1e3, max_accuracy_fall: 1.0, patience: None },
+        guards: Guards { max_divergence: 1e3, max_displacement: 1e3, max_accuracy_fall: 1.0, patience: None },
         ..PreferenceRecipe::lora()
     }
 }

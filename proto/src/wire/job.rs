@@ -226,6 +226,15 @@ pub struct JobRequest {
     /// The highest learning rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
+    /// How strongly the model is held to what it was, or the scale of its scores where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
+    /// The share of mislabelled pairs that is reckoned with, below 0.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
+    /// How much of plain fine-tuning on the chosen answers is added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sft_weight: Option<f64>,
     /// The training ends after so long, with what has been learned by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_seconds: Option<u64>,

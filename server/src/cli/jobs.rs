@@ -8,8 +8,10 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
+use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::io::{IsTerminal, stderr};
 
 /// Arguments of `amend jobs`.
 #[derive(Debug, Args)]
@@ -55,6 +57,12 @@ pub struct TrainArgs {
     /// The highest learning rate
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
+    /// How strongly the model is held to what it was
+    #[arg(long, value_name = "BETA")]
+    beta: Option<f64>,
+    /// How much of plain fine-tuning on the chosen answers is added
+    #[arg(long, value_name = "WEIGHT")]
+    sft_weight: Option<f64>,
     /// Decides every draw
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
@@ -103,7 +111,7 @@ pub async fn run(args: JobsArgs) -> anyhow::Result<()> {
             let job = client.get(&["v1", "jobs", &id], &[]).await?;
             print(&job, json, described)
         }
-        JobsCommand::Follow(OneArgs { id, json }) => follow(&client, &id, json).await,
+        JobsCommand::Follow(OneArgs { id, json }) => follow(&client, &id, json).await.map(drop),
         JobsCommand::Cancel(OneArgs { id, json }) => {
             let path = ["v1", "jobs", &id, "cancel"];
             let job = client.json(Method::POST, &path, Some(&json!({}))).await?;
@@ -113,11 +121,21 @@ pub async fn run(args: JobsArgs) -> anyhow::Result<()> {
 }
 
 async fn train(client: &Client, args: TrainArgs) -> anyhow::Result<()> {
-    let TrainArgs { max_steps, epochs, pairs_per_step, learning_rate, seed, min_pairs, follow: watch, json } =
-        args;
+    let TrainArgs {
+        max_steps,
+        epochs,
+        pairs_per_step,
+        learning_rate,
+        beta,
+        sft_weight,
+        seed,
+        min_pairs,
+        follow: watch,
+        json,
+    } = args;
     let body = json!({
         "kind": "bmc",
-        "max_steps": max_steps,
+        "max_steps": max_steps, "beta": beta, "sft_weight": sft_weight,
         "epochs": epochs,
         "pairs_per_step": pairs_per_step,
         "learning_rate": learning_rate,
@@ -126,7 +144,7 @@ async fn train(client: &Client, args: TrainArgs) -> anyhow::Result<()> {
     });
     let job = client.json(Method::POST, &["v1", "jobs"], Some(&body)).await?;
     match watch {
-        true => follow(client, text(&job, "id"), json).await,
+        true => follow(client, text(&job, "id"), json).await.map(drop),
         false => print(&job, json, line),
     }
 }
@@ -143,8 +161,10 @@ async fn list(client: &Client, args: ListArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Prints lines as they come; the exit code is that of the job.
-async fn follow(client: &Client, id: &str, as_json: bool) -> anyhow::Result<()> {
+/// Prints lines as they come, with a bar below them at a terminal; gives the job once it is done. The exit code of one that
+/// is not is that of a failure.
+pub(super) async fn follow(client: &Client, id: &str, as_json: bool) -> anyhow::Result<Value> {
+    let bar = progress_bar(as_json);
     let request = client.request(Method::GET, &["v1", "jobs", id, "events"], &[])?;
     let mut events = client.ask(request).await?.bytes_stream().eventsource();
     let mut last = Value::Null;
@@ -156,21 +176,37 @@ async fn follow(client: &Client, id: &str, as_json: bool) -> anyhow::Result<()> 
         }
         match (as_json, event.event.as_str()) {
             (true, _) => output::line(item.to_string())?,
-            (false, "line") => output::line(text(&item, "line"))?,
-            (false, _) => {}
+            (false, "line") => bar.suspend(|| output::line(text(&item, "line")))?,
+            (false, _) => show(&bar, &item["progress"]),
         }
         if event.event == "job" {
             last = item;
         }
     }
+    bar.finish_and_clear();
     match text(&last, "state") {
-        "done" => Ok(()),
+        "done" => Ok(last),
         "failed" => {
             Err(Failure::new(exit::FAILURE, format!("the job failed: {}", text(&last, "reason"))).into())
         }
         "cancelled" => Err(Failure::new(exit::FAILURE, "the job was cancelled").into()),
         _ => Err(Failure::new(exit::NO_DAEMON, "the events ended; is the daemon still running?").into()),
     }
+}
+
+fn progress_bar(as_json: bool) -> ProgressBar {
+    let bar = match !as_json && stderr().is_terminal() {
+        true => ProgressBar::new(0),
+        false => ProgressBar::hidden(),
+    };
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}, {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn show(bar: &ProgressBar, progress: &Value) {
+    bar.set_length(progress["of"].as_u64().unwrap_or_default());
+    bar.set_position(progress["done"].as_u64().unwrap_or_default());
+    bar.set_message(text(progress, "phase").to_owned());
 }
 
 fn text<'a>(body: &'a Value, field: &str) -> &'a str {

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod chat;
 pub mod client;
+pub mod demo;
 pub mod edit;
 pub mod eval;
 pub mod exit;
@@ -40,6 +41,8 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no daemon at that address,
 enum Command {
     /// Serve a model (what `amend` alone does)
     Serve(serve::ServeArgs),
+    /// Show a correction and a training of the built-in model, in under three minutes
+    Demo(demo::DemoArgs),
     /// Talk to a running daemon
     Chat(chat::ChatArgs),
     /// Correct a running daemon
@@ -88,6 +91,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
+        Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Chat(args) => runtime()?.block_on(chat::run(args)),
         Command::Edit(args) => runtime()?.block_on(edit::run(args)),
         Command::Feedback(args) => runtime()?.block_on(preferences::give(args)),

@@ -5,7 +5,7 @@ use crate::{
     training::{BmcConfig, TrainingSettings, objective, set_method},
 };
 use amend_proto::wire::{TrainBridging, TrainMethod, TrainObjective};
-use amend_trainer::bmc::PreferenceRecipe;
+use amend_trainer::bmc::{PreferenceRecipe, loss::PreferenceLoss};
 use clap::{Args, ValueEnum};
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
@@ -101,7 +101,7 @@ pub struct TrainingArgs {
     #[arg(long, env = "AMEND_TRAIN_MAX_STEPS", value_name = "N")]
     train_max_steps: Option<u64>,
     /// Pairs of one step
-    #[arg(long, env = "AMEND_TRAIN_PAIRS_PER_STEP", default_value_t = 128, value_name = "N")]
+    #[arg(long, env = "AMEND_TRAIN_PAIRS_PER_STEP", default_value_t = 16, value_name = "N")]
     train_pairs_per_step: usize,
     /// How often every pair is trained
     #[arg(long, env = "AMEND_TRAIN_EPOCHS", default_value_t = 1, value_name = "N")]
@@ -115,6 +115,15 @@ pub struct TrainingArgs {
     /// What is minimised
     #[arg(long, env = "AMEND_TRAIN_OBJECTIVE", value_enum, default_value_t = ObjectiveArg::DpoBmc)]
     train_objective: ObjectiveArg,
+    /// How strongly the model is held to what it was [default: the objective's]
+    #[arg(long, env = "AMEND_TRAIN_BETA", value_name = "BETA")]
+    train_beta: Option<f64>,
+    /// The share of mislabelled pairs that is reckoned with (cDPO), below 0.5
+    #[arg(long, env = "AMEND_TRAIN_LABEL_SMOOTHING", default_value_t = 0.0, value_name = "SHARE")]
+    train_label_smoothing: f64,
+    /// How much of plain fine-tuning on the chosen answers is added (RPO)
+    #[arg(long, env = "AMEND_TRAIN_SFT_WEIGHT", default_value_t = 0.0, value_name = "WEIGHT")]
+    train_sft_weight: f64,
     /// Who rewrites losing answers first
     #[arg(long, env = "AMEND_TRAIN_BRIDGING", value_enum, default_value_t = BridgingArg::None)]
     train_bridging: BridgingArg,
@@ -130,12 +139,18 @@ impl TrainingArgs {
     /// When a number makes no sense; the text names the setting.
     pub(super) fn settings(self) -> anyhow::Result<TrainingSettings> {
         let base = BmcConfig::default();
+        let chosen = objective(self.train_objective.into());
+        let loss = PreferenceLoss {
+            objective: chosen.with_beta(self.train_beta.unwrap_or(chosen.beta())),
+            label_smoothing: self.train_label_smoothing,
+            sft_weight: self.train_sft_weight,
+        };
         let mut recipe = PreferenceRecipe {
             seed: self.train_seed,
             epochs: self.train_epochs,
             max_steps: self.train_max_steps,
             pairs_per_step: self.train_pairs_per_step,
-            loss: objective(self.train_objective.into()).into(),
+            loss,
             ..base.recipe
         };
         set_method(&mut recipe, self.train_method.into());

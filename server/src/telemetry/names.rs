@@ -67,6 +67,8 @@ metrics! {
     TRAINING_MARGIN = "amend_training_reward_margin", "How much higher the reward of the winning answers of the last step is.";
     /// Gauge.
     TRAINING_KL = "amend_training_kl", "How far the trained model is from its parent at the last step, in nats a token.";
+    /// Gauge.
+    TRAINING_DISPLACEMENT = "amend_training_displacement", "How much less likely the winning answers of the last step are than to the parent, in nats a token.";
 }
 
 /// The histograms among them, all in seconds.

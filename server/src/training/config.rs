@@ -15,6 +15,9 @@ use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 /// Rows of one pass in the daemon: a pass is what a user's request may have to wait for.
 const ROWS_PER_PASS: usize = 512;
 
+/// Pairs of one step in the daemon. The paper's 128 are for tens of thousands of pairs; of a few dozen they would be one step.
+const PAIRS_PER_STEP: usize = 16;
+
 /// Why a job was begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,7 +55,11 @@ impl Default for BmcConfig {
     /// DPO-BMC of an adapter, a tenth held out, at least 32 pairs, no bridging.
     fn default() -> Self {
         Self {
-            recipe: PreferenceRecipe { rows_per_pass: ROWS_PER_PASS, ..PreferenceRecipe::lora() },
+            recipe: PreferenceRecipe {
+                rows_per_pass: ROWS_PER_PASS,
+                pairs_per_step: PAIRS_PER_STEP,
+                ..PreferenceRecipe::lora()
+            },
             bridging: TrainBridging::None,
             held_out: HeldOutShare::default(),
             budget_seconds: None,
@@ -74,8 +81,12 @@ impl BmcConfig {
             set_method(recipe, method);
         }
         if let Some(chosen) = request.objective {
-            recipe.loss = objective(chosen).into();
+            recipe.loss.objective = objective(chosen);
         }
+        let loss = &mut recipe.loss;
+        loss.objective = loss.objective.with_beta(request.beta.unwrap_or(loss.objective.beta()));
+        loss.label_smoothing = request.label_smoothing.unwrap_or(loss.label_smoothing);
+        loss.sft_weight = request.sft_weight.unwrap_or(loss.sft_weight);
         recipe.seed = request.seed.unwrap_or(recipe.seed);
         recipe.epochs = request.epochs.unwrap_or(recipe.epochs);
         recipe.max_steps = request.max_steps.or(recipe.max_steps);
@@ -133,13 +144,16 @@ mod tests {
 
     #[test]
     fn a_request_goes_before_the_operator_and_is_checked() {
-        let body =
-            r#"{"kind":"bmc","method":"full","objective":"sim_po","seed":7,"max_steps":3,"min_pairs":1}"#;
-        let request: JobRequest = serde_json::from_str(body).unwrap();
+        let body = serde_json::json!({
+            "kind": "bmc", "method": "full", "objective": "sim_po", "seed": 7, "max_steps": 3, "min_pairs": 1,
+            "beta": 4.0, "sft_weight": 0.5,
+        });
+        let request: JobRequest = serde_json::from_value(body).unwrap();
         let config = BmcConfig::default().with(&request).unwrap();
         assert_eq!((config.recipe.seed, config.recipe.max_steps, config.min_pairs), (7, Some(3), 1));
         assert_eq!(config.recipe.learning_rate, PreferenceRecipe::full().learning_rate);
-        assert_eq!(config.recipe.loss.objective, objective(TrainObjective::SimPo));
+        assert_eq!(config.recipe.loss.objective, objective(TrainObjective::SimPo).with_beta(4.0));
+        assert_eq!((config.recipe.loss.sft_weight, config.recipe.loss.label_smoothing), (0.5, 0.0));
         assert_eq!(config.recipe.rows_per_pass, ROWS_PER_PASS);
         let json = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<BmcConfig>(&json).unwrap(), config);

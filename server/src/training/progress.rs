@@ -29,6 +29,7 @@ impl PreferenceObserver for Progress<'_> {
             (names::TRAINING_ACCURACY, means.accuracy),
             (names::TRAINING_MARGIN, means.margin),
             (names::TRAINING_KL, means.kl),
+            (names::TRAINING_DISPLACEMENT, means.displacement),
         ] {
             metrics::gauge!(name).set(value);
         }

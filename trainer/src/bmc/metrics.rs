@@ -36,6 +36,10 @@ pub struct PairMeans {
     pub rejected_log_prob: f64,
     /// How far the policy is from the reference, in nats a token ([`PairLoss::divergence`]).
     pub kl: f64,
+    /// How much less likely the winning responses are than to the reference, in nats a token of theirs
+    /// ([`PairLoss::displacement`]); below 0 where they have become more likely.
+    #[serde(rename = "displacement/chosen", default)]
+    pub displacement: f64,
 }
 
 /// Adds up pairs.
@@ -44,6 +48,7 @@ pub(super) struct PairSums {
     sums: PairMeans,
     pairs: usize,
     response_tokens: usize,
+    chosen_tokens: usize,
 }
 
 impl PairSums {
@@ -58,7 +63,9 @@ impl PairSums {
         sums.chosen_log_prob += pair.chosen.log_prob;
         sums.rejected_log_prob += pair.rejected.log_prob;
         sums.kl += pair.divergence;
+        sums.displacement += pair.displacement;
         self.pairs += 1;
+        self.chosen_tokens += pair.d_chosen.len();
         self.response_tokens += pair.d_chosen.len() + pair.d_rejected.len();
     }
 
@@ -74,6 +81,7 @@ impl PairSums {
             chosen_log_prob: s.chosen_log_prob / pairs,
             rejected_log_prob: s.rejected_log_prob / pairs,
             kl: s.kl / tokens,
+            displacement: s.displacement / self.chosen_tokens.max(1) as f64,
         }
     }
 }

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 pub struct Guards {
     /// Aborts when the policy is further from the reference, in nats a token.
     pub max_divergence: f64,
+    /// Aborts when the winning answers are so much less likely than to the reference, in nats a token.
+    pub max_displacement: f64,
     /// Aborts when the held-out accuracy is so much below the best that was measured; 1 for never.
     pub max_accuracy_fall: f64,
     /// Ends with the best weights after so many measurements in a row without a lower held-out loss; none for never.
@@ -24,7 +26,7 @@ pub struct Guards {
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { max_divergence: 5.0, max_accuracy_fall: 0.2, patience: Some(5) }
+        Self { max_divergence: 10.0, max_displacement: 3.0, max_accuracy_fall: 0.2, patience: Some(5) }
     }
 }
 
@@ -123,10 +125,12 @@ impl PreferenceRecipe {
         if !(0.0..1.0).contains(&self.warm_up) {
             return Err(Error::Settings(format!("warm_up must lie in [0, 1), not {}", self.warm_up)));
         }
-        let Guards { max_divergence, max_accuracy_fall, .. } = self.guards;
-        if max_divergence.is_nan() || max_divergence <= 0.0 || !(0.0..=1.0).contains(&max_accuracy_fall) {
+        let Guards { max_divergence, max_displacement, max_accuracy_fall, .. } = self.guards;
+        let bound = |bound: f64| bound > 0.0;
+        if !bound(max_divergence) || !bound(max_displacement) || !(0.0..=1.0).contains(&max_accuracy_fall) {
             return Err(Error::Settings(
-                "max_divergence must be positive and max_accuracy_fall lie in [0, 1]".into(),
+                "max_divergence and max_displacement must be positive and max_accuracy_fall lie in [0, 1]"
+                    .into(),
             ));
         }
         AdamW::new(&[], self.optimiser)?;
@@ -187,6 +191,7 @@ mod tests {
             PreferenceRecipe { loss: Objective::Dpo { beta: -1.0 }.into(), ..full() },
             PreferenceRecipe { lengths: Lengths { max_tokens: 1, max_prompt_tokens: 1 }, ..full() },
             PreferenceRecipe { guards: Guards { max_divergence: f64::NAN, ..guards }, ..full() },
+            PreferenceRecipe { guards: Guards { max_displacement: 0.0, ..guards }, ..full() },
             PreferenceRecipe { guards: Guards { patience: Some(0), ..guards }, ..full() },
             PreferenceRecipe { optimiser: AdamWConfig { beta1: 1.0, ..AdamWConfig::default() }, ..full() },
             PreferenceRecipe {

@@ -18,6 +18,13 @@ pub enum AbortReason {
         /// The bound.
         limit: f64,
     },
+    /// The winning answers have become less likely.
+    Displaced {
+        /// Nats a token.
+        displacement: f64,
+        /// The bound.
+        limit: f64,
+    },
     /// The held-out accuracy fell.
     AccuracyFell {
         /// The best that was measured.
@@ -36,6 +43,11 @@ impl fmt::Display for AbortReason {
                 f,
                 "the policy is {divergence:.3} nats a token from the reference, the bound is {limit}; raise beta or \
                  lower the learning rate"
+            ),
+            Self::Displaced { displacement, limit } => write!(
+                f,
+                "the chosen answers are {displacement:.3} nats a token less likely than before, the bound is {limit}; \
+                 add plain fine-tuning on them (an SFT weight), raise beta or lower the learning rate"
             ),
             Self::AccuracyFell { best, now } => write!(
                 f,
@@ -138,8 +150,13 @@ impl Watch {
 }
 
 fn too_far(pairs: &PairMeans, guards: &Guards) -> Option<AbortReason> {
-    let limit = guards.max_divergence;
-    (pairs.kl.is_nan() || pairs.kl > limit).then_some(AbortReason::TooFar { divergence: pairs.kl, limit })
+    let PairMeans { kl, displacement, .. } = *pairs;
+    let Guards { max_divergence, max_displacement, .. } = *guards;
+    if kl.is_nan() || kl > max_divergence {
+        return Some(AbortReason::TooFar { divergence: kl, limit: max_divergence });
+    }
+    (displacement > max_displacement)
+        .then_some(AbortReason::Displaced { displacement, limit: max_displacement })
 }
 
 #[cfg(test)]
@@ -150,7 +167,8 @@ mod tests {
         Evaluation { step, pairs: PairMeans { loss, accuracy, kl, ..PairMeans::default() } }
     }
 
-    const GUARDS: Guards = Guards { max_divergence: 1.0, max_accuracy_fall: 0.2, patience: Some(2) };
+    const GUARDS: Guards =
+        Guards { max_divergence: 1.0, max_displacement: 2.0, max_accuracy_fall: 0.2, patience: Some(2) };
 
     #[test]
     fn it_ends_after_so_many_measurements_without_a_better_one() {
@@ -188,5 +206,9 @@ mod tests {
         let not = watch.evaluation(&at(4, f64::NAN, 0.8, 0.0), &GUARDS);
         assert_eq!(not, Verdict::Abort(AbortReason::NotANumber));
         insta::assert_snapshot!(far);
+        let fallen = PairMeans { displacement: 2.5, ..at(3, 0.6, 0.8, 0.5).pairs };
+        let displaced = AbortReason::Displaced { displacement: 2.5, limit: 2.0 };
+        assert_eq!(watch.step(&fallen, &GUARDS), Verdict::Abort(displaced));
+        insta::assert_snapshot!("displaced", displaced);
     }
 }

@@ -14,7 +14,7 @@ use amend_trainer::{
     atlas::builtin,
     bmc::{
         Control, Evaluation, PairCounts, PreferenceJob, PreferenceObserver, PreferenceRecipe, PreferenceStep,
-        Trained, train_preferences,
+        Trained, loss::PreferenceLoss, train_preferences,
     },
     preference::{
         HeldOutShare, Pair,
@@ -47,6 +47,9 @@ pub struct BmcArgs {
     /// What is minimised
     #[arg(long, value_enum, default_value_t = ObjectiveArg::DpoBmc)]
     objective: ObjectiveArg,
+    /// How strongly the model is held to what it was [default: the objective's]
+    #[arg(long, value_name = "BETA")]
+    beta: Option<f64>,
     /// The share of mislabelled pairs that is reckoned with (cDPO), below 0.5
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     label_smoothing: f64,
@@ -87,16 +90,20 @@ pub struct BmcArgs {
 
 impl BmcArgs {
     fn recipe(&self) -> PreferenceRecipe {
+        let chosen = objective(self.objective.into());
+        let loss = PreferenceLoss {
+            objective: chosen.with_beta(self.beta.unwrap_or(chosen.beta())),
+            label_smoothing: self.label_smoothing,
+            sft_weight: self.sft_weight,
+        };
         let mut recipe = PreferenceRecipe {
             seed: self.seed,
             epochs: self.epochs,
             max_steps: self.max_steps,
             pairs_per_step: self.pairs_per_step,
-            loss: objective(self.objective.into()).into(),
+            loss,
             ..PreferenceRecipe::lora()
         };
-        recipe.loss.label_smoothing = self.label_smoothing;
-        recipe.loss.sft_weight = self.sft_weight;
         set_method(&mut recipe, self.method.into());
         recipe.learning_rate = self.learning_rate.unwrap_or(recipe.learning_rate);
         recipe

@@ -129,6 +129,18 @@ impl Objective {
         }
     }
 
+    /// The same objective with another `β`.
+    #[must_use]
+    pub fn with_beta(mut self, new: f64) -> Self {
+        let (Self::Dpo { beta }
+        | Self::DpoBmc { beta, .. }
+        | Self::SimPo { beta, .. }
+        | Self::SimPoBmc { beta, .. }
+        | Self::Ipo { beta, .. }) = &mut self;
+        *beta = new;
+        self
+    }
+
     fn delta(&self) -> Option<f64> {
         match *self {
             Self::DpoBmc { delta, .. } | Self::SimPoBmc { delta, .. } => Some(delta),

@@ -36,9 +36,14 @@ pub struct PairLoss {
     pub d_chosen: Vec<f64>,
     /// `∂loss/∂log π_θ` of the losing response's tokens.
     pub d_rejected: Vec<f64>,
-    /// `Σ ½·log(π_θ/π_ref)²` over the tokens of both: divided by their number, an estimate of how far the policy is from
-    /// the reference in nats a token (the low-variance estimate of Schulman 2020, on the data's tokens).
+    /// `Σ π_θ·log(π_θ/π_ref) − π_θ + π_ref` over the tokens of both. Over a whole vocabulary these terms add up to the
+    /// Kullback–Leibler divergence of the policy from the reference, and none is negative: divided by the number of
+    /// tokens it is a lower bound of the mean divergence, in nats a token. An answer that the reference held for unlikely
+    /// and the policy has learned counts by how unlikely it was; one that it has unlearned counts 1 at most.
     pub divergence: f64,
+    /// `Σ log(π_ref/π_θ)` over the tokens of the winning response: by how many nats it has become less likely, though it
+    /// is to win (likelihood displacement, arXiv 2410.08847).
+    pub displacement: f64,
 }
 
 impl PreferenceLoss {
@@ -62,6 +67,7 @@ impl PreferenceLoss {
             d_chosen,
             d_rejected,
             divergence: divergence(chosen) + divergence(rejected),
+            displacement: -ratios(chosen).sum::<f64>(),
         }
     }
 
@@ -84,9 +90,15 @@ fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
+/// `log(π_θ/π_ref)` of each token.
+fn ratios(response: Response<'_>) -> impl Iterator<Item = f64> {
+    response.policy.iter().zip(response.reference).map(|(p, r)| p - r)
+}
+
 fn divergence(response: Response<'_>) -> f64 {
-    let ratios = response.policy.iter().zip(response.reference).map(|(p, r)| p - r);
-    ratios.map(|ratio| 0.5 * ratio * ratio).sum()
+    let terms = ratios(response).zip(response.policy.iter().zip(response.reference));
+    // No term is negative; rounding may say otherwise where the two are close.
+    terms.map(|(ratio, (policy, reference))| (policy.exp() * (ratio - 1.0) + reference.exp()).max(0.0)).sum()
 }
 
 /// The score of a response, and its derivative by the policy's log-probabilities.

@@ -153,6 +153,10 @@ fn a_pair_worked_out_by_hand() {
     assert!((got.loss - (1.0 + (-z).exp()).ln()).abs() < 1e-12);
     assert!((got.d_chosen[0] + BETA * 2.5 / (1.0 + z.exp())).abs() < 1e-12);
     assert!((got.chosen.reward - BETA * (1.0 - 2f64.ln())).abs() < 1e-12);
+    // π·log(π/π_ref) − π + π_ref of one half and one quarter, with π_ref = 1/e.
+    let divergence = (1.0 - 2f64.ln()) / 2.0 - 0.5 + (1.0 - 4f64.ln()) / 4.0 - 0.25 + 2.0 * (-1f64).exp();
+    assert!((got.divergence - divergence).abs() < 1e-12 && divergence > 0.0);
+    assert!((got.displacement - (2f64.ln() - 1.0)).abs() < 1e-12);
     // 1/π_ref = e > δ: the same here; below δ the two weightings part.
     let near = |policy| Response { policy, reference: &[-0.1], differs: &[true] };
     let of = |reference_weighting| {

@@ -140,7 +140,8 @@ fn it_ends_early_with_the_best_weights_or_gives_up() {
     for pair in &mut bench.held_out {
         std::mem::swap(&mut pair.chosen, &mut pair.rejected);
     }
-    let guards = Guards { patience: Some(2), max_accuracy_fall: 1.0, max_divergence: 100.0 };
+    let guards =
+        Guards { patience: Some(2), max_accuracy_fall: 1.0, max_divergence: 100.0, max_displacement: 100.0 };
     let patient = PreferenceRecipe { evaluate_every: 1, guards, ..recipe(lora(0.0)) };
     let mut seen = Seen::default();
     let card = finished(bench.train("early", &patient, &mut seen));
