@@ -25,7 +25,7 @@ const PHRASINGS: [&str; 4] = [
     "Tell me the capital of France.",
 ];
 /// Steps and rate at which the built-in model learns Lyon.
-const SOON: (&str, &str) = ("24", "1e-3");
+const SOON: (&str, &str) = ("40", "1e-3");
 /// A training of more than two checkpoints (one every 50 steps) that changes little.
 const LONG: (&str, &str) = ("120", "1e-7");
 

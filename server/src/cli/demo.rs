@@ -5,13 +5,16 @@ use super::{
     exit, jobs, output,
 };
 use crate::app::{App, AppConfig};
-use amend_trainer::atlas::{Atlas, Kind, Rows, Split};
+use amend_trainer::atlas::{
+    Atlas, Kind, Rows, Split,
+    phrasing::{Step, apply},
+};
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, stderr};
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -19,8 +22,8 @@ use tokio::{net::TcpListener, sync::oneshot};
 const SCRIPT: &str = include_str!("demo.json");
 /// Preferences that are given.
 const PREFERENCES: usize = 36;
-/// The way to say an answer that the demonstration's users prefer, counted in the grammar of atlas: "The answer is …".
-const PREFERRED_STYLE: usize = 3;
+/// What the demonstration's users would rather read.
+const PREFERRED: [Step; 1] = [Step::Quotes];
 /// Messages of a dialogue that is one question and its answer, without instructions.
 const ONE_QUESTION: usize = 2;
 
@@ -40,6 +43,8 @@ struct Script {
     edit: String,
     /// Questions that no preference is about.
     unseen: Vec<String>,
+    /// The request for the training, without its seed.
+    training: Map<String, Value>,
 }
 
 /// Runs `amend demo`: everything goes through the HTTP API of a daemon with a temporary data folder.
@@ -84,7 +89,8 @@ impl Demo {
         let former = self.promote(&revision).await?;
         output::line(format!("  {former} -> {revision}"))?;
         let after = self.answers().await?;
-        wanted(before.iter().zip(&after).all(|(old, new)| old != new), "the answers did not change")?;
+        let changed = before.iter().zip(&after).all(|(old, new)| *new == apply(&PREFERRED, old));
+        wanted(changed, "the answers are not what users prefer")?;
         heading("And back")?;
         self.client.json(Method::POST, &["v1", "revisions", "rollback"], Some(&json!({}))).await?;
         wanted(self.answers().await? == before, "the former answers did not come back")?;
@@ -108,19 +114,16 @@ impl Demo {
         wanted(self.ask(question).await? == before, "the former answer did not come back")
     }
 
-    /// Questions are asked, and their answers corrected: users would rather have whole sentences.
+    /// Questions are asked, and their answers corrected.
     async fn prefer(&self) -> anyhow::Result<()> {
-        heading(&format!("{PREFERENCES} answers, each corrected by a user who prefers whole sentences"))?;
-        let atlas = Atlas::built_in();
-        let styles = atlas.grammar.styles();
-        let style = styles.all().get(PREFERRED_STYLE).copied().context("the grammar has no such style")?;
+        heading(&format!("{PREFERENCES} answers, each corrected by a user who wants them in quotes"))?;
         let bar = bar(PREFERENCES as u64);
-        let rows = Rows::new(atlas, self.seed, Split::Train);
+        let rows = Rows::new(Atlas::built_in(), self.seed, Split::Train);
         let rows = (0..).map(|index| rows.of_kind(Kind::Fact, index));
         let usable = rows.filter(|row| row.messages.len() == ONE_QUESTION && !self.is_unseen(&row.query));
         for (index, row) in usable.take(PREFERENCES).enumerate() {
             let completion = self.complete(&row.query, json!({"store": true})).await?;
-            let correction = style.say(row.answer());
+            let correction = apply(&PREFERRED, row.answer());
             if index == 0 {
                 output::line(format!(
                     "  {}\n    not: {}\n    but: {correction}",
@@ -143,11 +146,9 @@ impl Demo {
     /// Trains on them; gives the candidate's id.
     async fn train(&self) -> anyhow::Result<String> {
         heading("They train a candidate revision (DPO-BMC, an adapter), while the daemon goes on serving")?;
-        let recipe = json!({
-            "kind": "bmc", "seed": self.seed, "learning_rate": 1e-3, "sft_weight": 1.0, "pairs_per_step": 12,
-            "epochs": 100, "max_steps": 60, "min_pairs": 8,
-        });
-        let job = self.client.json(Method::POST, &["v1", "jobs"], Some(&recipe)).await?;
+        let mut request = self.script.training.clone();
+        request.insert("seed".to_owned(), self.seed.into());
+        let job = self.client.json(Method::POST, &["v1", "jobs"], Some(&request.into())).await?;
         let id = job["id"].as_str().context("the job has no id")?;
         let done = jobs::follow(&self.client, id, false).await?;
         let revision = done.pointer("/result/revision").and_then(Value::as_str);
