@@ -139,7 +139,7 @@ impl TenantPreferences {
         self.inner().ledger.write(move |c| kept::forget_user(c, tenant, user).boxed()).await
     }
 
-    /// Stores a pair. `hash` is of the whole request ([`hash_of`]): with the same key and hash nothing more is stored.
+    /// Stores a pair. `hash` is of the whole request ([`hash_of`](super::hash_of)): with the same key and hash nothing more is stored.
     ///
     /// # Errors
     /// [`PreferenceError::Invalid`] names the field; [`NotFound`](PreferenceError::NotFound) for an unknown completion;
