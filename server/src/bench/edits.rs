@@ -1,7 +1,7 @@
 //! `amend bench edits`: how soon an edit is durable and seen, over HTTP, on this disk.
 
-use super::{BenchError, latency::Latency};
-use crate::app::{App, AppConfig};
+use super::{BenchError, daemon::LocalDaemon, latency::Latency};
+use crate::app::AppConfig;
 use reqwest::{Client, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,7 +9,6 @@ use std::{
     fmt,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpListener, sync::oneshot};
 
 /// What was measured.
 #[derive(Debug, Clone, Serialize)]
@@ -50,21 +49,9 @@ impl fmt::Display for EditsReport {
 /// # Errors
 /// When the daemon cannot be started or refuses.
 pub async fn run(config: AppConfig, count: usize) -> Result<EditsReport, BenchError> {
-    let app = App::start(config).await?;
-    app.load().await?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = format!("http://{}", listener.local_addr()?);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(async move {
-        let shutdown = async {
-            // An error means that the bench is over as well.
-            let _ = stopped.await;
-        };
-        app.serve(listener, shutdown).await
-    });
-    let measured = push(&address, count).await;
-    drop(stop);
-    serving.await.map_err(|_| BenchError::Nothing)??;
+    let daemon = LocalDaemon::start(config).await?;
+    let measured = push(&daemon.address, count).await;
+    daemon.end().await?;
     measured
 }
 

@@ -1,5 +1,6 @@
 //! Measuring what Amend adds and what it reaches: the library behind `amend bench`.
 
+pub mod daemon;
 pub mod edits;
 pub mod latency;
 pub mod model;
@@ -7,6 +8,7 @@ pub mod overhead;
 pub mod scale;
 pub mod serving;
 pub mod start;
+pub mod swaps;
 
 use crate::{app::AppError, engine::EngineError};
 use amend_editor::EditError;
@@ -40,6 +42,15 @@ pub enum BenchError {
     /// The daemon did not become ready in time.
     #[error("the daemon did not become ready; start it by hand to see why")]
     NotReady,
+    /// The kernel did not tell.
+    #[error(transparent)]
+    Kernel(#[from] scale::ScaleError),
+    /// An answer broke off, or was not what the API promises.
+    #[error("the daemon's answer broke off or cannot be read")]
+    Broken,
+    /// A training did not go as it must.
+    #[error("the training ended: {0}")]
+    Job(String),
     /// Nothing was measured.
     #[error("there is nothing to measure; ask for at least one")]
     Nothing,

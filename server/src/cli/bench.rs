@@ -3,7 +3,7 @@
 use super::{Failure, exit, output};
 use crate::{
     app::AppConfig,
-    bench::{edits, model, scale, serving, start},
+    bench::{edits, model, scale, serving, start, swaps},
 };
 use amend_eval::Progress;
 use anyhow::Context;
@@ -24,6 +24,7 @@ Examples:
   amend bench model --items 500
   amend bench serving --json
   amend bench edits --check        exits with 5 when a promised figure is missed
+  amend bench swaps                100 swaps of the live revision under 16 streams
   amend bench edits --n 1000000    a million live edits, beside fewer; some minutes and 2 GB of memory")]
 pub struct BenchArgs {
     #[command(subcommand)]
@@ -95,6 +96,21 @@ pub enum BenchCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Revisions that go live again and again under load, and a training beside users' requests
+    Swaps {
+        /// How often another revision goes live
+        #[arg(long, default_value_t = 100)]
+        swaps: usize,
+        /// Streams at a time
+        #[arg(long, default_value_t = 16)]
+        streams: usize,
+        /// First tokens that are timed, without a training and beside one
+        #[arg(long, default_value_t = 200)]
+        probes: usize,
+        /// How to report it
+        #[command(flatten)]
+        output: Output,
+    },
     /// From starting the process to the first ready answer
     Start {
         /// Starts on a used data folder
@@ -133,6 +149,11 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
         }
         BenchCommand::Edits { count, scale: _, output } => {
             let report = edits::run(config, count).await?;
+            let holds = report.holds();
+            show(&report, holds, output)
+        }
+        BenchCommand::Swaps { swaps, streams, probes, output } => {
+            let report = swaps::run(config, swaps::SwapOptions { swaps, streams, probes }).await?;
             let holds = report.holds();
             show(&report, holds, output)
         }

@@ -4,7 +4,7 @@ use super::{
     client::{Client, DaemonArgs, Failure},
     exit, jobs, output,
 };
-use crate::app::{App, AppConfig};
+use crate::{app::AppConfig, bench::daemon::LocalDaemon};
 use amend_trainer::atlas::{
     Atlas, Kind, Rows, Split,
     phrasing::{Step, apply},
@@ -16,7 +16,6 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, stderr};
-use tokio::{net::TcpListener, sync::oneshot};
 
 /// What is asked and corrected.
 const SCRIPT: &str = include_str!("demo.json");
@@ -54,22 +53,14 @@ struct Script {
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let script: Script = serde_json::from_str(SCRIPT).context("failed to read the demonstration's script")?;
     let data = tempfile::tempdir().context("failed to make a temporary folder")?;
-    let app = App::start(AppConfig::new(data.path().to_owned(), "atlas")?).await?;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("failed to listen")?;
-    let url = format!("http://{}", listener.local_addr()?).parse()?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = {
-        let app = app.clone();
-        tokio::spawn(async move { app.serve(listener, async { drop(stopped.await) }).await })
-    };
-    app.load().await?;
-    let demo = Demo { client: Client::new(&DaemonArgs { url, tenant: None })?, script, seed: args.seed };
+    let daemon = LocalDaemon::start(AppConfig::new(data.path().to_owned(), "atlas")?).await?;
+    let asked = DaemonArgs { url: daemon.address.parse()?, tenant: None };
+    let demo = Demo { client: Client::new(&asked)?, script, seed: args.seed };
     let shown = tokio::select! {
         shown = demo.show() => shown,
         () = super::serve::told_to_stop() => Err(Failure::new(exit::FAILURE, "stopped").into()),
     };
-    drop(stop);
-    serving.await.context("the daemon panicked")??;
+    daemon.end().await?;
     shown
 }
 

@@ -14,7 +14,7 @@ mod generate;
 mod lookups;
 mod nearest;
 mod phase;
-mod process;
+pub(super) mod process;
 pub mod report;
 mod store;
 mod wording;

@@ -11,7 +11,7 @@ fn missing(path: &'static str) -> ScaleError {
 }
 
 /// Resident memory of this process, in bytes.
-pub(super) fn resident() -> Result<u64, ScaleError> {
+pub(in crate::bench) fn resident() -> Result<u64, ScaleError> {
     let path = "/proc/self/status";
     let status = read(path)?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or_else(|| missing(path))?;
