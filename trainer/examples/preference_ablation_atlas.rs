@@ -4,7 +4,22 @@
 //! cargo run --release -p amend-trainer --example preference_ablation_atlas -- FOLDER [seeds] [rate in 1e-4] [epochs]
 //! ```
 //!
-//! SETUP
+//! The set-up, fixed before the five seeds were run:
+//!
+//! * 500 pairs of `atlas_preferences` (a hundred of each lesson), 400 held out: phrasings, names and edited facts that no
+//!   pair has. Pairs, order and the adapter's first weights are drawn anew for each of the seeds 1 to 5; the four trainings
+//!   of a seed differ in nothing but the objective and whether the pairs are bridged (by the oracle, which puts right what is
+//!   wrong in the rejected answer and leaves its wording).
+//! * LoRA of rank 16 (α 32, no dropout) on every linear, 16 pairs a step, two epochs (63 steps), AdamW, cosine from 1e-3 with
+//!   a tenth of warm-up; β 0.05 and δ 3, the paper's for questions and answers.
+//! * The rate was chosen on seed 100, which is none of the five, with 250 held-out pairs, from 1e-3 and 3e-3, as the highest
+//!   at which none of the four loses more than two points of right answers against the model as it is (0.880): at 1e-3 they
+//!   have 0.876, 0.868, 0.888 and 0.872, at 3e-3 0.776, 0.780, 0.852 and 0.768, in the order of the table.
+//!
+//! Measured on the held-out pairs after the last step: *reward accuracy*, the share whose chosen answer has the higher
+//! implicit reward, token weights left out; the same where the *bridged* answer stands for the chosen one, so that nothing
+//! but what is wrong tells the two apart; and *right answers*, greedy answers that the oracle accepts in any wording. Each
+//! with the 95 % interval over the seeds (Student's t), and against DPO as differences within a seed.
 //!
 //! A run that was stopped goes on when the same command is given again: `FOLDER/runs.jsonl` has a line for every training
 //! that was measured.
@@ -39,7 +54,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// Pairs to learn from, a fifth of each lesson.
 const TRAIN: usize = 500;
 /// Pairs to measure on.
-const HELD_OUT: usize = 250;
+const HELD_OUT: usize = 400;
 /// As the paper has them for questions and answers.
 const BETA: f64 = 0.05;
 const DELTA: f64 = 3.0;
@@ -96,11 +111,9 @@ impl PreferenceObserver for Quiet {
 
 fn recipe(setup: &Setup, modelled: bool) -> PreferenceRecipe {
     let objective = match modelled {
-        true => Objective::DpoBmc {
-            beta: BETA,
-            delta: DELTA,
-            reference_weighting: ReferenceWeighting::Policy,
-        },
+        true => {
+            Objective::DpoBmc { beta: BETA, delta: DELTA, reference_weighting: ReferenceWeighting::Policy }
+        }
         false => Objective::Dpo { beta: BETA },
     };
     PreferenceRecipe {
@@ -347,7 +360,10 @@ fn table(log: &Log, seeds: &[u64], (rate, epochs): (f64, u32)) -> Outcome<()> {
         let less = measures.map(|m| interval::cell(of.iter().zip(&dpo).map(|(a, b)| m(a) - m(b))));
         println!("| {name} less DPO, by seed | {} |", less.join(" | "));
     }
-    println!("\n| right answers by lesson | {} |", dpo[0].right_by_lesson.keys().cloned().collect::<Vec<_>>().join(" | "));
+    println!(
+        "\n| right answers by lesson | {} |",
+        dpo[0].right_by_lesson.keys().cloned().collect::<Vec<_>>().join(" | ")
+    );
     println!("|---|{}", "---|".repeat(dpo[0].right_by_lesson.len()));
     for name in [BASE].into_iter().chain(VARIANTS.iter().map(|v| v.0)) {
         let of = lines(name)?;

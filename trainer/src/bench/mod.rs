@@ -3,7 +3,7 @@
 //! ```text
 //! workload (seeded) ─ folder: model/, adapter/, pairs.jsonl, job.json ─┬─ ours, prefix apart ─┐
 //!                                                                      ├─ ours, prefix shared ├─ figures
-//!                                                                      └─ TRL (trl.py)        ┘
+//!                                                                      └─ TRL (trl_side.py)        ┘
 //! ```
 //!
 //! Every measurement is a process of its own, so that its peak memory is its own. All sides read one folder: one model,

@@ -184,7 +184,8 @@ impl Report {
 fn figures(rows: &[Row], growth: &[Growth]) -> Vec<Figure> {
     use Bound::{AtLeast, AtMost};
     let row = |lengths, side: &str| rows.iter().find(|row| row.lengths == lengths && row.side == side);
-    let [short, long] = [Lengths::Short, Lengths::Long].map(|l| (row(l, "apart"), row(l, "shared"), row(l, TRL)));
+    let [short, long] =
+        [Lengths::Short, Lengths::Long].map(|l| (row(l, "apart"), row(l, "shared"), row(l, TRL)));
     let speed = |a: &Row, b: &Row| a.tokens_per_second.best / b.tokens_per_second.best;
     let memory = |a: &Row, b: &Row| a.peak_mib / b.peak_mib;
     let mut figures = Vec::new();
@@ -242,7 +243,10 @@ impl fmt::Display for Report {
             self.load.map_or("unknown".to_owned(), |load| format!("{load:.1}")),
         )?;
         writeln!(f, "{}\n", self.versions.join("; "))?;
-        writeln!(f, "| prompts | side | tokens | tokens/s (worst) | CPU µs a token | peak MiB | training adds MiB | last loss |")?;
+        writeln!(
+            f,
+            "| prompts | side | tokens | tokens/s (worst) | CPU µs a token | peak MiB | training adds MiB | last loss |"
+        )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|")?;
         for row in &self.rows {
             let (speed, cpu) = (row.tokens_per_second, row.cpu_microseconds_per_token.best);

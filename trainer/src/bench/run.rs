@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The peer's side of a measurement.
-const TRL: &str = include_str!("trl.py");
+const TRL: &str = include_str!("trl_side.py");
 /// The vocabularies among which memory is compared.
 const VOCABULARIES: [usize; 3] = [8_192, 32_768, 131_072];
 
@@ -96,8 +96,7 @@ fn growth(options: &BenchOptions<'_>) -> Result<Vec<Growth>> {
             let prompts = Prompts { prompt_words, ..Prompts::LONG };
             let folder = options.folder.join(format!("memory-{vocabulary}-{prompt_words}"));
             Workload { pairs: 2, steps: 2, ..workload(options, shape, prompts) }.write(&folder)?;
-            let [apart, shared] =
-                [Side::Apart, Side::Shared].map(|side| ours(options, &folder, side));
+            let [apart, shared] = [Side::Apart, Side::Shared].map(|side| ours(options, &folder, side));
             let (apart, shared) = (apart?, shared?);
             (options.said)(&format!(
                 "vocabulary {vocabulary}, {} tokens: training adds {:.0} MiB, {:.0} with sharing",
@@ -119,9 +118,9 @@ fn ours(options: &BenchOptions<'_>, folder: &Path, side: Side) -> Result<Measure
 }
 
 fn peer(options: &BenchOptions<'_>, folder: &Path, python: &Path) -> Result<Measured> {
-    write_atomically(folder, "trl.py", TRL.as_bytes())?;
+    write_atomically(folder, "trl_side.py", TRL.as_bytes())?;
     let mut command = Command::new(python);
-    command.arg(folder.join("trl.py")).arg(folder);
+    command.arg(folder.join("trl_side.py")).arg(folder);
     let threads = options.threads.to_string();
     command.env("OMP_NUM_THREADS", &threads).env("MKL_NUM_THREADS", &threads);
     // Nothing that is measured comes from elsewhere, and it must not be looked for there.

@@ -131,12 +131,7 @@ impl Workload {
 
     /// The adapter that all sides begin with.
     fn lora(&self) -> LoraConfig {
-        LoraConfig {
-            rank: self.rank,
-            alpha: 2.0 * self.rank as f64,
-            dropout: 0.0,
-            ..LoraConfig::default()
-        }
+        LoraConfig { rank: self.rank, alpha: 2.0 * self.rank as f64, dropout: 0.0, ..LoraConfig::default() }
     }
 
     /// The settings of our side. The whole batch passes through the model at once, as it does in TRL.

@@ -1,4 +1,4 @@
-"""The same training by TRL's DPOTrainer: `python trl.py FOLDER` for a folder that `amend bench train` has made.
+"""The same training by TRL's DPOTrainer: `python trl_side.py FOLDER` for a folder that `amend bench train` has made.
 
 Prints what it measured as one line of JSON, the last it prints. Needs trl, peft, transformers and torch.
 """
@@ -64,7 +64,7 @@ pairs = [json.loads(line) for line in (folder / "pairs.jsonl").read_text().split
 adapter = PeftConfig.from_pretrained(folder / "adapter")
 adapter.inference_mode = False
 config = DPOConfig(
-    output_dir=str(folder / "trl"),
+    output_dir=str(folder / "trl-out"),
     loss_type=["sigmoid"],
     beta=job["beta"],
     max_length=None,
