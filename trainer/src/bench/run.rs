@@ -68,10 +68,12 @@ pub fn run(options: &BenchOptions<'_>) -> Result<Report> {
         }
     }
     let growth = if options.growth { growth(options)? } else { Vec::new() };
-    let versions = rows.iter().filter(|row| row.lengths == Lengths::Short);
+    let mut versions: Vec<String> = rows.iter().map(|row| row.version.clone()).collect();
+    versions.sort();
+    versions.dedup();
     Ok(Report::new(
         workload(options, options.shape, Prompts::LONG),
-        (options.rounds, versions.map(|row| row.version.clone()).collect()),
+        (options.rounds, versions),
         (rows, growth),
         load(),
     ))
