@@ -15,6 +15,10 @@ const TRL: &str = include_str!("trl_side.py");
 /// The vocabularies among which memory is compared.
 const VOCABULARIES: [usize; 3] = [8_192, 32_768, 131_072];
 
+/// The prompts with which it is, long enough for a training to need more than loading the largest model leaves free: what
+/// is free already does not show in resident memory.
+const PROMPT_WORDS: [usize; 3] = [256, 512, 1024];
+
 /// What is measured.
 pub struct BenchOptions<'a> {
     /// Where the workloads and what comes of them are written.
@@ -92,7 +96,7 @@ fn workload(options: &BenchOptions<'_>, shape: Shape, prompts: Prompts) -> Workl
 /// Memory by vocabulary and by length, each of a training of two steps.
 fn growth(options: &BenchOptions<'_>) -> Result<Vec<Growth>> {
     let mut measured = Vec::new();
-    for prompt_words in [64, 256, 1024] {
+    for prompt_words in PROMPT_WORDS {
         for vocabulary in VOCABULARIES {
             let shape = Shape { vocabulary, ..options.shape };
             let prompts = Prompts { prompt_words, ..Prompts::LONG };
