@@ -26,23 +26,22 @@
 
 #[path = "shared/interval.rs"]
 mod interval;
+#[path = "shared/judged.rs"]
+mod judged;
 
-use amend_proto::Message;
 use amend_trainer::atlas::{Atlas, builtin};
 use amend_trainer::bmc::loss::{Objective, ReferenceWeighting};
 use amend_trainer::bmc::{
     Control, Guards, PreferenceJob, PreferenceObserver, PreferencePair, PreferenceRecipe, PreferenceStep,
     Trained, train_preferences,
 };
-use amend_trainer::decoder::{Decoder, PackedBatch};
 use amend_trainer::lora::LoraConfig;
 use amend_trainer::lte::Method;
 use amend_trainer::memory::keep_freed_memory;
 use amend_trainer::preference::{
     AtlasPreference, AtlasPreferenceSettings, AtlasPreferences, Pair, atlas_preferences,
 };
-use amend_trainer::tokenizer::{ChatTokenizer, Supervision};
-use candle_core::{DType, Device};
+use judged::Judged;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -58,11 +57,6 @@ const HELD_OUT: usize = 400;
 /// As the paper has them for questions and answers.
 const BETA: f64 = 0.05;
 const DELTA: f64 = 3.0;
-/// Sequences that pass through the model together while it is measured.
-const TOGETHER: usize = 25;
-/// The longest right answer has less.
-const MOST_NEW_TOKENS: usize = 48;
-
 /// The four trainings: name, on bridged pairs, with weights.
 const VARIANTS: [(&str, bool, bool); 4] = [
     ("DPO", false, false),
@@ -90,6 +84,9 @@ struct Measured {
     setup: Setup,
     /// The share of the held-out pairs whose chosen answer has the higher reward.
     reward_accuracy: f64,
+    /// The same of the pairs whose chosen answer has words around it, and of those whose chosen answer is bare.
+    #[serde(default)]
+    reward_accuracy_wordy_bare: Option<[f64; 2]>,
     /// The same where the chosen answer is the bridged one: nothing but what is wrong tells them apart.
     bridged_reward_accuracy: f64,
     /// The share of the held-out questions whose greedy answer is right.
@@ -138,87 +135,6 @@ fn as_preference(pair: &Pair) -> PreferencePair {
     }
 }
 
-/// A model as it is measured.
-struct Judged {
-    decoder: Decoder,
-    tokenizer: ChatTokenizer,
-}
-
-impl Judged {
-    fn load(folder: &Path) -> Outcome<Self> {
-        let decoder = Decoder::load(folder, DType::F32, &Device::Cpu)?.frozen();
-        Ok(Self { decoder, tokenizer: ChatTokenizer::load(folder)? })
-    }
-
-    /// `log π` of every answer.
-    fn log_probs<'a>(&self, answers: impl Iterator<Item = (&'a [Message], &'a str)>) -> Outcome<Vec<f64>> {
-        let examples = answers.map(|(prompt, answer)| {
-            let conversation = [prompt, &[Message::assistant(answer)]].concat();
-            self.tokenizer.example(&conversation, Supervision::LastAnswer)
-        });
-        let examples = examples.collect::<Result<Vec<_>, _>>()?;
-        let mut log_probs = Vec::with_capacity(examples.len());
-        for examples in examples.chunks(TOGETHER) {
-            let batch = PackedBatch::new(examples)?;
-            let nll: Vec<f32> = self.decoder.target_nll(&batch)?.to_vec1()?;
-            let sums = batch.prediction_bounds.windows(2).map(|b| &nll[b[0]..b[1]]);
-            log_probs.extend(sums.map(|nll| -nll.iter().map(|n| f64::from(*n)).sum::<f64>()));
-        }
-        Ok(log_probs)
-    }
-
-    /// How much more likely the chosen answer of every pair is than the rejected one.
-    fn margins(&self, pairs: &[Pair]) -> Outcome<Vec<f64>> {
-        let side = |answer: fn(&Pair) -> &String| {
-            self.log_probs(pairs.iter().map(|pair| (pair.prompt.as_slice(), answer(pair).as_str())))
-        };
-        let (chosen, rejected) = (side(|pair| &pair.chosen)?, side(|pair| &pair.rejected)?);
-        Ok(chosen.iter().zip(rejected).map(|(c, r)| c - r).collect())
-    }
-
-    /// The greedy answer to every question.
-    fn answers(&self, questions: &[AtlasPreference]) -> Outcome<Vec<String>> {
-        let mut answers = Vec::with_capacity(questions.len());
-        for questions in questions.chunks(TOGETHER) {
-            let prompts = questions.iter().map(|question| self.tokenizer.prompt(&question.pair.prompt));
-            let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
-            for ids in self.continued(&prompts)? {
-                answers.push(self.tokenizer.decode(&ids)?);
-            }
-        }
-        Ok(answers)
-    }
-
-    /// What is most likely to follow each prompt, all prompts a token further with every pass.
-    fn continued(&self, prompts: &[Vec<u32>]) -> Outcome<Vec<Vec<u32>>> {
-        let stop = &self.decoder.config().eos_token_ids;
-        let mut sequences = prompts.to_vec();
-        let mut going: Vec<usize> = (0..prompts.len()).collect();
-        for _ in 0..MOST_NEW_TOKENS {
-            if going.is_empty() {
-                break;
-            }
-            // The last token of an example predicts nothing, so a token is put behind it that nobody looks at.
-            let examples = going.iter().map(|&at| {
-                let ids = [sequences[at].as_slice(), &[0]].concat();
-                let mut weights = vec![0.0; ids.len()];
-                weights[ids.len() - 1] = 1.0;
-                amend_trainer::decoder::Example { ids, weights }
-            });
-            let batch = PackedBatch::new(&examples.collect::<Vec<_>>())?;
-            let next: Vec<u32> = self.decoder.target_logits(&batch)?.argmax(1)?.to_vec1()?;
-            let followed = going.into_iter().zip(next).filter(|(_, token)| !stop.contains(token));
-            going = followed
-                .map(|(at, token)| {
-                    sequences[at].push(token);
-                    at
-                })
-                .collect();
-        }
-        Ok(sequences.into_iter().zip(prompts).map(|(mut s, prompt)| s.split_off(prompt.len())).collect())
-    }
-}
-
 /// The pairs of a seed, and what the built-in model says of them.
 struct Measuring<'a> {
     held_out: &'a [AtlasPreference],
@@ -243,6 +159,14 @@ impl<'a> Measuring<'a> {
             let won = margins.iter().zip(&self.reference[side]).filter(|(policy, base)| policy > base);
             Ok(won.count() as f64 / margins.len() as f64)
         };
+        let margins = model.margins(&self.sides[0])?;
+        let mut by_style = [(0, 0); 2];
+        for ((question, policy), base) in self.held_out.iter().zip(&margins).zip(&self.reference[0]) {
+            let is_bare = question.accepted.first() == Some(&question.pair.chosen);
+            let (won, all) = &mut by_style[usize::from(is_bare)];
+            *won += usize::from(policy > base);
+            *all += 1;
+        }
         let answers = model.answers(self.held_out)?;
         let mut lessons: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for (question, answer) in self.held_out.iter().zip(&answers) {
@@ -254,6 +178,7 @@ impl<'a> Measuring<'a> {
         Ok(Measured {
             setup,
             reward_accuracy: accuracy(0)?,
+            reward_accuracy_wordy_bare: Some(by_style.map(|(won, all)| won as f64 / all.max(1) as f64)),
             bridged_reward_accuracy: accuracy(1)?,
             right: right as f64 / answers.len() as f64,
             right_by_lesson: lessons.into_iter().map(|(k, (r, a))| (k, r as f64 / a as f64)).collect(),
