@@ -10,6 +10,9 @@
 //! colour has the higher reward than the wrong one in the same wording, and how often a greedy answer names the right colour. Per seed the base, the pairs and
 //! the order are drawn anew; the four trainings of a seed differ in nothing else. `FOLDER/seed-N/NAME` keeps each run.
 
+#[path = "shared/interval.rs"]
+mod interval;
+
 use amend_proto::Message;
 use amend_trainer::bmc::loss::{Objective, ReferenceWeighting};
 use amend_trainer::bmc::{
@@ -277,20 +280,9 @@ fn main() -> Outcome<()> {
     for ((name, ..), scores) in VARIANTS.into_iter().zip(&scores) {
         println!(
             "| {name} | {} | {} |",
-            interval(scores.iter().map(|s| s[0])),
-            interval(scores.iter().map(|s| s[1]))
+            interval::cell(scores.iter().map(|s| s[0])),
+            interval::cell(scores.iter().map(|s| s[1]))
         );
     }
     Ok(())
-}
-
-/// Mean and half-width of the 95 % interval by Student's t.
-fn interval(values: impl Iterator<Item = f64>) -> String {
-    const T: [f64; 9] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
-    let values: Vec<f64> = values.collect();
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    let t = T.get(values.len().wrapping_sub(2)).copied().unwrap_or(1.96);
-    format!("{mean:.3} ± {:.3}", t * (variance / n).sqrt())
 }

@@ -6,6 +6,7 @@
 
 mod answers;
 pub mod atlas;
+pub mod bench;
 pub mod bmc;
 pub mod checkpoint;
 pub mod decoder;

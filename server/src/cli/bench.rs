@@ -1,5 +1,7 @@
 //! `amend bench`: the project's promised figures, measured on this machine.
 
+mod train;
+
 use super::{Failure, exit, output};
 use crate::{
     app::AppConfig,
@@ -16,6 +18,7 @@ use std::{
     num::NonZeroUsize,
     path::PathBuf,
 };
+use tokio::task::spawn_blocking;
 
 /// Arguments of `amend bench`.
 #[derive(Debug, Args)]
@@ -25,6 +28,7 @@ Examples:
   amend bench serving --json
   amend bench edits --check        exits with 5 when a promised figure is missed
   amend bench swaps                100 swaps of the live revision under 16 streams
+  amend bench train --peer .venv/bin/python    a Python with trl and peft
   amend bench edits --n 1000000    a million live edits, beside fewer; some minutes and 2 GB of memory")]
 pub struct BenchArgs {
     #[command(subcommand)]
@@ -111,6 +115,8 @@ pub enum BenchCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// How fast and with how much memory preferences are trained, beside TRL's DPOTrainer
+    Train(train::TrainBenchArgs),
     /// From starting the process to the first ready answer
     Start {
         /// Starts on a used data folder
@@ -157,6 +163,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
             let holds = report.holds();
             show(&report, holds, output)
         }
+        BenchCommand::Train(args) => spawn_blocking(move || train::run(args, folder.path())).await?,
         BenchCommand::Start { times, output } => {
             let report = start::run(folder.path(), times).await?;
             let holds = report.holds();

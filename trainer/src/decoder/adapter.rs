@@ -2,7 +2,7 @@
 
 use super::hf_names::hf_tensors;
 use super::params::{DecoderParams, NamedParam, ParamKind, ParamSource};
-use super::{Decoder, rotary_of};
+use super::{Decoder, LowRank, rotary_of};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use std::fmt::Debug;
@@ -55,7 +55,7 @@ pub struct LinearPart {
 
 /// Adds to the output of linears. The decoder that it is put into is frozen ([`Decoder::adapted`]).
 pub trait LinearAdapter: Debug + Send + Sync {
-    /// What is added to the linear at `place` for the inputs `x [tokens, in]`: `[tokens, out]`, or nothing. `noise` is the
+    /// What is added to the linear at `place` for the inputs `x [tokens, in]`, or nothing. `noise` is the
     /// key of this pass for what is drawn at random in training; none in evaluation, when nothing is.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ pub trait LinearAdapter: Debug + Send + Sync {
         place: LinearPlace,
         x: &Tensor,
         noise: Option<u64>,
-    ) -> candle_core::Result<Option<Tensor>>;
+    ) -> candle_core::Result<Option<LowRank>>;
 
     /// What learns, always in the same order.
     fn parameters(&self) -> &[NamedParam];
@@ -81,7 +81,7 @@ impl LinearAdapter for Constant {
         place: LinearPlace,
         x: &Tensor,
         noise: Option<u64>,
-    ) -> candle_core::Result<Option<Tensor>> {
+    ) -> candle_core::Result<Option<LowRank>> {
         let delta = self.0.as_ref().map_or(Ok(None), |adapter| adapter.delta(place, x, noise))?;
         Ok(delta.map(|delta| delta.detach()))
     }

@@ -32,6 +32,7 @@ pub use config::{AttentionBias, DecoderConfig, Family, OutputWeights};
 pub use gradients::Activations;
 pub use ops::Kernels;
 pub use ops::attention::{Fork, Heads, PackedLayout};
+pub use ops::low_rank::{LowRank, LowRankPart};
 pub use params::{NamedParam, ParamKind};
 pub use rope::RopeScaling;
 
@@ -40,6 +41,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use ops::attention::attention;
 use ops::cross_entropy::cross_entropy;
 use ops::linear::{WeightMode, linear};
+use ops::low_rank::adapted_linear;
 use ops::qk_norm::{QkNorm, qk_norm};
 use ops::rms_norm::rms_norm;
 use ops::rotary::{Rotary, RotaryTable};
@@ -185,15 +187,16 @@ impl Decoder {
         (weight, bias): (&Var, Option<&Var>),
         noise: Option<u64>,
     ) -> candle_core::Result<Tensor> {
-        let mut y = linear(x, &self.values(weight), self.mode())?;
-        if let Some(bias) = bias {
-            y = y.broadcast_add(&self.values(bias))?;
-        }
-        match &self.adapter {
-            Some(adapter) => match adapter.delta(place, x, noise)? {
-                Some(delta) => y + delta,
-                None => Ok(y),
-            },
+        let added = match &self.adapter {
+            Some(adapter) => adapter.delta(place, x, noise)?,
+            None => None,
+        };
+        let y = match added {
+            Some(added) => adapted_linear(x, &self.values(weight), &added, self.kernels)?,
+            None => linear(x, &self.values(weight), self.mode())?,
+        };
+        match bias {
+            Some(bias) => y.broadcast_add(&self.values(bias)),
             None => Ok(y),
         }
     }

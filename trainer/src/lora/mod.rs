@@ -28,7 +28,9 @@ mod tests;
 pub use targets::Targets;
 
 use crate::decoder::ops::linear::{WeightMode, linear};
-use crate::decoder::{Decoder, LinearAdapter, LinearPart, LinearPlace, NamedParam, ParamKind};
+use crate::decoder::{
+    Decoder, LinearAdapter, LinearPart, LinearPlace, LowRank, LowRankPart, NamedParam, ParamKind,
+};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor, Var};
 use rand::{Rng, SeedableRng};
@@ -238,7 +240,7 @@ impl LinearAdapter for Lora {
         place: LinearPlace,
         x: &Tensor,
         noise: Option<u64>,
-    ) -> candle_core::Result<Option<Tensor>> {
+    ) -> candle_core::Result<Option<LowRank>> {
         let Some(parts) = self.linears.get(&place) else { return Ok(None) };
         let x = match noise {
             Some(key) if self.config.dropout > 0.0 => {
@@ -246,20 +248,24 @@ impl LinearAdapter for Lora {
             }
             _ => x.clone(),
         };
-        let (tokens, scale) = (x.dim(0)?, self.config.scale());
-        let added = parts.iter().map(|part| match &part.pair {
-            Some(Pair { a, b }) => {
-                // Scaled where it is narrow: less to compute and to keep.
-                let inner = (linear(&x, a, WeightMode::Trained)? * scale)?;
-                linear(&inner, b, WeightMode::Trained)
+        let rank = self.config.rank;
+        let (mut downs, mut ups, mut ranges, mut top) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for part in parts {
+            let rows = top..top + part.rows;
+            top = rows.end;
+            match &part.pair {
+                Some(Pair { a, b }) => {
+                    ranges.push(LowRankPart { rows, inner: downs.len() * rank });
+                    downs.push(a.as_tensor());
+                    ups.push(b.as_tensor().clone());
+                }
+                None => ups.push(Tensor::zeros((part.rows, rank), x.dtype(), x.device())?),
             }
-            None => Tensor::zeros((tokens, part.rows), x.dtype(), x.device()),
-        });
-        let added = added.collect::<candle_core::Result<Vec<_>>>()?;
-        Ok(Some(match added.as_slice() {
-            [whole] => whole.clone(),
-            several => Tensor::cat(several, 1)?,
-        }))
+        }
+        let inner = linear(&x, &Tensor::cat(&downs, 0)?, WeightMode::Trained)?;
+        // Scaled where it is small: less to compute and to keep.
+        let up = (Tensor::cat(&ups, 0)? * self.config.scale())?;
+        Ok(Some(LowRank { inner, up, parts: ranges.into() }))
     }
 
     fn parameters(&self) -> &[NamedParam] {

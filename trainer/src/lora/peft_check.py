@@ -1,9 +1,10 @@
 """Whether the real peft gives the logits of our merged model, and TensorBoard reads our event files.
 
-    python peft_check.py PARENT RUN
+    amend train bmc --model trainer/models/atlas --pairs pairs.jsonl --out better
+    python trainer/src/lora/peft_check.py trainer/models/atlas better/run
 
-PARENT is the model folder that RUN (a folder of `train_preferences` or `align` with LoRA) began with. Needs torch,
-transformers and peft; tensorboard when RUN has event files. Exits with an error when the logits differ by more than 1e-4.
+or PARENT and RUN: the model folder that a folder of `train_preferences` or `align` with LoRA began with, and that folder.
+Needs what `trainer/requirements.txt` lists. Exits with an error when the logits differ by more than 1e-4.
 """
 
 import json

@@ -26,7 +26,13 @@ pub fn linear(x: &Tensor, weight: &Tensor, mode: WeightMode) -> Result<Tensor> {
     x.apply_op2(weight, Linear(mode))
 }
 
-fn multiply<S: BackendStorage>(x: &S, x_layout: &Layout, w: &S, w_layout: &Layout) -> Result<(S, Shape)> {
+/// The product of two storages, the second transposed, and its shape.
+pub(super) fn product<S: BackendStorage>(
+    x: &S,
+    x_layout: &Layout,
+    w: &S,
+    w_layout: &Layout,
+) -> Result<(S, Shape)> {
     let (rows, inner) = x_layout.shape().dims2()?;
     let (out, w_inner) = w_layout.shape().dims2()?;
     if inner != w_inner {
@@ -48,7 +54,7 @@ impl CustomOp2 for Linear {
         w: &CpuStorage,
         wl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        multiply(x, xl, w, wl)
+        product(x, xl, w, wl)
     }
 
     fn cuda_fwd(
@@ -58,7 +64,7 @@ impl CustomOp2 for Linear {
         w: &CudaStorage,
         wl: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
-        multiply(x, xl, w, wl)
+        product(x, xl, w, wl)
     }
 
     fn metal_fwd(
@@ -68,7 +74,7 @@ impl CustomOp2 for Linear {
         w: &MetalStorage,
         wl: &Layout,
     ) -> Result<(MetalStorage, Shape)> {
-        multiply(x, xl, w, wl)
+        product(x, xl, w, wl)
     }
 
     fn bwd(

@@ -15,6 +15,7 @@ pub mod attention;
 mod attention_cpu;
 pub mod cross_entropy;
 pub mod linear;
+pub mod low_rank;
 mod matrix;
 pub mod qk_norm;
 pub mod rms_norm;
