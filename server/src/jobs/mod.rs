@@ -7,6 +7,7 @@
 
 mod context;
 mod error;
+mod follow;
 mod quiet;
 mod runner;
 mod store;
@@ -16,5 +17,6 @@ mod watch;
 
 pub use context::{Ended, JobContext, Work};
 pub use error::JobError;
+pub use follow::{Follow, News};
 pub use quiet::{InvalidQuietHours, QuietHours};
 pub use runner::{Jobs, JobsConfig};
