@@ -207,6 +207,13 @@ impl jobs_server::Jobs for Jobs {
         .await
     }
 
+    async fn retry_job(&self, request: Request<v1::RetryJobRequest>) -> Answer<v1::Job> {
+        observe("RetryJob", async {
+            Ok(job(self.learning.jobs.try_again(&job_id("id", &request.get_ref().id)?).await?))
+        })
+        .await
+    }
+
     type FollowJobStream = Answers<v1::JobEvent>;
 
     async fn follow_job(&self, request: Request<v1::FollowJobRequest>) -> Answer<Self::FollowJobStream> {

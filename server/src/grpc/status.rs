@@ -111,7 +111,7 @@ impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
         let code = match &error {
             JobError::NotFound(_) => Code::NotFound,
-            JobError::Ended { .. } => Code::FailedPrecondition,
+            JobError::Ended { .. } | JobError::NotFailed { .. } => Code::FailedPrecondition,
             JobError::Full(_) => Code::ResourceExhausted,
             JobError::Ledger(LedgerError::Closed) => return Self::going_down(),
             JobError::Ledger(_) => return Self::internal(chain(&error)),

@@ -30,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
         route("/v1/jobs/{id}", &["get"], get(show)),
         route("/v1/jobs/{id}/cancel", &["post"], post(cancel)),
         route("/v1/jobs/{id}/events", &["get"], get(events)),
+        route("/v1/jobs/{id}/retry", &["post"], post(retry)),
     ]
 }
 
@@ -143,6 +144,30 @@ pub(super) async fn cancel(
     Ok(Json(shared.state.learning.jobs.cancel(&id).await?))
 }
 
+/// Puts a job that failed back in the queue. It goes on from what it had done, such as its last checkpoint.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/retry",
+    tag = "jobs",
+    request_body(content = Object, description = "Empty"),
+    params(("id" = String, Path, description = "The job")),
+    responses(
+        (status = 200, description = "It waits for its turn", body = JobObject),
+        (status = 404, description = "No such job", body = ErrorBody),
+        (status = 409, description = "It has not failed", body = ErrorBody),
+        (status = 429, description = "Too many wait", body = ErrorBody),
+    )
+)]
+pub(super) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Json<JobObject>, ApiError> {
+    let id = wanted(id)?;
+    let Nothing {} = optional(&shared, request).await?;
+    Ok(Json(shared.state.learning.jobs.try_again(&id).await?))
+}
+
 /// How a job goes: an event `line` for each line of its log (`data:` is a `JobLine`, `id:` its number), and an event `job`
 /// (`data:` is a `JobObject`) whenever it has changed. It ends when the job has.
 #[utoipa::path(
@@ -241,7 +266,7 @@ impl From<JobError> for ApiError {
         let message = error.to_string();
         match error {
             JobError::NotFound(_) => Self::not_found(message),
-            JobError::Ended { .. } => Self::conflict(message),
+            JobError::Ended { .. } | JobError::NotFailed { .. } => Self::conflict(message),
             JobError::Full(_) => {
                 let kind = ErrorKind::Overloaded { retry_after: Duration::from_secs(60) };
                 ModelError::new(kind, message).into()

@@ -9,6 +9,7 @@ mod context;
 mod error;
 mod follow;
 mod quiet;
+mod read;
 mod runner;
 mod store;
 #[cfg(test)]

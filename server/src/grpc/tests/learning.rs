@@ -73,6 +73,8 @@ async fn a_job_is_begun_listed_followed_to_its_end_and_told_from_any_line_on() {
     assert_eq!((rest.as_slice(), jobs.len()), (&lines[101..], 1), "what was heard is not told again");
     let cancel = v1::CancelJobRequest { id: id.clone() };
     assert_eq!(refused(client.cancel_job(cancel).await).0, Code::FailedPrecondition);
+    let retry = v1::RetryJobRequest { id: id.clone() };
+    assert_eq!(refused(client.retry_job(retry).await).0, Code::FailedPrecondition);
     let one = v1::ListJobsRequest { limit: 1, after: String::new() };
     let second = client.begin_job(begin()).await.unwrap().into_inner();
     let page = client.list_jobs(one.clone()).await.unwrap().into_inner();
