@@ -24,8 +24,8 @@ const PHRASINGS: [&str; 4] = [
     "Name the capital of France.",
     "Tell me the capital of France.",
 ];
-/// A checkpoint is written every 50 steps, and at the end.
-const STEPS: &str = "60";
+/// Few, so that a job is short: the last one writes a checkpoint, as every fiftieth does.
+const STEPS: &str = "12";
 /// How often a phase may be missed: the shortest take milliseconds.
 const ATTEMPTS: usize = 6;
 const POLL: Duration = Duration::from_millis(1);
@@ -76,7 +76,7 @@ impl Point {
                 folder.join("bridged/modifier.jsonl").metadata().is_ok_and(|about| about.len() > 0)
             }
             Self::Reference => folder.join("run/recipe.json").exists(),
-            Self::Train => has_checkpoint(folder),
+            Self::Train => folder.join("run/metrics.jsonl").metadata().is_ok_and(|about| about.len() > 0),
             Self::Merge => folder.join("run/adapter").exists() || folder.join("run/.model.partial").exists(),
             Self::Register => folder.join("run/card.json").exists(),
         }
@@ -201,6 +201,7 @@ async fn a_job_that_is_killed_in_any_phase_ends_as_if_it_had_not_been() {
             if point != Point::Bridge {
                 assert_eq!(job["result"]["revision"], whole["result"]["revision"], "{point:?}");
             }
+            eprintln!("killed at {point:?}{}", if hit { "" } else { ": too late" });
             if hit {
                 assert_eq!(job["starts"], 2, "{point:?}: {job}");
                 hits += 1;

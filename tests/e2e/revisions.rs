@@ -59,7 +59,7 @@ pub(crate) async fn begin_with(daemon: &Daemon, request: &Value) -> String {
 /// Waits for the end of a job's events, then tells of it.
 pub(crate) async fn ended(daemon: &Daemon, id: &str) -> Value {
     let events =
-        daemon.http().get(daemon.url(&format!("/v1/jobs/{id}/events"))).timeout(Duration::from_secs(300));
+        daemon.http().get(daemon.url(&format!("/v1/jobs/{id}/events"))).timeout(Duration::from_secs(900));
     let said = events.send().await.unwrap().text().await.unwrap();
     let job = daemon.get(&format!("/v1/jobs/{id}")).await.unwrap().body;
     assert!(["done", "failed", "cancelled"].contains(&job["state"].as_str().unwrap()), "{job}\n{said}");

@@ -214,13 +214,14 @@ fn bounded(
         let frame = frame?;
         taken = taken.saturating_add(frame.len());
         let newline = |byte: &u8| matches!(byte, b'\n' | b'\r');
-        in_line = match frame.iter().rposition(newline) {
-            Some(at) => frame.len() - at - 1,
-            None => in_line.saturating_add(frame.len()),
-        };
+        let mut longest = 0;
+        for (place, part) in frame.split(newline).enumerate() {
+            in_line = if place == 0 { in_line.saturating_add(part.len()) } else { part.len() };
+            longest = longest.max(in_line);
+        }
         match () {
             () if taken > most => Err(Broken::Answer(most)),
-            () if in_line > line => Err(Broken::Line(line)),
+            () if longest > line => Err(Broken::Line(line)),
             () => Ok(frame),
         }
     })
