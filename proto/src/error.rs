@@ -16,6 +16,8 @@ pub enum ErrorKind {
         /// The field that cannot be honoured.
         param: String,
     },
+    /// Whoever asks is not let in: no key, a wrong one, or one that has no right to this any more.
+    Denied,
     /// No model of that name is served.
     UnknownModel,
     /// The prompt does not fit the model's context.

@@ -284,8 +284,11 @@ impl App {
         let router = http::router(state);
         let lifecycle = self.state.lifecycle.clone();
         let limits = self.serve;
-        let services =
-            grpc::Services { edits: self.state.edits.clone(), preferences: self.state.preferences.clone() };
+        let services = grpc::Services {
+            edits: self.state.edits.clone(),
+            preferences: self.state.preferences.clone(),
+            learning: self.state.learning.clone(),
+        };
         let asked = (self.editor().clone(), self.model());
         let learning = self.state.learning.keep_going(lifecycle.clone(), asked);
         let grpc = grpc.map(|grpc| tokio::spawn(grpc::serve(grpc, services, lifecycle.clone(), limits)));

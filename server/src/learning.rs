@@ -5,18 +5,20 @@ use crate::{
     edit_template::TemplateSearch,
     engine::{EngineConfig, ModelSource},
     http::{Lifecycle, Phase},
-    jobs::{Jobs, JobsConfig},
+    jobs::{JobError, Jobs, JobsConfig},
     ledger::Ledger,
     preferences::PreferenceService,
     registry::Registry,
     revisions::{Load, LoadError, Loadable, Names, Revisions, RevisionsConfig},
     training::{
-        BmcConfig, BmcWork, BmcWorkConfig, CollectedPairs, FilePairs, PairSource, Pairs, TrainingSettings,
-        keep_training,
+        BmcWork, BmcWorkConfig, CollectedPairs, FilePairs, PairSource, Pairs, TrainingSettings, keep_training,
     },
 };
 use amend_editor::Editor;
-use amend_proto::{ChatModel, ModelId};
+use amend_proto::{
+    ChatModel, ModelId,
+    wire::{JobObject, JobRequest},
+};
 use async_trait::async_trait;
 use std::{
     path::{Path, PathBuf},
@@ -40,6 +42,20 @@ pub struct Learning {
     /// What is learned from.
     pub pairs: Pairs,
     settings: TrainingSettings,
+}
+
+/// Why a job was not begun.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// A setting makes no sense; the text names it.
+    #[error(transparent)]
+    Settings(amend_trainer::Error),
+    /// The pairs to learn from cannot be counted.
+    #[error("the pairs to learn from cannot be counted")]
+    Pairs(#[source] anyhow::Error),
+    /// There are too many jobs, or the database fails.
+    #[error(transparent)]
+    Job(#[from] JobError),
 }
 
 /// What it is made of.
@@ -72,10 +88,15 @@ impl Learning {
         Ok(Self { ledger, revisions, jobs, pairs: Pairs::new(sources), settings })
     }
 
-    /// How jobs train, unless a request says otherwise.
-    #[must_use]
-    pub fn defaults(&self) -> &BmcConfig {
-        &self.settings.config
+    /// Begins a job: as the request says, and as the operator set it where the request says nothing.
+    ///
+    /// # Errors
+    /// [`BeginError`]; then there is no job.
+    pub async fn begin(&self, request: &JobRequest) -> Result<JobObject, BeginError> {
+        let mut config = self.settings.config.clone().with(request).map_err(BeginError::Settings)?;
+        config.pairs_seen = self.pairs.count().await.map_err(BeginError::Pairs)?;
+        let config = serde_json::to_value(config).map_err(JobError::from)?;
+        Ok(self.jobs.submit(request.kind, config).await?)
     }
 
     /// Does jobs, and begins them as the operator set it, from the moment when the model answers until the task is aborted.

@@ -9,6 +9,7 @@ pub mod bench;
 pub mod cli;
 mod edit_template;
 pub mod edits;
+pub mod endpoint;
 pub mod engine;
 pub mod evaluation;
 pub mod grpc;

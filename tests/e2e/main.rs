@@ -6,7 +6,9 @@ mod correction;
 mod documents;
 mod durability;
 mod edit_log;
+mod endpoint;
 mod families;
+mod faults;
 mod preferences;
 mod revisions;
 

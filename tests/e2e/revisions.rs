@@ -45,17 +45,21 @@ fn learning((steps, rate): (&str, &str)) -> (Sandbox, TempDir) {
     (sandbox(&args), folder)
 }
 
-/// Begins a training; gives the job's id.
 async fn begin(daemon: &Daemon) -> String {
-    let job = daemon.post("/v1/jobs", &json!({"kind": "bmc"})).await.unwrap();
+    begin_with(daemon, &json!({"kind": "bmc"})).await
+}
+
+/// Begins a training; gives the job's id.
+pub(crate) async fn begin_with(daemon: &Daemon, request: &Value) -> String {
+    let job = daemon.post("/v1/jobs", request).await.unwrap();
     assert_eq!(job.status, 201, "{}", job.body);
     job.body["id"].as_str().unwrap().to_owned()
 }
 
 /// Waits for the end of a job's events, then tells of it.
-async fn ended(daemon: &Daemon, id: &str) -> Value {
+pub(crate) async fn ended(daemon: &Daemon, id: &str) -> Value {
     let events =
-        daemon.http().get(daemon.url(&format!("/v1/jobs/{id}/events"))).timeout(Duration::from_secs(300));
+        daemon.http().get(daemon.url(&format!("/v1/jobs/{id}/events"))).timeout(Duration::from_secs(900));
     let said = events.send().await.unwrap().text().await.unwrap();
     let job = daemon.get(&format!("/v1/jobs/{id}")).await.unwrap().body;
     assert!(["done", "failed", "cancelled"].contains(&job["state"].as_str().unwrap()), "{job}\n{said}");
@@ -69,7 +73,7 @@ async fn candidate(daemon: &Daemon) -> String {
     job["result"]["revision"].as_str().unwrap().to_owned()
 }
 
-async fn live(daemon: &Daemon) -> String {
+pub(crate) async fn live(daemon: &Daemon) -> String {
     let models = daemon.get("/v1/models").await.unwrap().body;
     models["data"][0]["amend"]["revision"].as_str().unwrap().to_owned()
 }

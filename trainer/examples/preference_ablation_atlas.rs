@@ -122,7 +122,7 @@ fn recipe(setup: &Setup, modelled: bool) -> PreferenceRecipe {
         pairs_per_step: 16,
         checkpoint_every: 1_000_000,
         evaluate_every: 1_000_000,
-        guards: Guards { max_divergence: 1e3, max_accuracy_fall: 1.0, patience: None },
+        guards: Guards { max_divergence: 1e3, max_displacement: 1e3, max_accuracy_fall: 1.0, patience: None },
         ..PreferenceRecipe::lora()
     }
 }

@@ -99,6 +99,7 @@ pub enum ErrorCode {
 pub fn status_of(kind: &ErrorKind) -> u16 {
     match kind {
         ErrorKind::InvalidRequest { .. } | ErrorKind::Unsupported { .. } | ErrorKind::ContextLength => 400,
+        ErrorKind::Denied => 401,
         ErrorKind::UnknownModel => 404,
         ErrorKind::Overloaded { .. } => 429,
         ErrorKind::NotReady { .. } => 503,
@@ -116,6 +117,7 @@ impl From<&ModelError> for ErrorObject {
             ErrorKind::Unsupported { param } => {
                 (ErrorType::InvalidRequestError, ErrorCode::UnsupportedParameter, Some(param.clone()))
             }
+            ErrorKind::Denied => (ErrorType::AuthenticationError, ErrorCode::InvalidApiKey, None),
             ErrorKind::UnknownModel => {
                 (ErrorType::InvalidRequestError, ErrorCode::ModelNotFound, Some("model".to_owned()))
             }

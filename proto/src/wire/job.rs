@@ -193,6 +193,8 @@ pub enum TrainBridging {
     Live,
     /// The oracle of atlas, which knows the small world of the built-in model.
     Atlas,
+    /// The OpenAI-compatible endpoint that the operator named.
+    Endpoint,
 }
 
 /// A job to begin. What is left out is as the operator set it.

@@ -40,6 +40,9 @@ pub enum JobsCommand {
     /// Call a job off
     #[command(after_help = "Example:\n  amend jobs cancel job-0190a6c3e5f47d0e8f3b5c6d7e8f9a0b")]
     Cancel(OneArgs),
+    /// Try a job again that failed; it goes on from its last checkpoint
+    #[command(after_help = "Example:\n  amend jobs retry job-0190a6c3e5f47d0e8f3b5c6d7e8f9a0b")]
+    Retry(OneArgs),
 }
 
 /// Arguments of `amend jobs train`.
@@ -114,6 +117,11 @@ pub async fn run(args: JobsArgs) -> anyhow::Result<()> {
         JobsCommand::Follow(OneArgs { id, json }) => follow(&client, &id, json).await.map(drop),
         JobsCommand::Cancel(OneArgs { id, json }) => {
             let path = ["v1", "jobs", &id, "cancel"];
+            let job = client.json(Method::POST, &path, Some(&json!({}))).await?;
+            print(&job, json, line)
+        }
+        JobsCommand::Retry(OneArgs { id, json }) => {
+            let path = ["v1", "jobs", &id, "retry"];
             let job = client.json(Method::POST, &path, Some(&json!({}))).await?;
             print(&job, json, line)
         }

@@ -32,7 +32,7 @@ pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, env = "AMEND_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS", value_parser = address)]
     pub listen: SocketAddr,
-    /// Where to listen for gRPC (amend.v1.Edits, health, reflection); without it gRPC is not served
+    /// Where to listen for gRPC (edits, preferences, jobs, revisions, health, reflection); without it gRPC is not served
     #[arg(long, env = "AMEND_GRPC_LISTEN", value_name = "ADDRESS", value_parser = address)]
     pub grpc_listen: Option<SocketAddr>,
     /// Where edits and models are kept [default: amend in the user's data folder]

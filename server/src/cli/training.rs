@@ -1,10 +1,14 @@
 //! How a daemon trains: the options of `amend serve` about it, and those that it shares with `amend train bmc`.
 
 use crate::{
+    endpoint::{EndpointConfig, EndpointUrl},
     jobs::QuietHours,
     training::{BmcConfig, TrainingSettings, objective, set_method},
 };
-use amend_proto::wire::{TrainBridging, TrainMethod, TrainObjective};
+use amend_proto::{
+    ModelId,
+    wire::{TrainBridging, TrainMethod, TrainObjective},
+};
 use amend_trainer::bmc::{PreferenceRecipe, loss::PreferenceLoss};
 use clap::{Args, ValueEnum};
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
@@ -63,6 +67,8 @@ pub enum BridgingArg {
     Live,
     /// The oracle of atlas, which knows the small world of the built-in model
     Atlas,
+    /// A model behind an OpenAI-compatible endpoint
+    Endpoint,
 }
 
 impl From<BridgingArg> for TrainBridging {
@@ -71,6 +77,7 @@ impl From<BridgingArg> for TrainBridging {
             BridgingArg::None => Self::None,
             BridgingArg::Live => Self::Live,
             BridgingArg::Atlas => Self::Atlas,
+            BridgingArg::Endpoint => Self::Endpoint,
         }
     }
 }
@@ -127,9 +134,38 @@ pub struct TrainingArgs {
     /// Who rewrites losing answers first
     #[arg(long, env = "AMEND_TRAIN_BRIDGING", value_enum, default_value_t = BridgingArg::None)]
     train_bridging: BridgingArg,
+    /// Where the endpoint's routes begin that rewrites, such as https://api.openai.com/v1
+    #[arg(long, env = "AMEND_TRAIN_BRIDGING_URL", value_name = "URL", requires = "train_bridging_model")]
+    train_bridging_url: Option<EndpointUrl>,
+    /// Which of its models
+    #[arg(long, env = "AMEND_TRAIN_BRIDGING_MODEL", value_name = "NAME", requires = "train_bridging_url")]
+    train_bridging_model: Option<ModelId>,
+    /// The environment variable that holds its key [default: no key is sent]
+    #[arg(long, env = "AMEND_TRAIN_BRIDGING_KEY_ENV", value_name = "VAR", requires = "train_bridging_url")]
+    train_bridging_key_env: Option<String>,
     /// Decides every draw
     #[arg(long, env = "AMEND_TRAIN_SEED", default_value_t = 1, value_name = "SEED")]
     train_seed: u64,
+}
+
+/// The endpoint that options name; its key is there, if one is named.
+///
+/// # Errors
+/// When none is named and one is to rewrite, or the variable of its key is not set.
+pub(super) fn endpoint(
+    bridging: BridgingArg,
+    (url, model, key_env): (Option<EndpointUrl>, Option<ModelId>, Option<String>),
+) -> anyhow::Result<Option<EndpointConfig>> {
+    let Some((url, model)) = url.zip(model) else {
+        anyhow::ensure!(
+            bridging != BridgingArg::Endpoint,
+            "bridging by an endpoint needs its address and its model's name"
+        );
+        return Ok(None);
+    };
+    let endpoint = EndpointConfig { url, model, key_env };
+    endpoint.key()?;
+    Ok(Some(endpoint))
 }
 
 impl TrainingArgs {
@@ -156,9 +192,11 @@ impl TrainingArgs {
         set_method(&mut recipe, self.train_method.into());
         recipe.learning_rate = self.train_learning_rate.unwrap_or(recipe.learning_rate);
         recipe.validate()?;
+        let named = (self.train_bridging_url, self.train_bridging_model, self.train_bridging_key_env);
         let config = BmcConfig {
             recipe,
             bridging: self.train_bridging.into(),
+            endpoint: endpoint(self.train_bridging, named)?,
             budget_seconds: self.train_budget_minutes.map(|minutes| minutes.get().saturating_mul(60)),
             min_pairs: self.train_min_pairs,
             ..BmcConfig::default()

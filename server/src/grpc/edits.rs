@@ -1,6 +1,11 @@
 //! `amend.v1.Edits`.
 
-use super::{convert, observe::observe, status::Failure};
+use super::{
+    convert,
+    observe::observe,
+    status::Failure,
+    stream::{Answers, told, until_cut},
+};
 use crate::{
     edits::{self, EditService, MAX_CONSIDERED, TENANT_HEADER},
     http::{Lifecycle, Phase},
@@ -14,14 +19,13 @@ use amend_proto::{
     grpc::v1::{self, edits_server},
     wire::RequestLimits,
 };
-use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use std::{io, time::Duration};
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Most imports at a time, as over HTTP.
 const MAX_IMPORTS: usize = 8;
-type Answers<T> = BoxStream<'static, Result<T, Status>>;
 type Answer<T> = Result<Response<T>, Status>;
 
 /// The service.
@@ -55,19 +59,6 @@ impl Edits {
 
     fn now(&self) -> Timestamp {
         self.service.editor().now()
-    }
-
-    /// The same, until the server has no more time, which is an error: a list must not only look whole.
-    fn until_cut<T: Send + 'static>(
-        &self,
-        answers: impl futures::Stream<Item = Result<T, Status>> + Send + 'static,
-    ) -> Answers<T> {
-        let lifecycle = self.lifecycle.clone();
-        let cut = lifecycle.clone();
-        let end = async move { cut.reached(Phase::Cutting).await };
-        let last = futures::stream::once(async move { lifecycle.phase() })
-            .filter_map(async |phase| (phase >= Phase::Cutting).then(|| Err(Failure::going_down().status)));
-        answers.take_until(end).chain(last).boxed()
     }
 
     async fn import_stream(
@@ -334,7 +325,7 @@ impl edits_server::Edits for Edits {
             let seq = request.into_inner().as_of.map(|seq| convert::seq("as_of", seq)).transpose()?;
             let (edits, now) = (editor.edits_as_of(seq).map_err(edits::as_of)?, self.now());
             let edits = edits.map_ok(move |edit| convert::edit(edit, now));
-            Ok(self.until_cut(edits.map_err(|error| told("Export", error))))
+            Ok(until_cut(&self.lifecycle, edits.map_err(|error| told("Export", error))))
         })
         .await
     }
@@ -355,11 +346,4 @@ impl edits_server::Edits for Edits {
         })
         .await
     }
-}
-
-/// The end of a stream that cannot go on.
-fn told(method: &'static str, error: EditError) -> Status {
-    let Failure { status, causes } = error.into();
-    tracing::error!(method, code = ?status.code(), causes, "a gRPC stream broke off");
-    status
 }

@@ -1,32 +1,43 @@
-//! The gRPC API: `amend.v1.Edits` and `amend.v1.Preferences` over the same services as the HTTP routes, with health and
-//! reflection.
+//! The gRPC API: `amend.v1.Edits`, `Preferences`, `Jobs` and `Revisions` over the same services as the HTTP routes, with
+//! health and reflection.
 //!
 //! [`serve`] puts it on a listener of its own. `proto/amend/v1/*.proto` say what the calls do.
 
 mod convert;
 mod edits;
 mod incoming;
+mod jobs;
 mod observe;
 mod preferences;
+mod revisions;
 mod status;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use crate::{
     edits::EditService,
     http::{Lifecycle, Phase, ServeLimits},
+    learning::Learning,
     preferences::PreferenceService,
 };
 use amend_proto::grpc::{
     DESCRIPTORS,
-    v1::{edits_server::EditsServer, preferences_server::PreferencesServer},
+    v1::{
+        edits_server::EditsServer, jobs_server::JobsServer, preferences_server::PreferencesServer,
+        revisions_server::RevisionsServer,
+    },
 };
 use edits::Edits;
+use jobs::Jobs;
 use preferences::Preferences;
+use revisions::Revisions;
 use std::{io, time::Duration};
 use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
+use transfer::Transfer;
 
 /// The longest message that is read or written: a thousand edits in their longest form are 23 MB.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
@@ -35,15 +46,17 @@ const MAX_STREAMS: u32 = 128;
 /// A connection that says nothing for this long is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The services' names in the health checks; the empty name stands for the whole server.
-const SERVICES: [&str; 2] = ["amend.v1.Edits", "amend.v1.Preferences"];
+const SERVICES: [&str; 4] = ["amend.v1.Edits", "amend.v1.Jobs", "amend.v1.Preferences", "amend.v1.Revisions"];
 
 /// What is served.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Services {
     /// What is edited.
     pub edits: EditService,
     /// What users prefer.
     pub preferences: PreferenceService,
+    /// How it gets better.
+    pub learning: Learning,
 }
 
 /// Why gRPC is not served.
@@ -79,8 +92,11 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let Services { edits, preferences } = services;
-    let preferences = PreferencesServer::new(Preferences::new(preferences, edits.clone()))
+    let Services { edits, preferences, learning } = services;
+    let revisions = RevisionsServer::new(Revisions(learning.revisions.clone()));
+    let jobs = JobsServer::new(Jobs { learning, lifecycle: lifecycle.clone() });
+    let transfer = Transfer::new(lifecycle.clone(), limits.read_stall);
+    let preferences = PreferencesServer::new(Preferences::new(preferences, edits.clone(), transfer))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let edits = EditsServer::new(Edits::new(edits, lifecycle.clone(), limits.read_stall))
@@ -97,6 +113,8 @@ pub async fn serve(
         .add_service(reflection().build_v1alpha()?)
         .add_service(edits)
         .add_service(preferences)
+        .add_service(jobs)
+        .add_service(revisions)
         .serve_with_incoming_shutdown(incoming::connections(listener, limits), async move {
             draining.reached(Phase::Draining).await;
         });
@@ -108,7 +126,7 @@ pub async fn serve(
     Ok(served?)
 }
 
-/// Edits and preferences can be asked for and written from the first moment on; the server as a whole is healthy when its model is there.
+/// The services can be asked from the first moment on; the server as a whole is healthy when its model is there.
 async fn report(health: HealthReporter, lifecycle: Lifecycle) {
     for service in SERVICES {
         health.set_service_status(service, ServingStatus::Serving).await;

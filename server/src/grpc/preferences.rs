@@ -1,6 +1,6 @@
 //! `amend.v1.Preferences`.
 
-use super::{convert, observe::observe, status::Failure};
+use super::{convert, observe::observe, status::Failure, stream::Answers, transfer::Transfer};
 use crate::{
     edits::{EditService, TENANT_HEADER},
     preferences::{
@@ -13,12 +13,7 @@ use amend_proto::{
     wire::{About, PreferenceBody},
 };
 use amend_trainer::preference::{IdempotencyKey, Opinion, PairSource, Rating, Thumb, UnixMillis};
-use tonic::{Request, Response, Status};
-
-/// Items on a page, unless the client says otherwise.
-const DEFAULT_PAGE: usize = 20;
-/// Most items on a page.
-const MAX_PAGE: usize = 100;
+use tonic::{Request, Response, Status, Streaming};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -27,11 +22,12 @@ pub(super) struct Preferences {
     service: PreferenceService,
     /// Knows which tenants are served.
     edits: EditService,
+    transfer: Transfer,
 }
 
 impl Preferences {
-    pub(super) fn new(service: PreferenceService, edits: EditService) -> Self {
-        Self { service, edits }
+    pub(super) fn new(service: PreferenceService, edits: EditService, transfer: Transfer) -> Self {
+        Self { service, edits, transfer }
     }
 
     fn of<T>(&self, request: &Request<T>) -> Result<TenantPreferences, Failure> {
@@ -194,11 +190,7 @@ impl preferences_server::Preferences for Preferences {
         observe("ListPreferences", async {
             let preferences = self.of(&request)?;
             let v1::ListPreferencesRequest { limit, after } = request.into_inner();
-            let limit = match limit as usize {
-                0 => DEFAULT_PAGE,
-                limit @ 1..=MAX_PAGE => limit,
-                _ => return Err(Failure::invalid(format!("limit must be at most {MAX_PAGE}"))),
-            };
+            let limit = convert::page(limit)?;
             if after < 0 {
                 return Err(Failure::invalid("after must be the former page's next, or 0"));
             }
@@ -260,6 +252,30 @@ impl preferences_server::Preferences for Preferences {
                 return Err(Failure::invalid("user is missing: whose completions are to be deleted"));
             }
             Ok(deleted(preferences.forget_user(user).await?))
+        })
+        .await
+    }
+
+    async fn import_preferences(
+        &self,
+        request: Request<Streaming<v1::ImportPreferencesRequest>>,
+    ) -> Answer<v1::ImportPreferencesResponse> {
+        observe("ImportPreferences", async {
+            let preferences = self.of(&request)?;
+            self.transfer.import(&preferences, request.into_inner()).await
+        })
+        .await
+    }
+
+    type ExportPreferencesStream = Answers<v1::ExportPreferencesResponse>;
+
+    async fn export_preferences(
+        &self,
+        request: Request<v1::ExportPreferencesRequest>,
+    ) -> Answer<Self::ExportPreferencesStream> {
+        observe("ExportPreferences", async {
+            let preferences = self.of(&request)?;
+            self.transfer.export(&preferences, request.into_inner()).await
         })
         .await
     }

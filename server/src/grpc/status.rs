@@ -1,6 +1,13 @@
 //! Failures as gRPC tells them: a code, the client's message, and what only the log tells.
 
-use crate::{edits::TenantError, preferences::PreferenceError};
+use crate::{
+    edits::TenantError,
+    jobs::JobError,
+    learning::BeginError,
+    ledger::LedgerError,
+    preferences::{self, PreferenceError},
+    revisions::RevisionError,
+};
 use amend_editor::{EditError, ImportStopped};
 use tonic::{Code, Status};
 
@@ -89,6 +96,58 @@ impl From<ImportStopped> for Failure {
             status.message()
         );
         Self { status: Status::new(status.code(), message), causes }
+    }
+}
+
+impl From<Box<preferences::ImportStopped>> for Failure {
+    fn from(stopped: Box<preferences::ImportStopped>) -> Self {
+        let more = preferences::wire::after(&stopped);
+        let Self { status, causes } = Self::from(stopped.source);
+        Self { status: Status::new(status.code(), format!("{}{more}", status.message())), causes }
+    }
+}
+
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        let code = match &error {
+            JobError::NotFound(_) => Code::NotFound,
+            JobError::Ended { .. } | JobError::NotFailed { .. } => Code::FailedPrecondition,
+            JobError::Full(_) => Code::ResourceExhausted,
+            JobError::Ledger(LedgerError::Closed) => return Self::going_down(),
+            JobError::Ledger(_) => return Self::internal(chain(&error)),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<BeginError> for Failure {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Settings(error) => Self::invalid(error.to_string()),
+            BeginError::Job(error) => error.into(),
+            error @ BeginError::Pairs(_) => Self::internal(chain(&error)),
+        }
+    }
+}
+
+impl From<RevisionError> for Failure {
+    fn from(error: RevisionError) -> Self {
+        let code = match &error {
+            RevisionError::NotReady => Code::Unavailable,
+            RevisionError::NotFound(_) => Code::NotFound,
+            // Somebody else was first: to look again and to decide anew may go well.
+            RevisionError::NotLive { .. } => Code::Aborted,
+            RevisionError::Live(_) | RevisionError::NotGated { .. } | RevisionError::NothingBefore(_) => {
+                Code::FailedPrecondition
+            }
+            RevisionError::Changed(_) | RevisionError::Unusable { .. } => {
+                let causes = Some(chain(&error));
+                return Self { causes, ..Self::new(Code::FailedPrecondition, error.to_string()) };
+            }
+            RevisionError::Ledger(LedgerError::Closed) => return Self::going_down(),
+            _ => return Self::internal(chain(&error)),
+        };
+        Self::new(code, error.to_string())
     }
 }
 

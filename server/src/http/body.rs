@@ -1,11 +1,16 @@
-//! From a request to what its body says, within bounds of size, time and memory.
+//! From a request to what its body says, within bounds of size, time and memory; and from a long answer to a body.
 
 use super::{Shared, error::ApiError};
 use amend_proto::{ErrorKind, ModelError};
-use axum::{body::Body, extract::Request};
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::{HeaderMap, header};
+use serde::Serialize;
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 
@@ -42,6 +47,16 @@ where
     }
     let understood = tokio::task::spawn_blocking(move || understand(&bytes)).await;
     Ok(understood.map_err(ApiError::internal)??)
+}
+
+/// Writes an answer that may be long, off the runtime.
+///
+/// # Errors
+/// 500 when it cannot be written, which the wire's types always can.
+pub(super) async fn written<T: Serialize + Send + 'static>(answer: T) -> Result<Response, ApiError> {
+    let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&answer)).await;
+    let bytes = written.map_err(ApiError::internal)?.map_err(ApiError::internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 
 /// Whether the body is declared to be JSON.

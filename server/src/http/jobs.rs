@@ -1,7 +1,10 @@
 //! `/v1/jobs`: what the daemon does in the background.
 
 use super::{Route, Shared, body, edits::params::Params, error::ApiError, lifecycle::Phase, route, shape};
-use crate::jobs::{JobError, Jobs};
+use crate::{
+    jobs::{Follow, JobError, News},
+    learning::BeginError,
+};
 use amend_proto::{
     ErrorKind, JobId, ModelError,
     wire::{ErrorBody, JobLine, JobList, JobObject, JobRequest, ListTag, parse},
@@ -18,13 +21,7 @@ use futures::{FutureExt, future::BoxFuture, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc, time::Duration};
-use tokio::{
-    sync::watch,
-    time::{Instant, Interval, interval_at},
-};
-
-/// Lines of a log in one event batch.
-const LINES: usize = 200;
+use tokio::time::{Instant, Interval, interval_at};
 
 /// The paths of this module.
 pub(super) fn routes() -> Vec<Route> {
@@ -33,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
         route("/v1/jobs/{id}", &["get"], get(show)),
         route("/v1/jobs/{id}/cancel", &["post"], post(cancel)),
         route("/v1/jobs/{id}/events", &["get"], get(events)),
+        route("/v1/jobs/{id}/retry", &["post"], post(retry)),
     ]
 }
 
@@ -102,16 +100,7 @@ pub(super) async fn begin(
     request: Request,
 ) -> Result<(StatusCode, Json<JobObject>), ApiError> {
     let request: JobRequest = body::read(&shared, request, parse::<JobRequest>).await?;
-    let learning = &shared.state.learning;
-    let mut config = learning
-        .defaults()
-        .clone()
-        .with(&request)
-        .map_err(|error| ApiError::invalid("body", error.to_string()))?;
-    config.pairs_seen = learning.pairs.count().await.map_err(ApiError::internal)?;
-    let config = serde_json::to_value(config).map_err(ApiError::internal)?;
-    let job = learning.jobs.submit(request.kind, config).await?;
-    Ok((StatusCode::CREATED, Json(job)))
+    Ok((StatusCode::CREATED, Json(shared.state.learning.begin(&request).await?)))
 }
 
 /// Tells of one job.
@@ -155,6 +144,30 @@ pub(super) async fn cancel(
     Ok(Json(shared.state.learning.jobs.cancel(&id).await?))
 }
 
+/// Puts a job that failed back in the queue. It goes on from what it had done, such as its last checkpoint.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/retry",
+    tag = "jobs",
+    request_body(content = Object, description = "Empty"),
+    params(("id" = String, Path, description = "The job")),
+    responses(
+        (status = 200, description = "It waits for its turn", body = JobObject),
+        (status = 404, description = "No such job", body = ErrorBody),
+        (status = 409, description = "It has not failed", body = ErrorBody),
+        (status = 429, description = "Too many wait", body = ErrorBody),
+    )
+)]
+pub(super) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Json<JobObject>, ApiError> {
+    let id = wanted(id)?;
+    let Nothing {} = optional(&shared, request).await?;
+    Ok(Json(shared.state.learning.jobs.try_again(&id).await?))
+}
+
 /// How a job goes: an event `line` for each line of its log (`data:` is a `JobLine`, `id:` its number), and an event `job`
 /// (`data:` is a `JobObject`) whenever it has changed. It ends when the job has.
 #[utoipa::path(
@@ -176,19 +189,12 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = wanted(id)?;
-    let jobs = shared.state.learning.jobs.clone();
-    let mut changes = jobs.changes();
-    changes.mark_changed();
-    jobs.get(&id).await?;
     let last = headers.get("last-event-id").map(last_event).transpose()?;
+    let follow = shared.state.learning.jobs.follow(id, last.unwrap_or(0)).await?;
     let every = shared.state.limits.ping_interval;
     let lifecycle = shared.state.lifecycle.clone();
     let events = Events {
-        jobs,
-        id,
-        changes,
-        last: last.unwrap_or(0),
-        told: None,
+        follow,
         ping: interval_at(Instant::now() + every, every),
         end: async move { lifecycle.reached(Phase::Draining).await }.boxed(),
     };
@@ -207,13 +213,7 @@ fn last_event(value: &HeaderValue) -> Result<i64, ApiError> {
 }
 
 struct Events {
-    jobs: Jobs,
-    id: JobId,
-    changes: watch::Receiver<u64>,
-    /// The last line that was sent.
-    last: i64,
-    /// The job as it was sent last.
-    told: Option<JobObject>,
+    follow: Follow,
     ping: Interval,
     /// The server goes down.
     end: BoxFuture<'static, ()>,
@@ -225,42 +225,32 @@ impl Events {
             tokio::select! {
                 biased;
                 () = &mut self.end => return None,
-                Ok(()) = self.changes.changed() => match self.news().await {
-                    Ok((frame, over)) if !frame.is_empty() || over => {
+                () = self.follow.changed() => match self.follow.news().await {
+                    Ok(news) if news.is_empty() && !news.over => {}
+                    Ok(news) => {
                         self.ping.reset();
-                        return Some((Ok(frame), (!over).then_some(self)));
+                        let over = news.over;
+                        return Some((Ok(frames(&news)), (!over).then_some(self)));
                     }
-                    Ok(_) => {}
                     Err(error) => return Some((Ok(failed(error)), None)),
                 },
                 _ = self.ping.tick() => return Some((Ok(Bytes::from_static(b": ping\n\n")), Some(self))),
             }
         }
     }
+}
 
-    /// What is new since the last time, and whether there will be more.
-    async fn news(&mut self) -> Result<(Bytes, bool), JobError> {
-        // The job first: a line that is written after it was read is told the next time.
-        let job = self.jobs.get(&self.id).await?;
-        let lines = self.jobs.lines(&self.id, self.last, LINES).await?;
-        let more = lines.len() == LINES;
-        if more {
-            self.changes.mark_changed();
-        }
-        let mut out = Vec::new();
-        for line in lines {
-            self.last = line.seq;
-            out.extend_from_slice(format!("event: line\nid: {}\n", line.seq).as_bytes());
-            shape::event(&mut out, &line);
-        }
-        let over = job.state.is_final() && !more;
-        if !more && self.told.as_ref() != Some(&job) {
-            out.extend_from_slice(b"event: job\n");
-            shape::event(&mut out, &job);
-            self.told = Some(job);
-        }
-        Ok((out.into(), over))
+fn frames(news: &News) -> Bytes {
+    let mut out = Vec::new();
+    for line in &news.lines {
+        out.extend_from_slice(format!("event: line\nid: {}\n", line.seq).as_bytes());
+        shape::event(&mut out, line);
     }
+    if let Some(job) = &news.job {
+        out.extend_from_slice(b"event: job\n");
+        shape::event(&mut out, job);
+    }
+    out.into()
 }
 
 fn failed(error: JobError) -> Bytes {
@@ -276,12 +266,22 @@ impl From<JobError> for ApiError {
         let message = error.to_string();
         match error {
             JobError::NotFound(_) => Self::not_found(message),
-            JobError::Ended { .. } => Self::conflict(message),
+            JobError::Ended { .. } | JobError::NotFailed { .. } => Self::conflict(message),
             JobError::Full(_) => {
                 let kind = ErrorKind::Overloaded { retry_after: Duration::from_secs(60) };
                 ModelError::new(kind, message).into()
             }
             error => Self::internal(error),
+        }
+    }
+}
+
+impl From<BeginError> for ApiError {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Settings(error) => Self::invalid("body", error.to_string()),
+            BeginError::Pairs(error) => Self::internal(error),
+            BeginError::Job(error) => error.into(),
         }
     }
 }

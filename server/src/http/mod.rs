@@ -26,7 +26,7 @@ mod shape;
 mod stall;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use hosts::Hosts;
 pub use lifecycle::{Lifecycle, Phase};

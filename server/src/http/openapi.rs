@@ -48,6 +48,7 @@ use utoipa::OpenApi;
         jobs::show,
         jobs::cancel,
         jobs::events,
+        jobs::retry,
         revisions::list,
         revisions::show,
         revisions::files,

@@ -18,6 +18,14 @@ pub enum JobError {
         /// How.
         state: JobState,
     },
+    /// It has not failed.
+    #[error("only a job that failed can be tried again: the job `{id}` is {}", state_word(*state))]
+    NotFailed {
+        /// Which.
+        id: String,
+        /// How it is.
+        state: JobState,
+    },
     /// There are too many that wait.
     #[error("{0} jobs wait already; cancel one, or wait")]
     Full(usize),

@@ -7,7 +7,9 @@
 
 mod context;
 mod error;
+mod follow;
 mod quiet;
+mod read;
 mod runner;
 mod store;
 #[cfg(test)]
@@ -16,5 +18,6 @@ mod watch;
 
 pub use context::{Ended, JobContext, Work};
 pub use error::JobError;
+pub use follow::{Follow, News};
 pub use quiet::{InvalidQuietHours, QuietHours};
 pub use runner::{Jobs, JobsConfig};

@@ -8,7 +8,7 @@ use super::{
 use crate::{ledger::Ledger, telemetry::names};
 use amend_proto::{
     JobId,
-    wire::{JobKind, JobLine, JobObject, JobState},
+    wire::{JobKind, JobObject, JobState},
 };
 use amend_trainer::bmc::Control;
 use futures::FutureExt;
@@ -124,42 +124,6 @@ impl Jobs {
         Ok(job)
     }
 
-    /// A job.
-    ///
-    /// # Errors
-    /// [`JobError::NotFound`]; the database's.
-    pub async fn get(&self, id: &JobId) -> Result<JobObject, JobError> {
-        let mut connection = self.0.config.ledger.read().await?;
-        store::get(&mut connection, id).await?.ok_or_else(|| JobError::NotFound(id.to_string()))
-    }
-
-    /// `limit` jobs, newest first, those older than `after` only.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn list(&self, after: Option<&JobId>, limit: usize) -> Result<Vec<JobObject>, JobError> {
-        let mut connection = self.0.config.ledger.read().await?;
-        store::list(&mut connection, after, i64::try_from(limit).unwrap_or(i64::MAX)).await
-    }
-
-    /// The newest job of a kind.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn newest(&self, kind: JobKind) -> Result<Option<JobObject>, JobError> {
-        let mut connection = self.0.config.ledger.read().await?;
-        store::newest(&mut connection, kind).await
-    }
-
-    /// `limit` lines of a job's log after one.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn lines(&self, id: &JobId, after: i64, limit: usize) -> Result<Vec<JobLine>, JobError> {
-        let mut connection = self.0.config.ledger.read().await?;
-        store::lines(&mut connection, id, (after, i64::try_from(limit).unwrap_or(i64::MAX))).await
-    }
-
     /// Counts changes of any job.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -189,6 +153,31 @@ impl Jobs {
             true => Err(JobError::Ended { id: id.to_string(), state: job.state }),
             false => Ok(job),
         }
+    }
+
+    /// Puts a failed job back in the queue. It goes on from what its folder holds, such as its last checkpoint.
+    ///
+    /// # Errors
+    /// [`JobError::NotFound`]; [`JobError::NotFailed`]; [`JobError::Full`]; the database's.
+    pub async fn try_again(&self, id: &JobId) -> Result<JobObject, JobError> {
+        let name = id.clone();
+        let write = self.0.config.ledger.write(move |connection| {
+            async move {
+                if store::waiting(connection).await? >= MOST_WAITING as i64 {
+                    return Err(JobError::Full(MOST_WAITING));
+                }
+                store::try_again(connection, &name, now()).await
+            }
+            .boxed()
+        });
+        let did = write.await?;
+        let job = self.get(id).await?;
+        if !did {
+            return Err(JobError::NotFailed { id: id.to_string(), state: job.state });
+        }
+        self.changed();
+        self.0.wake.notify_one();
+        Ok(job)
     }
 
     /// Stops what is being done, which goes on at the next start, and waits until the thread has ended, for so long.

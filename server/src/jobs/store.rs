@@ -186,6 +186,18 @@ pub(super) async fn cancel_waiting(
     Ok(done.rows_affected() == 1)
 }
 
+/// Puts a failed job back in the queue; whether it did.
+pub(super) async fn try_again(connection: &mut Connection, id: &JobId, at: i64) -> Result<bool, JobError> {
+    let sql =
+        "UPDATE jobs SET state = 'queued', ended_at = NULL, reason = NULL WHERE id = ?1 AND state = 'failed'";
+    let done = sqlx::query(sql).bind(id.as_str()).execute(&mut *connection).await?;
+    let did = done.rows_affected() == 1;
+    if did {
+        add_lines(connection, id, &[(at, "it is tried again".to_owned())]).await?;
+    }
+    Ok(did)
+}
+
 pub(super) async fn add_lines(
     connection: &mut Connection,
     id: &JobId,

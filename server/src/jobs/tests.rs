@@ -31,6 +31,14 @@ impl Work for Script {
                 Ok(if job.stopped() { Ended::Stopped } else { Ended::Done(json!({"answer": 42})) })
             }
             "fail" => anyhow::bail!("it cannot be done"),
+            "once" => {
+                let mark = job.folder.join("mark");
+                if mark.exists() {
+                    return Ok(Ended::Done(json!({})));
+                }
+                std::fs::write(mark, "")?;
+                anyhow::bail!("the disk is full")
+            }
             "panic" => panic!("as it should not"),
             other => {
                 job.say(format!("doing {other}"));
@@ -135,6 +143,23 @@ async fn a_job_is_called_off_before_and_while_it_is_done() {
     bench.reaches(&first, JobState::Cancelled).await;
     assert!(matches!(bench.jobs.cancel(&first).await, Err(JobError::Ended { .. })));
     let unknown = bench.jobs.cancel(&JobId::fresh()).await;
+    assert!(matches!(unknown, Err(JobError::NotFound(_))));
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_failed_is_tried_again_from_what_it_had_and_no_other_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::started(folder.path()).await;
+    let id = bench.submit("once").await;
+    let failed = bench.reaches(&id, JobState::Failed).await;
+    assert_eq!((failed.reason.as_deref(), failed.starts), (Some("the disk is full"), 1));
+    let again = bench.jobs.try_again(&id).await.unwrap();
+    assert_eq!((again.reason, again.ended_at), (None, None));
+    assert_eq!(bench.reaches(&id, JobState::Done).await.starts, 2);
+    let done = bench.jobs.try_again(&id).await;
+    assert!(matches!(done, Err(JobError::NotFailed { state: JobState::Done, .. })));
+    let unknown = bench.jobs.try_again(&JobId::fresh()).await;
     assert!(matches!(unknown, Err(JobError::NotFound(_))));
     bench.close().await;
 }

@@ -1,6 +1,9 @@
 //! Completions that are kept so that feedback can find them.
 
-use super::PreferenceError;
+use super::{
+    PreferenceError,
+    records::{self, Page, Placed},
+};
 use amend_proto::{
     CompletionId, FinishReason, ModelId, TenantId,
     wire::{KeepRule, TokenUsage},
@@ -112,19 +115,30 @@ pub(super) async fn remove_beyond(
     Ok(())
 }
 
-/// A completion and its place, unless it is from before `since`.
+/// A completion and its place, unless it is from before `since`; read on the calling thread: for writes, which have one of
+/// their own.
 pub(super) async fn find(
     c: &mut SqliteConnection,
     (tenant, id): (&TenantId, &CompletionId),
     since: UnixMillis,
 ) -> Result<Option<(i64, Kept)>, PreferenceError> {
+    let found = record(c, (tenant, id), since).await?;
+    found.map(|(seq, record)| Ok((seq, serde_json::from_str(&record)?))).transpose()
+}
+
+/// The same, not read yet.
+pub(super) async fn record(
+    c: &mut SqliteConnection,
+    (tenant, id): (&TenantId, &CompletionId),
+    since: UnixMillis,
+) -> Result<Option<Placed>, PreferenceError> {
     let row = sqlx::query("SELECT seq, record FROM completions WHERE tenant = ?1 AND id = ?2 AND at >= ?3")
         .bind(tenant.as_str())
         .bind(id.as_str())
         .bind(since.0)
         .fetch_optional(c)
         .await?;
-    row.as_ref().map(read).transpose()
+    Ok(row.as_ref().map(records::placed).transpose()?)
 }
 
 pub(super) async fn list(
@@ -133,8 +147,8 @@ pub(super) async fn list(
     user: Option<&str>,
     since: UnixMillis,
     (after, limit): (i64, usize),
-) -> Result<Vec<(i64, Kept)>, PreferenceError> {
-    let rows = sqlx::query(
+) -> Result<Page, PreferenceError> {
+    let query = sqlx::query(
         "SELECT seq, record FROM completions
          WHERE tenant = ?1 AND (?2 IS NULL OR user = ?2) AND at >= ?3 AND seq > ?4 ORDER BY seq LIMIT ?5",
     )
@@ -142,14 +156,8 @@ pub(super) async fn list(
     .bind(user)
     .bind(since.0)
     .bind(after)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(c)
-    .await?;
-    rows.iter().map(read).collect()
-}
-
-fn read(row: &SqliteRow) -> Result<(i64, Kept), PreferenceError> {
-    Ok((row.try_get(0)?, serde_json::from_str(row.try_get(1)?)?))
+    .bind(records::one_more(limit));
+    Ok(records::page(query.fetch(c), limit).await?)
 }
 
 pub(super) async fn forget(

@@ -9,6 +9,7 @@ mod feedback;
 mod kept;
 mod once;
 mod pairs;
+mod records;
 mod settings;
 mod tenant;
 #[cfg(test)]
@@ -92,12 +93,14 @@ impl PreferenceService {
         TenantPreferences { service: self.clone(), tenant }
     }
 
-    /// The pairs of all tenants after a place in the store, in order, for training.
+    /// The pairs of all tenants after a place in the store, in order, for training: `limit` of them, or fewer if they are
+    /// long; none only when there are no more.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn pairs_after(&self, seq: i64, limit: usize) -> Result<Vec<StoredPair>, PreferenceError> {
-        pairs::all_after(&mut *self.0.ledger.read().await?, seq, limit).await
+        let page = pairs::all_after(&mut *self.0.ledger.read().await?, seq, limit).await?;
+        pairs::read(page.rows).await
     }
 
     /// How many pairs come after a place in the store, over all tenants.

@@ -1,9 +1,12 @@
 //! Pairs in the ledger.
 
-use super::PreferenceError;
+use super::{
+    PreferenceError,
+    records::{self, Page, Placed},
+};
 use amend_proto::{PairId, TenantId};
 use amend_trainer::preference::{Pair, PairSource};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection};
 
 /// A pair and its place in the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,12 +30,10 @@ pub(super) fn source(source: PairSource) -> &'static str {
     }
 }
 
-fn rows(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-fn read(row: &SqliteRow) -> Result<StoredPair, PreferenceError> {
-    Ok(StoredPair { seq: row.try_get(0)?, pair: serde_json::from_str(row.try_get(1)?)? })
+/// What records say.
+pub(super) async fn read(rows: Vec<Placed>) -> Result<Vec<StoredPair>, PreferenceError> {
+    let read = records::read::<Pair>(rows).await?;
+    Ok(read.into_iter().map(|(seq, pair)| StoredPair { seq, pair }).collect())
 }
 
 /// Stores a pair whose id is new to its tenant.
@@ -80,36 +81,47 @@ pub(super) async fn insert_new(
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// A pair, read on the calling thread: for writes, which have one of their own.
 pub(super) async fn find(
     c: &mut SqliteConnection,
     tenant: &TenantId,
     id: &PairId,
 ) -> Result<Option<StoredPair>, PreferenceError> {
+    let found = record(c, tenant, id).await?;
+    found.map(|(seq, record)| Ok(StoredPair { seq, pair: serde_json::from_str(&record)? })).transpose()
+}
+
+/// A pair that is not read yet.
+pub(super) async fn record(
+    c: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: &PairId,
+) -> Result<Option<Placed>, PreferenceError> {
     let row = sqlx::query("SELECT seq, record FROM pairs WHERE tenant = ?1 AND id = ?2")
         .bind(tenant.as_str())
         .bind(id.as_str())
         .fetch_optional(c)
         .await?;
-    row.as_ref().map(read).transpose()
+    Ok(row.as_ref().map(records::placed).transpose()?)
 }
 
 pub(super) async fn list(
     c: &mut SqliteConnection,
     tenant: &TenantId,
     (after, limit): (i64, usize),
-) -> Result<Vec<StoredPair>, PreferenceError> {
+) -> Result<Page, PreferenceError> {
     let sql = "SELECT seq, record FROM pairs WHERE tenant = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
-    let query = sqlx::query(sql).bind(tenant.as_str()).bind(after).bind(rows(limit));
-    query.fetch_all(c).await?.iter().map(read).collect()
+    let query = sqlx::query(sql).bind(tenant.as_str()).bind(after).bind(records::one_more(limit));
+    Ok(records::page(query.fetch(c), limit).await?)
 }
 
 pub(super) async fn all_after(
     c: &mut SqliteConnection,
     seq: i64,
     limit: usize,
-) -> Result<Vec<StoredPair>, PreferenceError> {
+) -> Result<Page, PreferenceError> {
     let sql = "SELECT seq, record FROM pairs WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-    sqlx::query(sql).bind(seq).bind(rows(limit)).fetch_all(c).await?.iter().map(read).collect()
+    Ok(records::page(sqlx::query(sql).bind(seq).bind(records::one_more(limit)).fetch(c), limit).await?)
 }
 
 pub(super) async fn count_after(c: &mut SqliteConnection, seq: i64) -> Result<u64, PreferenceError> {

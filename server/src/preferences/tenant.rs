@@ -1,8 +1,10 @@
 //! The preferences of one tenant.
 
 use super::{
-    Forgotten, Inner, Kept, PreferenceError, PreferenceService, StoredPair, counted, kept, names, once::Once,
+    Forgotten, Inner, Kept, PreferenceError, PreferenceService, StoredPair, counted, kept, names,
+    once::Once,
     pairs,
+    records::{self, Page},
 };
 use amend_proto::{
     CompletionId, PairId, TenantId,
@@ -100,23 +102,25 @@ impl TenantPreferences {
     /// [`PreferenceError::NotFound`], also when it is too old.
     pub async fn completion(&self, id: &CompletionId) -> Result<Kept, PreferenceError> {
         let since = self.service.oldest();
-        let found = kept::find(&mut *self.inner().ledger.read().await?, (&self.tenant, id), since).await?;
+        let found = kept::record(&mut *self.inner().ledger.read().await?, (&self.tenant, id), since).await?;
+        let found = records::read_one(found).await?;
         found.map(|(_, kept)| kept).ok_or_else(|| PreferenceError::no_completion(id))
     }
 
-    /// Completions that are kept, oldest first; of one user, if one is named.
+    /// Completions that are kept, oldest first; of one user, if one is named. A page of long ones holds fewer than `limit`.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn completions(
         &self,
         user: Option<&str>,
-        (after, limit): (i64, usize),
+        page: (i64, usize),
     ) -> Result<Listed<Kept>, PreferenceError> {
         let since = self.service.oldest();
-        let mut reader = self.inner().ledger.read().await?;
-        let mut found = kept::list(&mut reader, &self.tenant, user, since, (after, limit + 1)).await?;
-        let next = cut(&mut found, limit, |(seq, _)| *seq);
+        // The connection goes back before anything is read.
+        let Page { rows, next } =
+            kept::list(&mut *self.inner().ledger.read().await?, &self.tenant, user, since, page).await?;
+        let found = records::read(rows).await?;
         Ok(Listed { items: found.into_iter().map(|(_, kept)| kept).collect(), next })
     }
 
@@ -180,19 +184,19 @@ impl TenantPreferences {
     /// # Errors
     /// [`PreferenceError::NotFound`].
     pub async fn pair(&self, id: &PairId) -> Result<StoredPair, PreferenceError> {
-        let found = pairs::find(&mut *self.inner().ledger.read().await?, &self.tenant, id).await?;
-        found.ok_or_else(|| PreferenceError::no_pair(id))
+        let found = pairs::record(&mut *self.inner().ledger.read().await?, &self.tenant, id).await?;
+        let found = records::read_one(found).await?;
+        found.map(|(seq, pair)| StoredPair { seq, pair }).ok_or_else(|| PreferenceError::no_pair(id))
     }
 
-    /// Pairs, oldest first.
+    /// Pairs, oldest first. A page of long ones holds fewer than `limit`.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn pairs(&self, after: i64, limit: usize) -> Result<Listed<StoredPair>, PreferenceError> {
-        let mut reader = self.inner().ledger.read().await?;
-        let mut items = pairs::list(&mut reader, &self.tenant, (after, limit + 1)).await?;
-        let next = cut(&mut items, limit, |pair| pair.seq);
-        Ok(Listed { items, next })
+        let Page { rows, next } =
+            pairs::list(&mut *self.inner().ledger.read().await?, &self.tenant, (after, limit)).await?;
+        Ok(Listed { items: pairs::read(rows).await?, next })
     }
 
     /// Deletes a pair.
@@ -203,11 +207,4 @@ impl TenantPreferences {
         let tenant = self.tenant.clone();
         self.inner().ledger.write(move |c| pairs::remove(c, tenant, id).boxed()).await
     }
-}
-
-/// Cuts a list that was asked for one more than `limit`; gives where the next page begins.
-fn cut<T>(found: &mut Vec<T>, limit: usize, seq: impl Fn(&T) -> i64) -> Option<i64> {
-    let more = found.len() > limit;
-    found.truncate(limit);
-    found.last().filter(|_| more).map(seq)
 }

@@ -338,6 +338,32 @@ async fn a_tenant_has_room_for_so_many_and_an_import_says_how_far_it_came() {
 }
 
 #[tokio::test]
+async fn a_page_of_long_pairs_is_short_and_the_pages_together_hold_all() {
+    let bench = Bench::new().await;
+    let acme = bench.of("acme");
+    for n in 0..12 {
+        acme.add(preference(&format!("What is {n}?"), &"long ".repeat(8_000), "Red."), None).await.unwrap();
+    }
+    let (mut after, mut sizes, mut seen) = (Some(0), Vec::new(), Vec::new());
+    while let Some(place) = after {
+        let page = acme.pairs(place, 100).await.unwrap();
+        sizes.push(page.items.len());
+        seen.extend(page.items.into_iter().map(|stored| stored.pair.prompt[0].content.clone()));
+        after = page.next;
+    }
+    assert_eq!(sizes, [3, 3, 3, 3], "128 KiB a page");
+    assert_eq!(seen, (0..12).map(|n| format!("What is {n}?")).collect::<Vec<_>>());
+    // One that is longer than a page is a page.
+    let longest = "long ".repeat(13_000);
+    let body = PreferenceBody {
+        about: About::Prompt(vec![Message::user("y".repeat(200 << 10))]),
+        ..preference("", &longest, "No.")
+    };
+    acme.add(body, None).await.unwrap();
+    assert_eq!(acme.pairs(seen.len() as i64, 100).await.unwrap().items.len(), 1);
+}
+
+#[tokio::test]
 async fn a_file_that_is_too_long_is_not_taken() {
     let bench = Bench::with(|settings| settings.max_import_bytes = 10).await;
     let frames = |parts: &'static [&'static str]| {

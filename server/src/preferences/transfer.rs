@@ -214,7 +214,8 @@ impl TenantPreferences {
         let mut after = 0;
         while after < last {
             let page = runtime.block_on(async {
-                pairs::list(&mut *ledger.read().await?, &self.tenant, (after, BATCH)).await
+                let page = pairs::list(&mut *ledger.read().await?, &self.tenant, (after, BATCH)).await?;
+                pairs::read(page.rows).await
             })?;
             let Some(newest) = page.last().map(|pair| pair.seq) else { break };
             for pair in page.iter().filter(|pair| pair.seq <= last) {

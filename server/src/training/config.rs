@@ -1,6 +1,6 @@
 //! What a training does, and when the daemon begins one.
 
-use crate::jobs::QuietHours;
+use crate::{endpoint::EndpointConfig, jobs::QuietHours};
 use amend_proto::wire::{JobRequest, TrainBridging, TrainMethod, TrainObjective};
 use amend_trainer::{
     bmc::{
@@ -39,6 +39,9 @@ pub struct BmcConfig {
     pub recipe: PreferenceRecipe,
     /// Who rewrites losing answers.
     pub bridging: TrainBridging,
+    /// The endpoint that does, if one is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<EndpointConfig>,
     /// The share of the pairs that are measured on instead.
     pub held_out: HeldOutShare,
     /// It ends after so long, with what has been learned by then. Each start after an interruption has that time anew.
@@ -61,6 +64,7 @@ impl Default for BmcConfig {
                 ..PreferenceRecipe::lora()
             },
             bridging: TrainBridging::None,
+            endpoint: None,
             held_out: HeldOutShare::default(),
             budget_seconds: None,
             min_pairs: 32,
@@ -96,7 +100,19 @@ impl BmcConfig {
         self.budget_seconds = request.budget_seconds.or(self.budget_seconds);
         self.min_pairs = request.min_pairs.unwrap_or(self.min_pairs);
         self.recipe.validate()?;
+        self.check_endpoint()?;
         Ok(self)
+    }
+
+    /// An endpoint that is to rewrite must be named.
+    fn check_endpoint(&self) -> Result<(), amend_trainer::Error> {
+        match (self.bridging, &self.endpoint) {
+            (TrainBridging::Endpoint, None) => Err(amend_trainer::Error::Settings(
+                "bridging: the operator has named no endpoint (--train-bridging-url, --train-bridging-model)"
+                    .to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -157,8 +173,10 @@ mod tests {
         assert_eq!(config.recipe.rows_per_pass, ROWS_PER_PASS);
         let json = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<BmcConfig>(&json).unwrap(), config);
-        let wrong: JobRequest = serde_json::from_str(r#"{"kind":"bmc","learning_rate":-1.0}"#).unwrap();
-        assert!(BmcConfig::default().with(&wrong).is_err());
+        for wrong in [r#"{"kind":"bmc","learning_rate":-1.0}"#, r#"{"kind":"bmc","bridging":"endpoint"}"#] {
+            let wrong: JobRequest = serde_json::from_str(wrong).unwrap();
+            assert!(BmcConfig::default().with(&wrong).is_err());
+        }
     }
 
     #[test]

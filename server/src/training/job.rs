@@ -2,6 +2,7 @@
 
 use super::{BmcConfig, Pairs, edits::rendered, progress::Progress};
 use crate::{
+    endpoint::{EndpointConfig, EndpointLimits, EndpointModel, InvalidEndpoint},
     jobs::{Ended, JobContext, Work},
     revisions::{Candidate, Revisions},
 };
@@ -15,7 +16,7 @@ use amend_trainer::{
     bmc::{PreferenceCard, PreferenceJob, PreferencePair, Trained, train_preferences},
     preference::{
         CleanReport, CleanSettings, HeldOutShare, Pair,
-        bridge::{BridgeCard, Bridging, Modifier, bridge},
+        bridge::{BridgeCard, Bridging, Modifier, Retries, bridge},
         clean,
     },
     sft::Flow,
@@ -36,6 +37,8 @@ use std::{
 const PLAN: &str = "plan.json";
 const TRAINING: &str = "training.jsonl";
 const HELD_OUT: &str = "held_out.jsonl";
+/// How often it is looked whether a job that waits for answers shall stop.
+const LOOK: Duration = Duration::from_millis(100);
 /// Digits of the content's hash in a revision's name.
 const ID_DIGITS: usize = 16;
 
@@ -118,6 +121,10 @@ impl BmcWork {
             TrainBridging::None => return Ok(Some((training_pairs(pairs), None))),
             TrainBridging::Live => Modifier::new(Arc::clone(&self.0.model), Arc::new(sleep)),
             TrainBridging::Atlas => oracle_modifier(),
+            TrainBridging::Endpoint => {
+                let endpoint = config.endpoint.clone();
+                endpoint_modifier(endpoint.context("no endpoint is named that could rewrite answers")?)?
+            }
         };
         let work = Bridging { seed: config.recipe.seed, ..Bridging::new(&pairs, &modifier) };
         let folder = job.folder.join("bridged");
@@ -125,9 +132,14 @@ impl BmcWork {
             job.at(JobPhase::Bridging, (done as u64, of as u64), None);
             if job.stopped() { Flow::Stop } else { Flow::Continue }
         };
-        let Some((bridged, card)) = job.runtime.block_on(bridge(&work, &folder, &mut told))? else {
-            return Ok(None);
-        };
+        // One that waits for an answer is told to stop, too: what was answered is on disk.
+        let bridged = job.runtime.block_on(async {
+            tokio::select! {
+                done = bridge(&work, &folder, &mut told) => done,
+                () = stopped(job) => Ok(None),
+            }
+        });
+        let Some((bridged, card)) = bridged? else { return Ok(None) };
         job.say(format!("{} of {} losing answers were rewritten", card.bridged(), card.pairs));
         let bridged = bridged.into_iter().map(|one| one.pair).collect();
         Ok(Some((training_pairs(bridged), Some(card))))
@@ -221,6 +233,21 @@ pub(crate) fn training_pairs(pairs: Vec<Pair>) -> Vec<PreferencePair> {
 /// The oracle of atlas as a modifier.
 pub(crate) fn oracle_modifier() -> Modifier {
     Modifier::atlas_oracle(Atlas::built_in(), Arc::new(sleep))
+}
+
+/// An endpoint as a modifier. It sends again itself what may pass, so that only an answer that broke off is asked for anew.
+pub(crate) fn endpoint_modifier(endpoint: EndpointConfig) -> Result<Modifier, InvalidEndpoint> {
+    let model = EndpointModel::new(endpoint, EndpointLimits::default())?;
+    let retries = Retries { times: 1, ..Retries::default() };
+    Ok(Modifier { retries, ..Modifier::new(Arc::new(model), Arc::new(sleep)) })
+}
+
+/// Until the job shall stop.
+async fn stopped(job: &JobContext) {
+    let mut looks = tokio::time::interval(LOOK);
+    while !job.stopped() {
+        looks.tick().await;
+    }
 }
 
 fn sleep(time: Duration) -> futures::future::BoxFuture<'static, ()> {

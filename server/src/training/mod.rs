@@ -21,6 +21,6 @@ pub use collected::CollectedPairs;
 pub(crate) use config::set_method;
 pub use config::{BmcConfig, JobTrigger, TrainingSettings, objective};
 pub use job::{BmcWork, BmcWorkConfig};
-pub(crate) use job::{oracle_modifier, prepare, training_pairs};
+pub(crate) use job::{endpoint_modifier, oracle_modifier, prepare, training_pairs};
 pub use pairs::{FilePairs, PairSource, Pairs, read_files};
 pub use schedule::keep_training;

@@ -152,7 +152,12 @@ impl Workload {
             optimiser: AdamWConfig { beta2: 0.999, weight_decay: 0.0, ..AdamWConfig::default() },
             checkpoint_every: u64::MAX,
             evaluate_every: u64::MAX,
-            guards: Guards { max_divergence: 1e6, max_accuracy_fall: 1.0, patience: None },
+            guards: Guards {
+                max_divergence: 1e6,
+                max_displacement: 1e6,
+                max_accuracy_fall: 1.0,
+                patience: None,
+            },
             ..PreferenceRecipe::lora()
         }
     }

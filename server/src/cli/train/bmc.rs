@@ -5,11 +5,15 @@ use crate::{
     app::{App, AppConfig},
     cli::{
         Failure, exit, output,
-        training::{BridgingArg, MethodArg, ObjectiveArg},
+        training::{BridgingArg, MethodArg, ObjectiveArg, endpoint},
     },
+    endpoint::{EndpointConfig, EndpointUrl},
     engine::ModelSource,
-    training::{objective, oracle_modifier, prepare, read_files, set_method, training_pairs},
+    training::{
+        endpoint_modifier, objective, oracle_modifier, prepare, read_files, set_method, training_pairs,
+    },
 };
+use amend_proto::ModelId;
 use amend_trainer::{
     atlas::builtin,
     bmc::{
@@ -59,6 +63,15 @@ pub struct BmcArgs {
     /// Who rewrites losing answers first; `live` is the model itself
     #[arg(long, value_enum, default_value_t = BridgingArg::None)]
     bridging: BridgingArg,
+    /// Where the endpoint's routes begin that rewrites, such as https://api.openai.com/v1
+    #[arg(long, value_name = "URL", requires = "bridging_model")]
+    bridging_url: Option<EndpointUrl>,
+    /// Which of its models
+    #[arg(long, value_name = "NAME", requires = "bridging_url")]
+    bridging_model: Option<ModelId>,
+    /// The environment variable that holds its key [default: no key is sent]
+    #[arg(long, value_name = "VAR", requires = "bridging_url")]
+    bridging_key_env: Option<String>,
     /// The share of the prompts that is measured on instead, chosen by hash
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     held_out: f64,
@@ -110,11 +123,19 @@ impl BmcArgs {
     }
 }
 
+impl BmcArgs {
+    fn endpoint(&self) -> anyhow::Result<Option<EndpointConfig>> {
+        let named = (self.bridging_url.clone(), self.bridging_model.clone(), self.bridging_key_env.clone());
+        endpoint(self.bridging, named)
+    }
+}
+
 pub(super) fn run(args: BmcArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let _inside = runtime.enter();
     let recipe = args.recipe();
     recipe.validate()?;
+    args.endpoint()?;
     let unpacked = tempfile::tempdir().context("failed to make a temporary folder")?;
     let source = ModelSource::parse(&args.model, unpacked.path())?;
     let folder = match &source {
@@ -184,6 +205,7 @@ fn bridged(
     let modifier = match args.bridging {
         BridgingArg::None => return Ok(Some(pairs)),
         BridgingArg::Atlas => oracle_modifier(),
+        BridgingArg::Endpoint => endpoint_modifier(args.endpoint()?.context("no endpoint is named")?)?,
         BridgingArg::Live => {
             let model = folder.to_str().context("the model's path is not UTF-8")?;
             let app = runtime.block_on(App::start(AppConfig::new(data.path().to_owned(), model)?))?;

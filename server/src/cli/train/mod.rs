@@ -42,6 +42,8 @@ Examples:
   amend train bmc --model ./my-model --pairs pairs.jsonl --out better
   amend train bmc --pairs pairs.parquet --objective dpo --method full --learning-rate 1e-6 --out better
   amend train bmc --pairs pairs.jsonl --bridging atlas --out better
+  amend train bmc --pairs pairs.jsonl --bridging endpoint --bridging-url http://127.0.0.1:9000/v1 --bridging-model big \\
+    --out better
   amend serve --model ./better/run/model
 
 Pairs are JSON lines or Parquet, as TRL and UltraFeedback have them or as Amend exports them. The folder holds the model, with

@@ -12,6 +12,7 @@ use amend_proto::{
 use axum::{
     Json,
     extract::{Path, Request, State, rejection::PathRejection},
+    response::Response,
 };
 use http::{HeaderMap, Uri};
 use std::sync::Arc;
@@ -34,7 +35,7 @@ fn path_id(id: Result<Path<String>, PathRejection>) -> Result<CompletionId, ApiE
     params(
         ("x-amend-tenant" = Option<String>, Header, description = "Whose; `default` unless given"),
         ("user" = Option<String>, Query, description = "Of this user only"),
-        ("limit" = Option<usize>, Query, description = "1 to 100; 20 unless given"),
+        ("limit" = Option<usize>, Query, description = "1 to 100; 20 unless given; a page of long ones holds fewer"),
         ("after" = Option<i64>, Query, description = "The former page's `next`"),
     ),
     responses(
@@ -46,11 +47,11 @@ pub(in crate::http) async fn list(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<KeptList>, ApiError> {
+) -> Result<Response, ApiError> {
     let preferences = preferences(&shared, &headers)?;
     let params = Params::read(&uri, &["user", "limit", "after"])?;
     let page = (after(&params)?, params.limit()?);
-    Ok(Json(wire::kept_list(preferences.completions(params.text("user"), page).await?)))
+    body::written(wire::kept_list(preferences.completions(params.text("user"), page).await?)).await
 }
 
 /// Gives one completion that is kept.
@@ -72,10 +73,10 @@ pub(in crate::http) async fn show(
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<KeptCompletionObject>, ApiError> {
+) -> Result<Response, ApiError> {
     let id = path_id(id)?;
     Params::read(&uri, &[])?;
-    Ok(Json(wire::kept(preferences(&shared, &headers)?.completion(&id).await?)))
+    body::written(wire::kept(preferences(&shared, &headers)?.completion(&id).await?)).await
 }
 
 /// Deletes a completion and what was said of it. The preferences that were made of it stay.

@@ -81,7 +81,7 @@ pub(in crate::http) async fn add(
     tag = "preferences",
     params(
         ("x-amend-tenant" = Option<String>, Header, description = "Whose; `default` unless given"),
-        ("limit" = Option<usize>, Query, description = "1 to 100; 20 unless given"),
+        ("limit" = Option<usize>, Query, description = "1 to 100; 20 unless given; a page of long ones holds fewer"),
         ("after" = Option<i64>, Query, description = "The former page's `next`"),
         ("format" = Option<String>, Query,
             description = "Of a file: `amend` (all that is known; lines only, and their default), `trl` (conversations; the \
@@ -103,7 +103,7 @@ pub(in crate::http) async fn list(
     }
     let params = Params::read(&uri, &["limit", "after"])?;
     let listed = preferences.pairs(after(&params)?, params.limit()?).await?;
-    Ok(Json(wire::list(listed)).into_response())
+    body::written(wire::list(listed)).await
 }
 
 /// Gives one preference.
@@ -125,10 +125,10 @@ pub(in crate::http) async fn show(
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<PreferenceObject>, ApiError> {
+) -> Result<Response, ApiError> {
     let id = path_id(id)?;
     Params::read(&uri, &[])?;
-    Ok(Json(wire::object(preferences(&shared, &headers)?.pair(&id).await?)))
+    body::written(wire::object(preferences(&shared, &headers)?.pair(&id).await?)).await
 }
 
 /// Deletes a preference: nothing learns from it from here on. A revision that learned from it stays as it is.

@@ -101,6 +101,37 @@ impl Bench {
     }
 }
 
+/// The routes on a port of their own, until this is dropped.
+pub(crate) struct Served {
+    address: String,
+    serving: tokio::task::JoinHandle<std::io::Result<super::Drained>>,
+    _bench: Bench,
+}
+
+impl Served {
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Serves a scripted model as the daemon serves its own.
+pub(crate) async fn serve_scripted(model: ScriptedModel) -> Served {
+    let bench = Bench::new(model).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (router, lifecycle) = (bench.router.clone(), bench.lifecycle.clone());
+    let limits = super::ServeLimits::default();
+    let serving = tokio::spawn(super::serve(listener, router, lifecycle, limits, std::future::pending()));
+    Served { address, serving, _bench: bench }
+}
+
 impl Answer {
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))

@@ -9,7 +9,7 @@ use crate::preference::check::Limits;
 use crate::preference::pair::Pair;
 use crate::sft::Flow;
 use crate::{Error, Result, digest};
-use amend_proto::ModelError;
+use amend_proto::{ErrorKind, ModelError};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -192,7 +192,7 @@ async fn ask<'a>(
 
 /// Ends the run when the model is down, or was never there.
 fn give_up(modifier: &Modifier, failures: usize, error: ModelError) -> Result<()> {
-    let absent = matches!(error.kind(), amend_proto::ErrorKind::UnknownModel);
+    let absent = matches!(error.kind(), ErrorKind::UnknownModel | ErrorKind::Denied);
     match absent || failures > modifier.retries.failures_in_a_row {
         true => Err(Error::Modifier(error)),
         false => Ok(()),

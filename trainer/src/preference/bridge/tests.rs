@@ -181,7 +181,7 @@ fn what_may_pass_is_tried_again_with_longer_and_longer_pauses() {
 #[test]
 fn a_model_that_is_down_ends_the_run_and_one_that_is_absent_at_once() {
     let pairs: Vec<Pair> = (0..30).map(|i| pair(&format!("{i}?"), CHOSEN, REJECTED)).collect();
-    for (kind, most) in [(ErrorKind::Engine, 12), (ErrorKind::UnknownModel, 2)] {
+    for (kind, most) in [(ErrorKind::Engine, 12), (ErrorKind::UnknownModel, 2), (ErrorKind::Denied, 2)] {
         let folder = tempfile::tempdir().expect("a folder");
         let model = ScriptedModel::new(move |_| Script::Refuse(kind.clone()));
         let mut modifier = modifier(&model);

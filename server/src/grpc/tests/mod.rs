@@ -1,10 +1,13 @@
 //! The service through a socket, with the client that tonic makes of the same description.
 
-use super::{Services, serve};
+mod learning;
+mod transfer;
+
+use super::{SERVICES, Services, serve};
 use crate::{
     edits::{EditService, TENANT_HEADER, Tenants},
     http::{Lifecycle, ServeLimits},
-    ledger::Ledger,
+    learning::Learning,
     preferences::{PreferenceService, PreferenceSettings},
 };
 use amend_editor::{Editor, EditorOptions};
@@ -28,8 +31,9 @@ struct Bench {
     channel: Channel,
     lifecycle: Lifecycle,
     editor: Editor,
+    learning: Learning,
     serving: JoinHandle<Result<(), super::GrpcError>>,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Bench {
@@ -38,12 +42,13 @@ impl Bench {
         let editor = Editor::open(EditorOptions::new(data.path().join("amend.db"))).await.unwrap();
         let edits = EditService::new(editor.clone(), Arc::new(ScriptedModel::echo()), tenants);
         let service = services(edits, &data).await;
+        let learning = service.learning.clone();
         let (lifecycle, listener) = (Lifecycle::starting(), TcpListener::bind("127.0.0.1:0").await.unwrap());
         let address = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(serve(listener, service, lifecycle.clone(), ServeLimits::default()));
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
         let client = EditsClient::new(channel.clone());
-        Self { client, channel, lifecycle, editor, serving, _data: data }
+        Self { client, channel, lifecycle, editor, learning, serving, data }
     }
 
     fn client(&self) -> EditsClient<Channel> {
@@ -52,10 +57,10 @@ impl Bench {
 }
 
 async fn services(edits: EditService, data: &TempDir) -> Services {
-    let ledger = Ledger::open(data.path().join("learning.db")).await.unwrap();
-    let settings = PreferenceSettings::default();
+    let learning = Learning::scripted(data.path(), ScriptedModel::echo()).await;
+    let (ledger, settings) = (learning.ledger.clone(), PreferenceSettings::default());
     let preferences = PreferenceService::open(ledger, settings, data.path()).await.unwrap();
-    Services { edits, preferences }
+    Services { edits, preferences, learning }
 }
 
 fn of<T>(tenant: &str, message: T) -> Request<T> {
@@ -254,7 +259,7 @@ async fn health_follows_the_life_of_the_server() {
     let mut whole = health.watch(check("")).await.unwrap().into_inner();
     let mut next = async || whole.message().await.unwrap().unwrap().status();
     assert_eq!(next().await, ServingStatus::NotServing);
-    for service in super::SERVICES {
+    for service in SERVICES {
         let one = health.check(check(service)).await.unwrap().into_inner();
         assert_eq!(one.status(), ServingStatus::Serving, "{service}");
     }
@@ -278,7 +283,7 @@ async fn reflection_describes_the_service() {
     let answer = answers.into_inner().message().await.unwrap().unwrap().message_response;
     let Some(MessageResponse::ListServicesResponse(services)) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = services.service.iter().map(|service| service.name.as_str()).collect();
-    assert!(super::SERVICES.iter().all(|service| names.contains(service)), "{names:?}");
+    assert!(SERVICES.iter().all(|service| names.contains(service)), "{names:?}");
     assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
 }
 
