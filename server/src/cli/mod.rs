@@ -40,7 +40,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no daemon at that address,
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve a model (what `amend` alone does)
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Show a correction and a training of the built-in model, in under three minutes
     Demo(demo::DemoArgs),
     /// Talk to a running daemon
@@ -89,8 +89,8 @@ pub fn check<'a>(args: impl IntoIterator<Item = &'a str>) -> Result<(), clap::Er
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => runtime()?.block_on(serve::run(args)),
+    match cli.command.unwrap_or(Command::Serve(Box::new(cli.serve))) {
+        Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Chat(args) => runtime()?.block_on(chat::run(args)),
         Command::Edit(args) => runtime()?.block_on(edit::run(args)),
