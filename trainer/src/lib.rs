@@ -21,6 +21,7 @@ pub mod lte;
 pub mod memory;
 pub mod optim;
 mod order;
+mod pace;
 pub mod preference;
 pub mod sft;
 #[cfg(any(test, feature = "testing"))]

@@ -17,14 +17,19 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::interval;
 
 /// What is asked: an answer of a few tokens.
 const QUESTION: &str = include_str!("swaps_question.txt");
 /// How often it is looked whether something has happened.
 const LOOK: Duration = Duration::from_millis(5);
-/// Between two questions whose first token is timed: less than one request at a time, so that a training gets its turn.
-const BETWEEN_PROBES: Duration = Duration::from_millis(250);
+/// The least time between two questions whose first token is timed: so long that a training gets its turn in between.
+const BETWEEN_PROBES: Duration = Duration::from_millis(600);
+/// To it comes a part of this time, another one each time, so that questions meet a training anywhere in its step.
+const MORE: Duration = Duration::from_millis(200);
+/// Memory goes up and down by a fifth as the former revision has or has not been given back yet: what is compared are
+/// the medians of so many swaps.
+const WINDOW: usize = 10;
 /// The swap after which memory must not grow any more.
 const SETTLED: usize = 10;
 /// Memory may be so much more or less than after that swap, as a share of it.
@@ -60,7 +65,8 @@ pub struct SwapReport {
     pub swap: Latency,
     /// Resident memory of the process after each swap, in MiB.
     pub resident_mib: Vec<u64>,
-    /// How much it grew from the tenth swap to the last one, as a share; none with fewer swaps.
+    /// How much it grew from the ten swaps after the tenth to the last ten (their medians), as a share; none with fewer
+    /// swaps than those.
     pub growth: Option<f64>,
     /// Time to the first token without a training.
     pub first_token: Latency,
@@ -90,8 +96,7 @@ impl fmt::Display for SwapReport {
             "{swaps} swaps under {streams} streams: {answers} answers, {failed} failed, {truncated} cut"
         )?;
         writeln!(f, "a swap:                       {}", self.swap)?;
-        let (first, last) = (resident_mib.get(SETTLED - 1), resident_mib.last());
-        if let (Some(growth), Some(first), Some(last)) = (self.growth, first, last) {
+        if let (Some((first, last)), Some(growth)) = (ends(resident_mib), self.growth) {
             let growth = growth * 100.0;
             writeln!(
                 f,
@@ -123,7 +128,8 @@ pub async fn run(config: AppConfig, options: SwapOptions) -> Result<SwapReport, 
 async fn measure(asking: &Arc<Asking>, options: SwapOptions) -> Result<SwapReport, BenchError> {
     let candidate = asking.candidate().await?;
     let first_token = asking.first_tokens(options.probes).await?;
-    let job = asking.train(json!({"learning_rate": 1e-9, "epochs": 1_000_000})).await?;
+    // A million steps, of which few will be made: while the rate still rises, the held-out loss falls and no guard ends it.
+    let job = asking.train(json!({"learning_rate": 1e-3, "epochs": 1_000_000})).await?;
     asking.until(&job, |job| job["progress"]["phase"] == "training").await?;
     let before = asking.steps(&job).await?;
     let beside = asking.first_tokens(options.probes).await;
@@ -135,9 +141,7 @@ async fn measure(asking: &Arc<Asking>, options: SwapOptions) -> Result<SwapRepor
     let swapped = swap(asking, &load, &candidate, options.swaps).await;
     let counts = load.end().await;
     let (swap, resident_mib) = swapped?;
-    let resident = |at: usize| resident_mib.get(at).map(|&mib| mib as f64);
-    let settled = resident(SETTLED - 1).filter(|_| options.swaps > SETTLED);
-    let growth = settled.zip(resident(options.swaps - 1)).map(|(first, last)| last / first - 1.0);
+    let growth = growth(&resident_mib);
     Ok(SwapReport {
         swaps: options.swaps,
         streams: options.streams,
@@ -152,6 +156,22 @@ async fn measure(asking: &Arc<Asking>, options: SwapOptions) -> Result<SwapRepor
         training_steps,
         ratio: first_token_training.p99_ms / first_token.p99_ms,
     })
+}
+
+/// The median memory of the swaps after the tenth, and of the last ones.
+fn ends(resident_mib: &[u64]) -> Option<(u64, u64)> {
+    let median = |part: &[u64]| {
+        let mut part = part.to_vec();
+        part.sort_unstable();
+        part[WINDOW / 2]
+    };
+    let settled = resident_mib.get(SETTLED..SETTLED + WINDOW)?;
+    let last = resident_mib.last_chunk::<WINDOW>()?;
+    Some((median(settled), median(last)))
+}
+
+fn growth(resident_mib: &[u64]) -> Option<f64> {
+    ends(resident_mib).map(|(first, last)| last as f64 / first as f64 - 1.0)
 }
 
 /// The candidate goes live, the former one comes back, and so on; after each every stream has got another answer.
@@ -283,11 +303,11 @@ impl Asking {
     }
 
     async fn first_tokens(&self, probes: usize) -> Result<Latency, BenchError> {
-        let mut turns = interval(BETWEEN_PROBES);
-        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut timings = Vec::new();
-        for _ in 0..probes {
-            turns.tick().await;
+        for probe in 0..probes {
+            // Multiples of the golden section lie evenly, and in no order that a step could follow.
+            let part = (probe as f64 * 0.618_033_988_75).fract();
+            tokio::time::sleep(BETWEEN_PROBES + MORE.mul_f64(part)).await;
             let streamed = self.stream().await?;
             if !streamed.whole {
                 return Err(BenchError::Broken);
@@ -340,5 +360,22 @@ impl Asking {
                 return Err(BenchError::Job(job["reason"].as_str().unwrap_or_default().to_owned()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_compared_by_medians_after_the_tenth_swap() {
+        assert_eq!(growth(&[100; 19]), None);
+        let mut resident = vec![100; 20];
+        resident[..10].fill(900);
+        resident[12] = 300;
+        resident.extend([110; 10]);
+        resident[29] = 500;
+        assert_eq!(ends(&resident), Some((100, 110)));
+        assert!((growth(&resident).unwrap() - 0.1).abs() < 1e-12);
     }
 }

@@ -109,7 +109,7 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 16)]
         streams: usize,
         /// First tokens that are timed, without a training and beside one
-        #[arg(long, default_value_t = 200)]
+        #[arg(long, default_value_t = 100)]
         probes: usize,
         /// How to report it
         #[command(flatten)]

@@ -1,5 +1,6 @@
 //! A handle by which a running training is paused and stopped.
 
+use crate::pace::{self, Paced};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// What a training shall do.
@@ -10,8 +11,8 @@ enum Wish {
     Stop,
 }
 
-/// Pauses, resumes and stops a training from another thread. Clones are one handle. It is heeded between two passes through
-/// the model, so within a fraction of a step; while paused the training uses no processor.
+/// Pauses, resumes and stops a training from another thread. Clones are one handle. A pause is heeded
+/// between two operations of the model, a stop between two passes through it; while paused the training uses no processor.
 #[derive(Debug, Clone)]
 pub struct Control(Arc<(Mutex<Wish>, Condvar)>);
 
@@ -57,6 +58,14 @@ impl Control {
             *current = wish;
         }
         self.0.1.notify_all();
+    }
+
+    /// Until the guard is dropped, what this thread computes with the decoder waits while paused, operation by operation.
+    pub(super) fn pace(&self) -> Paced {
+        let control = self.clone();
+        pace::by(move || {
+            control.next();
+        })
     }
 
     /// Waits while paused.

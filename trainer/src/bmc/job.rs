@@ -95,7 +95,10 @@ pub fn train_preferences(job: &PreferenceJob<'_>, observer: &mut dyn PreferenceO
     std::thread::scope(|scope| {
         let worker = std::thread::Builder::new().name("preferences".into()).stack_size(STACK_BYTES);
         let worker = worker
-            .spawn_scoped(scope, || Prepared::new(job, observer)?.run(observer))
+            .spawn_scoped(scope, || {
+                let _paced = job.control.pace();
+                Prepared::new(job, observer)?.run(observer)
+            })
             .map_err(|e| Error::Settings(format!("the training thread could not be started: {e}")))?;
         worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })

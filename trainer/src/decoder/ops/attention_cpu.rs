@@ -98,6 +98,7 @@ impl CustomOp1 for FusedAttention {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        crate::pace::wait();
         let qkv = values(storage, layout, self.name())?;
         let rows = self.packed.positions.len();
         let mut out = vec![0f32; rows * self.heads.output_width()];
@@ -109,6 +110,7 @@ impl CustomOp1 for FusedAttention {
     }
 
     fn bwd(&self, qkv: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        crate::pace::wait();
         let d_qkv = with_values(qkv, self.name(), |qkv| {
             with_values(grad, self.name(), |grad| {
                 let mut d_qkv = vec![0f32; qkv.len()];

@@ -68,6 +68,7 @@ impl CustomOp2 for CrossEntropy {
         s2: &CpuStorage,
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        crate::pace::wait();
         let (hidden, weight) = (values(s1, l1, self.name())?, values(s2, l2, self.name())?);
         let (rows, width) = l1.shape().dims2()?;
         let (vocabulary, weight_width) = l2.shape().dims2()?;
@@ -101,6 +102,7 @@ impl CustomOp2 for CrossEntropy {
         nll: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        crate::pace::wait();
         let op = self.name();
         let (_, width) = hidden.dims2()?;
         let (dh, dw) = with_values(hidden, op, |h| {

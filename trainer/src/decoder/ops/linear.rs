@@ -54,6 +54,7 @@ impl CustomOp2 for Linear {
         w: &CpuStorage,
         wl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        crate::pace::wait();
         product(x, xl, w, wl)
     }
 
@@ -84,6 +85,7 @@ impl CustomOp2 for Linear {
         _res: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        crate::pace::wait();
         let grad_x = grad.matmul(weight)?;
         let grad_weight = match self.0 {
             WeightMode::Trained => Some(grad.t()?.matmul(x)?),

@@ -111,6 +111,7 @@ impl CustomOp3 for Adapted {
         up: &CpuStorage,
         ul: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        crate::pace::wait();
         let (weight, wl) = self.weight.storage_and_layout();
         let Storage::Cpu(weight) = &*weight else { bail!("adapted_linear: the weight is not on the CPU") };
         let (CpuStorage::F32(mut y), shape) = product(x, xl, weight, wl)? else {
@@ -137,6 +138,7 @@ impl CustomOp3 for Adapted {
         _res: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        crate::pace::wait();
         let op = self.name();
         let (tokens, out) = grad.dims2()?;
         let (wide, rank) = (inner.dim(1)?, up.dim(1)?);

@@ -32,6 +32,7 @@ impl CustomOp1 for SwiGlu {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        crate::pace::wait();
         let gate_up = values(storage, layout, self.name())?;
         let (rows, hidden) = split(layout.shape())?;
         let mut y = vec![0f32; rows * hidden];
@@ -49,6 +50,7 @@ impl CustomOp1 for SwiGlu {
     }
 
     fn bwd(&self, gate_up: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        crate::pace::wait();
         let (_, hidden) = split(gate_up.shape())?;
         let d = with_values(gate_up, self.name(), |gate_up| {
             with_values(grad, self.name(), |grad| Ok(backward(gate_up, grad, hidden)))
