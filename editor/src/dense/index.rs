@@ -4,7 +4,7 @@ use super::{
     best::Best,
     quantised::Quantised,
     rotation::Rotation,
-    segment::{ROWS, Segment, Sought},
+    segment::{ROWS, Room, Segment, Sought},
     sketch::RotatedQuery,
 };
 use amend_proto::Embedding;
@@ -264,9 +264,9 @@ impl DenseIndex {
 
 fn scan(segments: &[Shared], sought: &Sought<'_>, most: usize) -> Best {
     let mut best = Best::new(most);
-    let mut bounds = Vec::with_capacity(ROWS);
+    let mut room = Room::default();
     for segment in segments {
-        read(segment).search(sought, &mut best, &mut bounds);
+        read(segment).search(sought, &mut best, &mut room);
     }
     best
 }
