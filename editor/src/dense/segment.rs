@@ -5,11 +5,14 @@ use super::{
     best::Best,
     quantised::{Quantised, cosine},
     rotation::Rotation,
-    sketch::{Planes, RotatedQuery, Sketch},
+    sketch::{Planes, RotatedQuery, Sketch, prefetch},
 };
 
 /// Rows of one segment: a scan of it takes some tens of microseconds, and no lock is held for longer.
 pub(super) const ROWS: usize = 8_192;
+
+/// Codes in a line of the processor's cache.
+const LINE: usize = 32;
 
 /// Rows that are passed over together when none of them may be among the best.
 const SKIPPED: usize = 64;
@@ -170,7 +173,11 @@ impl Segment {
         }
         near.retain_mut(|(bound, row)| {
             *bound = sketch.bound(planes, *row);
-            *bound > floor
+            let stays = *bound > floor;
+            if stays {
+                self.codes[*row * self.dim..][..self.dim].iter().step_by(LINE).for_each(prefetch);
+            }
+            stays
         });
         near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         for (bound, row) in near.iter() {

@@ -39,7 +39,7 @@ type Lanes = [u64; BLOCK];
 struct Fit {
     /// f.
     factor: f32,
-    /// The standard error of an estimate for a query with |q − m| = 1.
+    /// The standard error of an estimate for a query with |q − m| = 1, in f.
     error: f32,
 }
 
@@ -51,8 +51,15 @@ impl Fit {
         }
         // cos² of the angle between the row and its levels.
         let aligned = (dot * dot / (levels_squared * squared)).min(1.0);
-        let error = (squared / aligned * (1.0 - aligned + QUERY_NOISE) / dim).sqrt();
-        Self { factor: squared / dot, error }
+        Self { factor: squared / dot, error: (levels_squared / dim * (1.0 - aligned + QUERY_NOISE)).sqrt() }
+    }
+
+    fn to_bits(self) -> u64 {
+        u64::from(self.factor.to_bits()) << 32 | u64::from(self.error.to_bits())
+    }
+
+    fn from_bits(bits: u64) -> Self {
+        Self { factor: f32::from_bits((bits >> 32) as u32), error: f32::from_bits(bits as u32) }
     }
 }
 
@@ -60,10 +67,15 @@ impl Fit {
 #[derive(Debug, Clone, Copy, Default)]
 struct Rows {
     factor: [f32; BLOCK],
-    error: [f32; BLOCK],
     /// ⟨x, m⟩.
     offset: [f32; BLOCK],
 }
+
+/// A cache line of what the second step reads of a row: the lower bits of its levels, and in the last word of its last
+/// line their [`Fit`].
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Line([u64; BLOCK]);
 
 /// The sketches of a segment.
 #[derive(Debug)]
@@ -74,10 +86,13 @@ pub(super) struct Sketch {
     /// By block and word: the higher bits of the levels of 64 numbers of each row.
     signs: Vec<Lanes>,
     rows: Vec<Rows>,
-    /// The lower bits, row by row: the second step reads them of few rows, and of each all.
-    rest: Vec<u64>,
-    levels: Vec<Fit>,
+    /// The largest error of any row's signs, in its factor. They differ by a few hundredths.
+    error: f32,
+    /// Row by row: few are read.
+    rest: Vec<Line>,
     words: usize,
+    /// Of each row in `rest`.
+    lines: usize,
 }
 
 /// A query, rotated.
@@ -120,15 +135,17 @@ impl Sketch {
         let mut rotated_mean = mean.clone();
         rotation.apply(&mut rotated_mean);
         let (words, blocks) = (mean.len().div_ceil(64), rows.div_ceil(BLOCK));
+        let lines = (words + 1).div_ceil(BLOCK);
         Self {
             mean_squared: mean.iter().map(|x| x * x).sum(),
             mean,
             rotated_mean,
             signs: vec![[0; BLOCK]; blocks * words],
             rows: vec![Rows::default(); blocks],
-            rest: vec![0; rows * words],
-            levels: vec![Fit::default(); rows],
+            error: 0.0,
+            rest: vec![Line::default(); rows * lines],
             words,
+            lines,
         }
     }
 
@@ -156,15 +173,16 @@ impl Sketch {
             }
         }
         let (block, lane) = (row / BLOCK, row % BLOCK);
-        for (word, planes) in planes.iter().enumerate() {
-            let [low, high] = planes;
-            self.rest[row * self.words + word] = *low;
-            self.signs[block * self.words + word][lane] = *high;
+        let rest = &mut self.rest[row * self.lines..][..self.lines];
+        for (word, [low, high]) in planes.into_iter().enumerate() {
+            rest[word / BLOCK].0[word % BLOCK] = low;
+            self.signs[block * self.words + word][lane] = high;
         }
+        rest[self.lines - 1].0[BLOCK - 1] = Fit::of(dot, levels_squared, squared, dim).to_bits();
         let Fit { factor, error } = Fit::of(sizes, dim, squared, dim);
-        let rows = &mut self.rows[block];
-        (rows.factor[lane], rows.error[lane], rows.offset[lane]) = (factor, error, offset);
-        self.levels[row] = Fit::of(dot, levels_squared, squared, dim);
+        self.error = self.error.max(error);
+        self.rows[block].factor[lane] = factor;
+        self.rows[block].offset[lane] = offset;
     }
 
     /// Copies the sketch of one row over that of another.
@@ -174,12 +192,9 @@ impl Sketch {
             self.signs[block * self.words + word][lane] = self.signs[source * self.words + word][left];
         }
         let copied = self.rows[source];
-        let rows = &mut self.rows[block];
-        rows.factor[lane] = copied.factor[left];
-        rows.error[lane] = copied.error[left];
-        rows.offset[lane] = copied.offset[left];
-        self.rest.copy_within(from * self.words..(from + 1) * self.words, to * self.words);
-        self.levels[to] = self.levels[from];
+        self.rows[block].factor[lane] = copied.factor[left];
+        self.rows[block].offset[lane] = copied.offset[left];
+        self.rest.copy_within(from * self.lines..(from + 1) * self.lines, to * self.lines);
     }
 
     /// For each of the first `rows` rows, a cosine that it most probably does not exceed, by its signs.
@@ -201,27 +216,27 @@ impl Sketch {
 
     /// Asks the memory for what [`bound`](Self::bound) will read of a row.
     pub(super) fn prefetch(&self, row: usize) {
-        let rest = &self.rest[row * self.words..][..self.words];
-        rest.iter().step_by(BLOCK).chain(rest.last()).for_each(|word| prefetch(word));
-        prefetch(&self.levels[row]);
+        self.rest[row * self.lines..][..self.lines].iter().for_each(prefetch);
     }
 
     /// The same for one row, closer, by both bits of its levels.
     pub(super) fn bound(&self, planes: &Planes, row: usize) -> f32 {
         let (block, lane) = (row / BLOCK, row % BLOCK);
         let signs = &self.signs[block * self.words..][..self.words];
-        let rest = &self.rest[row * self.words..][..self.words];
+        let rest = &self.rest[row * self.lines..][..self.lines];
         let mut product = 0;
-        for ((low, signs), query) in rest.iter().zip(signs).zip(&planes.bits) {
-            for (weight, plane) in WEIGHTS.iter().zip(query) {
-                let ones = i64::from((low & plane).count_ones());
-                let twos = i64::from((signs[lane] & plane).count_ones());
-                product += weight * (ones + 2 * twos);
+        for ((rest, signs), query) in rest.iter().zip(signs.chunks(BLOCK)).zip(planes.bits.chunks(BLOCK)) {
+            for ((low, signs), query) in rest.0.iter().zip(signs).zip(query) {
+                for (weight, plane) in WEIGHTS.iter().zip(query) {
+                    let ones = i64::from((low & plane).count_ones());
+                    let twos = i64::from((signs[lane] & plane).count_ones());
+                    product += weight * (ones + 2 * twos);
+                }
             }
         }
         let levels = planes.step * (2 * product - 3 * planes.sum) as f32;
-        let Fit { factor, error } = self.levels[row];
-        planes.bound(factor, error, self.rows[block].offset[lane], levels)
+        let Fit { factor, error } = Fit::from_bits(rest[self.lines - 1].0[BLOCK - 1]);
+        planes.bound(factor, self.rows[block].offset[lane], levels, planes.margin(error))
     }
 
     /// Counts bits eight words at a time.
@@ -247,13 +262,14 @@ impl Sketch {
         products: impl Fn(&[Lanes], &[[u64; QUERY_BITS]]) -> [i32; BLOCK],
     ) {
         bounds.clear();
+        let margin = planes.margin(self.error);
         let blocks = self.signs.chunks_exact(self.words).zip(&self.rows);
         for (bits, rows) in blocks.take(rows.div_ceil(BLOCK)) {
             let products = products(bits, &planes.bits);
             let mut found = [0f32; BLOCK];
             for lane in 0..BLOCK {
                 let levels = planes.step * (2 * products[lane] - planes.sum as i32) as f32;
-                found[lane] = planes.bound(rows.factor[lane], rows.error[lane], rows.offset[lane], levels);
+                found[lane] = planes.bound(rows.factor[lane], rows.offset[lane], levels, margin);
             }
             bounds.extend_from_slice(&found);
         }
@@ -281,16 +297,22 @@ impl Sketch {
 }
 
 impl Planes {
+    /// What a bound adds to ⟨l, v⟩ for this error.
+    #[inline(always)]
+    fn margin(&self, error: f32) -> f32 {
+        MARGIN * error * self.length
+    }
+
     /// From ⟨l, v⟩.
     #[inline(always)]
-    fn bound(&self, factor: f32, error: f32, offset: f32, levels: f32) -> f32 {
-        self.base + offset + factor * levels + MARGIN * error * self.length + SLACK
+    fn bound(&self, factor: f32, offset: f32, levels: f32, margin: f32) -> f32 {
+        self.base + offset + factor * (levels + margin) + SLACK
     }
 }
 
 /// Asks the memory for the line of something that will be read soon.
 #[inline(always)]
-fn prefetch<T>(soon: &T) {
+pub(super) fn prefetch<T>(soon: &T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -320,8 +342,8 @@ mod avx512 {
     use super::{BLOCK, Lanes, QUERY_BITS};
     use std::arch::x86_64::{
         __m256i, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_storeu_si256, _mm512_add_epi64, _mm512_and_si512,
-        _mm512_cvtepi64_epi32, _mm512_loadu_si512, _mm512_popcnt_epi64, _mm512_set1_epi64, _mm512_setzero_si512,
-        _mm512_slli_epi64, _mm512_sub_epi64,
+        _mm512_cvtepi64_epi32, _mm512_loadu_si512, _mm512_popcnt_epi64, _mm512_set1_epi64,
+        _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sub_epi64,
     };
 
     /// So far ahead of what is counted memory is asked for: the processor's own guess ends with a page.
@@ -338,7 +360,8 @@ mod avx512 {
             _mm_prefetch::<_MM_HINT_T0>(at.wrapping_byte_add(AHEAD).cast());
             // SAFETY: an array of 64 bytes is read; it need not be aligned.
             let signs = unsafe { _mm512_loadu_si512(at.cast::<__m512i>()) };
-            let count = |plane: u64| _mm512_popcnt_epi64(_mm512_and_si512(signs, _mm512_set1_epi64(plane as i64)));
+            let count =
+                |plane: u64| _mm512_popcnt_epi64(_mm512_and_si512(signs, _mm512_set1_epi64(plane as i64)));
             one = _mm512_add_epi64(one, count(query[0]));
             two = _mm512_add_epi64(two, count(query[1]));
             four = _mm512_add_epi64(four, count(query[2]));
