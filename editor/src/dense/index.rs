@@ -4,7 +4,7 @@ use super::{
     best::Best,
     quantised::Quantised,
     rotation::Rotation,
-    segment::{ROWS, Segment, Sought},
+    segment::{ROWS, Room, Segment, Sought},
     sketch::RotatedQuery,
 };
 use amend_proto::Embedding;
@@ -83,19 +83,21 @@ pub enum DenseError {
 
 type Shared = Arc<RwLock<Segment>>;
 
-/// With so many segments for each, a lookup is scanned by one thread more: half a million rows are three milliseconds for
-/// one.
+/// With so many segments for each, a lookup is scanned by one thread more: a quarter of a million rows are half a
+/// millisecond for one.
 const SEGMENTS_A_THREAD: usize = 30;
 /// The most threads of one lookup.
 const MAX_THREADS: usize = 4;
 
 /// The live embeddings, in memory.
 ///
-/// A lookup reads the sketches of all rows (two bits a number), takes a locked segment at a time, and compares the few
-/// rows that may be among the nearest with two bytes a number. Inserting and removing changes one segment at once. A
+/// A lookup reads the signs of all rows (one bit a number), takes a locked segment at a time, reads the sketches of the
+/// rows that these leave a chance (two bits a number), and compares the few that may be among the nearest with two bytes
+/// a number. Inserting and removing changes one segment at once. A
 /// lookup sees every insert and remove that returned before it began; of those during it, any.
 ///
-/// Memory for embeddings of D numbers: 2·D bytes of codes, D / 4 of sketches, and about 60 for keys and tables.
+/// Memory for embeddings of D numbers: 2·D bytes of codes, D / 8 of signs, the same and 8 in lines of 64 for the rest of a
+/// sketch, and about 60 for keys and tables.
 pub struct DenseIndex {
     options: DenseOptions,
     rotation: Arc<Rotation>,
@@ -264,9 +266,9 @@ impl DenseIndex {
 
 fn scan(segments: &[Shared], sought: &Sought<'_>, most: usize) -> Best {
     let mut best = Best::new(most);
-    let mut bounds = Vec::with_capacity(ROWS);
+    let mut room = Room::default();
     for segment in segments {
-        read(segment).search(sought, &mut best, &mut bounds);
+        read(segment).search(sought, &mut best, &mut room);
     }
     best
 }

@@ -5,11 +5,14 @@ use super::{
     best::Best,
     quantised::{Quantised, cosine},
     rotation::Rotation,
-    sketch::{RotatedQuery, Sketch},
+    sketch::{Planes, RotatedQuery, Sketch, prefetch},
 };
 
 /// Rows of one segment: a scan of it takes some tens of microseconds, and no lock is held for longer.
 pub(super) const ROWS: usize = 8_192;
+
+/// Codes in a line of the processor's cache.
+const LINE: usize = 32;
 
 /// Rows that are passed over together when none of them may be among the best.
 const SKIPPED: usize = 64;
@@ -30,6 +33,13 @@ pub(super) struct Sought<'a> {
     pub(super) rotated: RotatedQuery<'a>,
     pub(super) precision: Precision,
     pub(super) accept: &'a (dyn Fn(DenseKey) -> bool + Sync),
+}
+
+/// Room to work in, for a scan of one segment after the other.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    bounds: Vec<f32>,
+    near: Vec<(f32, usize)>,
 }
 
 impl Segment {
@@ -107,13 +117,16 @@ impl Segment {
         self.sketch = Some(sketch);
     }
 
-    /// Offers every row that may be among the best. `bounds` is room to work in.
-    pub(super) fn search(&self, sought: &Sought<'_>, best: &mut Best, bounds: &mut Vec<f32>) {
+    /// Offers every row that may be among the best.
+    pub(super) fn search(&self, sought: &Sought<'_>, best: &mut Best, room: &mut Room) {
         match (&self.sketch, sought.precision) {
             (Some(sketch), Precision::Sketched) => {
                 let planes = sketch.planes(&sought.rotated);
-                sketch.bounds(&planes, self.keys.len(), bounds);
-                self.search_bounded(sought, best, (bounds, |row| sketch.bound(&planes, row)));
+                sketch.bounds(&planes, self.keys.len(), &mut room.bounds);
+                if best.floor() == f32::NEG_INFINITY {
+                    self.offer_highest(sought, best, &mut room.bounds);
+                }
+                self.offer_bounded((sketch, &planes), sought, best, room);
             }
             (None, _) | (_, Precision::Exact) => {
                 for row in 0..self.keys.len() {
@@ -123,37 +136,55 @@ impl Segment {
         }
     }
 
-    /// The rows with the highest bounds first, so that few others are worth a look. `closer` gives a row's second bound.
-    fn search_bounded(
-        &self,
-        sought: &Sought<'_>,
-        best: &mut Best,
-        (bounds, closer): (&mut [f32], impl Fn(usize) -> f32),
-    ) {
+    /// The rows with the highest bounds, so that there is something for others to be measured against.
+    fn offer_highest(&self, sought: &Sought<'_>, best: &mut Best, bounds: &mut [f32]) {
         let mut first = Best::new(best.most());
-        for (block, start) in bounds.chunks(SKIPPED).zip((0..).step_by(SKIPPED)) {
-            if !any_above(block, first.floor().max(best.floor())) {
-                continue;
-            }
-            for (bound, row) in block.iter().zip(start..) {
-                if *bound > first.floor() && *bound > best.floor() && (sought.accept)(self.keys[row]) {
-                    first.offer(*bound, DenseKey(row as u64));
-                }
+        for (bound, row) in bounds.iter().zip(0..) {
+            if *bound > first.floor() && (sought.accept)(self.keys[row]) {
+                first.offer(*bound, DenseKey(row as u64));
             }
         }
         for (_, DenseKey(row)) in first.into_sorted() {
             self.offer(row as usize, sought, best);
             bounds[row as usize] = f32::NEG_INFINITY;
         }
+    }
+
+    /// The rows whose first and second bounds leave them a chance, the most promising first.
+    fn offer_bounded(
+        &self,
+        (sketch, planes): (&Sketch, &Planes),
+        sought: &Sought<'_>,
+        best: &mut Best,
+        Room { bounds, near }: &mut Room,
+    ) {
+        let floor = best.floor();
+        near.clear();
         for (block, start) in bounds.chunks(SKIPPED).zip((0..).step_by(SKIPPED)) {
-            if !any_above(block, best.floor()) {
+            if !any_above(block, floor) {
                 continue;
             }
             for (bound, row) in block.iter().zip(start..) {
-                if *bound > best.floor() && closer(row) > best.floor() {
-                    self.offer(row, sought, best);
+                if *bound > floor {
+                    sketch.prefetch(row);
+                    near.push((*bound, row));
                 }
             }
+        }
+        near.retain_mut(|(bound, row)| {
+            *bound = sketch.bound(planes, *row);
+            let stays = *bound > floor;
+            if stays {
+                self.codes[*row * self.dim..][..self.dim].iter().step_by(LINE).for_each(prefetch);
+            }
+            stays
+        });
+        near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        for (bound, row) in near.iter() {
+            if *bound <= best.floor() {
+                break;
+            }
+            self.offer(*row, sought, best);
         }
     }
 
