@@ -11,6 +11,7 @@
 pub mod data;
 pub mod edit;
 pub mod exact;
+pub mod follow;
 pub mod report;
 pub mod suite;
 
