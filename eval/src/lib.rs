@@ -12,6 +12,7 @@ pub mod data;
 pub mod edit;
 pub mod exact;
 pub mod follow;
+pub mod regression;
 pub mod report;
 pub mod suite;
 

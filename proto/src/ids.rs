@@ -138,9 +138,14 @@ id! {
     /// Names one job of the daemon: `job-0190…`.
     JobId
 }
+id! {
+    /// Names one gate: a judgement of a revision, `gate-0190…`.
+    GateId
+}
 fresh!(EditId, "edit-");
 fresh!(PairId, "pair-");
 fresh!(JobId, "job-");
+fresh!(GateId, "gate-");
 fresh!(RequestId, "req-");
 
 impl Default for TenantId {

@@ -21,6 +21,8 @@ tag! {
 pub enum JobKind {
     /// Trains a candidate revision on preference pairs.
     Bmc,
+    /// Measures a revision against the live one, and decides whether it may ship.
+    Gate,
 }
 
 /// Where a job is.
@@ -68,6 +70,12 @@ pub enum JobPhase {
     Training,
     /// The result becomes a candidate revision.
     Registering,
+    /// The revision that is to be judged is loaded beside the live one.
+    Loading,
+    /// The suites are asked.
+    Measuring,
+    /// The verdict is computed from what was measured.
+    Deciding,
 }
 
 /// How far a job is.

@@ -21,6 +21,7 @@ mod edit;
 mod error;
 mod fields;
 mod format;
+mod gate;
 mod job;
 mod message;
 mod model;
@@ -52,6 +53,9 @@ pub use edit::{
 pub use error::{ErrorBody, ErrorCode, ErrorObject, ErrorType, status_of};
 pub use fields::{Extra, UnknownFields};
 pub use format::{FormatType, JsonSchemaFormat, ResponseFormatParam};
+pub use gate::{
+    GateAction, GateList, GateObject, GatePolicy, GateReason, GateRequest, GateState, GateTag, GateVerdict,
+};
 pub use job::{
     JobKind, JobLine, JobLineTag, JobList, JobObject, JobPhase, JobProgress, JobRequest, JobState, JobTag,
     TrainBridging, TrainMethod, TrainObjective,
@@ -67,7 +71,8 @@ pub use preference::{
 };
 pub use revision::{
     PromoteRequest, RevisionFile, RevisionFileList, RevisionKind, RevisionList, RevisionObject,
-    RevisionProvenance, RevisionState, RevisionTag, RollbackRevisionRequest, SwitchObject, SwitchTag,
+    RevisionProvenance, RevisionState, RevisionTag, RollbackRevisionRequest, SwitchHow, SwitchList, SwitchNote,
+    SwitchObject, SwitchTag,
 };
 pub use tool::{
     FunctionCall, FunctionDef, FunctionName, NamedToolChoice, ToolCallObject, ToolChoiceParam, ToolParam,

@@ -1,7 +1,7 @@
 //! `/v1/revisions`: the versions of the served model.
 
 use super::{ListTag, tag};
-use crate::ids::{JobId, RevisionId};
+use crate::ids::{GateId, JobId, RevisionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -157,6 +157,60 @@ pub struct SwitchObject {
     pub at: i64,
     /// How long loading and warming took, in seconds; requests were answered meanwhile.
     pub load_seconds: f64,
+}
+
+/// Why the live revision changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum SwitchHow {
+    /// It was the first, or the base model came in another format.
+    Start,
+    /// Somebody, or a gate, promoted it.
+    Promote,
+    /// Somebody, or a gate, went back.
+    Rollback,
+    /// The live one could not be used any more.
+    Fallback,
+}
+
+/// One change of the live revision, as it is on the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SwitchNote {
+    /// Its place; later ones are larger.
+    pub seq: i64,
+    /// What was live before.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub from: Option<RevisionId>,
+    /// What was live then.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub to: RevisionId,
+    /// Why.
+    pub how: SwitchHow,
+    /// Whether somebody asked for it against or without a gate.
+    pub forced: bool,
+    /// The gate that let it through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub gate: Option<GateId>,
+    /// When, Unix seconds.
+    pub at: i64,
+}
+
+/// The changes of the live revision, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SwitchList {
+    /// Always `list`.
+    pub object: ListTag,
+    /// The changes.
+    pub data: Vec<SwitchNote>,
+    /// Whether older ones come after them.
+    pub has_more: bool,
+    /// The next page's `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<i64>,
 }
 
 /// A file of a revision.

@@ -12,3 +12,9 @@ pub const NO_DAEMON: u8 = 3;
 pub const REFUSED: u8 = 4;
 /// A measured figure misses its documented bound (`amend bench --check`).
 pub const BELOW_BOUND: u8 = 5;
+/// A gate found that the candidate may not ship.
+pub const GATE_FAILED: u8 = 10;
+/// A gate could not tell whether the candidate may ship.
+pub const GATE_INCONCLUSIVE: u8 = 11;
+/// A gate could not be measured, was cancelled, or did not end in time: nothing is said of the candidate.
+pub const GATE_ERROR: u8 = 12;

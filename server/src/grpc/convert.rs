@@ -20,12 +20,12 @@ pub(super) fn limit(limit: u32) -> usize {
     if limit == 0 { DEFAULT_PAGE } else { limit as usize }
 }
 
-/// Items of preferences, jobs and revisions on a page, unless the client says otherwise.
+/// Items of preferences, jobs, gates and revisions on a page, unless the client says otherwise.
 const DEFAULT_SMALL_PAGE: usize = 20;
 /// Most of them on a page.
 const MAX_SMALL_PAGE: usize = 100;
 
-/// The size of a page of preferences, jobs or revisions.
+/// The size of a page of preferences, jobs, gates or revisions.
 pub(super) fn page(limit: u32) -> Result<usize, Failure> {
     match limit as usize {
         0 => Ok(DEFAULT_SMALL_PAGE),

@@ -10,6 +10,7 @@ use crate::{
     http::{Lifecycle, Phase},
     jobs::{Follow, News},
     learning::Learning,
+    paging::Page,
 };
 use amend_proto::{
     JobId,
@@ -71,7 +72,7 @@ fn bridging(said: i32) -> Option<Option<TrainBridging>> {
 fn wanted(request: v1::BeginJobRequest) -> Result<JobRequest, Failure> {
     let kind = match v1::JobKind::try_from(request.kind) {
         Ok(v1::JobKind::Bmc) => JobKind::Bmc,
-        Ok(v1::JobKind::Unspecified) | Err(_) => return Err(Failure::invalid("kind must be JOB_KIND_BMC")),
+        Ok(v1::JobKind::Unspecified | v1::JobKind::Gate) | Err(_) => return Err(Failure::invalid("kind must be JOB_KIND_BMC; gates are begun by amend.v1.Gates")),
     };
     let unknown =
         |field: &str| Failure::invalid(format!("{field} has a value that this server does not know"));
@@ -103,6 +104,9 @@ fn progress(at: JobProgress) -> v1::JobProgress {
         JobPhase::Reference => At::Reference,
         JobPhase::Training => At::Training,
         JobPhase::Registering => At::Registering,
+        JobPhase::Loading => At::Loading,
+        JobPhase::Measuring => At::Measuring,
+        JobPhase::Deciding => At::Deciding,
     };
     v1::JobProgress {
         phase: phase.into(),
@@ -116,6 +120,7 @@ fn job(job: JobObject) -> v1::Job {
     use v1::job::State;
     let kind = match job.kind {
         JobKind::Bmc => v1::JobKind::Bmc,
+        JobKind::Gate => v1::JobKind::Gate,
     };
     let state = match job.state {
         JobState::Queued => State::Queued,
@@ -193,12 +198,9 @@ impl jobs_server::Jobs for Jobs {
             let v1::ListJobsRequest { limit, after } = request.into_inner();
             let limit = page(limit)?;
             let after = (!after.is_empty()).then(|| job_id("after", &after)).transpose()?;
-            let mut found = self.learning.jobs.list(after.as_ref(), limit + 1).await?;
-            let more = found.len() > limit;
-            found.truncate(limit);
-            let next = found.last().filter(|_| more).map(|last| last.id.clone());
-            let next = next.map(String::from).unwrap_or_default();
-            Ok(v1::ListJobsResponse { jobs: found.into_iter().map(job).collect(), next })
+            let page = Page::of(self.learning.jobs.list(after.as_ref(), limit + 1).await?, limit);
+            let next = page.next(|last| last.id.clone().into()).unwrap_or_default();
+            Ok(v1::ListJobsResponse { jobs: page.items.into_iter().map(job).collect(), next })
         })
         .await
     }

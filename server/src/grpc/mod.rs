@@ -1,10 +1,11 @@
-//! The gRPC API: `amend.v1.Edits`, `Preferences`, `Jobs` and `Revisions` over the same services as the HTTP routes, with
+//! The gRPC API: `amend.v1.Edits`, `Preferences`, `Jobs`, `Gates` and `Revisions` over the same services as the HTTP routes, with
 //! health and reflection.
 //!
 //! [`serve`] puts it on a listener of its own. `proto/amend/v1/*.proto` say what the calls do.
 
 mod convert;
 mod edits;
+mod gates;
 mod incoming;
 mod jobs;
 mod observe;
@@ -25,11 +26,12 @@ use crate::{
 use amend_proto::grpc::{
     DESCRIPTORS,
     v1::{
-        edits_server::EditsServer, jobs_server::JobsServer, preferences_server::PreferencesServer,
-        revisions_server::RevisionsServer,
+        edits_server::EditsServer, gates_server::GatesServer, jobs_server::JobsServer,
+        preferences_server::PreferencesServer, revisions_server::RevisionsServer,
     },
 };
 use edits::Edits;
+use gates::Gates;
 use jobs::Jobs;
 use preferences::Preferences;
 use revisions::Revisions;
@@ -46,7 +48,8 @@ const MAX_STREAMS: u32 = 128;
 /// A connection that says nothing for this long is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The services' names in the health checks; the empty name stands for the whole server.
-const SERVICES: [&str; 4] = ["amend.v1.Edits", "amend.v1.Jobs", "amend.v1.Preferences", "amend.v1.Revisions"];
+const SERVICES: [&str; 5] =
+    ["amend.v1.Edits", "amend.v1.Gates", "amend.v1.Jobs", "amend.v1.Preferences", "amend.v1.Revisions"];
 
 /// What is served.
 #[derive(Clone)]
@@ -94,6 +97,7 @@ pub async fn serve(
     };
     let Services { edits, preferences, learning } = services;
     let revisions = RevisionsServer::new(Revisions(learning.revisions.clone()));
+    let gates = GatesServer::new(Gates(learning.gates.clone()));
     let jobs = JobsServer::new(Jobs { learning, lifecycle: lifecycle.clone() });
     let transfer = Transfer::new(lifecycle.clone(), limits.read_stall);
     let preferences = PreferencesServer::new(Preferences::new(preferences, edits.clone(), transfer))
@@ -114,6 +118,7 @@ pub async fn serve(
         .add_service(edits)
         .add_service(preferences)
         .add_service(jobs)
+        .add_service(gates)
         .add_service(revisions)
         .serve_with_incoming_shutdown(incoming::connections(listener, limits), async move {
             draining.reached(Phase::Draining).await;

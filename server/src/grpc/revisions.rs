@@ -1,7 +1,10 @@
 //! `amend.v1.Revisions`.
 
 use super::{convert::page, observe::observe, status::Failure};
-use crate::revisions::{Promotion, Revision, Revisions as Registry};
+use crate::{
+    paging::Page,
+    revisions::{Promotion, Revision, Revisions as Registry},
+};
 use amend_proto::{
     RevisionId,
     grpc::v1::{self, revisions_server},
@@ -77,13 +80,10 @@ impl revisions_server::Revisions for Revisions {
             let v1::ListRevisionsRequest { limit, after } = request.into_inner();
             let limit = page(limit)?;
             let after = (!after.is_empty()).then(|| revision_id("after", &after)).transpose()?;
-            let mut found = self.0.list(after.as_ref(), limit + 1).await?;
-            let more = found.len() > limit;
-            found.truncate(limit);
-            let next = found.last().filter(|_| more).map(|last| last.id.clone());
+            let page = Page::of(self.0.list(after.as_ref(), limit + 1).await?, limit);
             Ok(v1::ListRevisionsResponse {
-                revisions: found.into_iter().map(revision).collect(),
-                next: next.map(String::from).unwrap_or_default(),
+                next: page.next(|last| last.id.clone().into()).unwrap_or_default(),
+                revisions: page.items.into_iter().map(revision).collect(),
                 live: self.0.live().await?.id.into(),
             })
         })

@@ -2,6 +2,7 @@
 
 use crate::{
     edits::TenantError,
+    gates::GateError,
     jobs::JobError,
     learning::BeginError,
     ledger::LedgerError,
@@ -127,6 +128,21 @@ impl From<BeginError> for Failure {
             BeginError::Job(error) => error.into(),
             error @ BeginError::Pairs(_) => Self::internal(chain(&error)),
         }
+    }
+}
+
+impl From<GateError> for Failure {
+    fn from(error: GateError) -> Self {
+        let code = match error {
+            GateError::Revision(error) => return error.into(),
+            GateError::Job(error) => return error.into(),
+            GateError::Ledger(LedgerError::Closed) => return Self::going_down(),
+            GateError::NotFound(_) | GateError::NoCandidate | GateError::NoReport(_) => Code::NotFound,
+            GateError::Invalid { .. } => Code::InvalidArgument,
+            GateError::UnderWay { .. } => Code::FailedPrecondition,
+            GateError::Ledger(_) | GateError::Files(_) => return Self::internal(chain(&error)),
+        };
+        Self::new(code, error.to_string())
     }
 }
 

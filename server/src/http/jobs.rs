@@ -1,24 +1,26 @@
 //! `/v1/jobs`: what the daemon does in the background.
 
-use super::{Route, Shared, body, edits::params::Params, error::ApiError, lifecycle::Phase, route, shape};
+use super::{
+    Route, Shared, body, edits::params::Params, error::ApiError, events, ids::path_id, lifecycle::Phase, route, shape,
+};
 use crate::{
     jobs::{Follow, JobError, News},
     learning::BeginError,
+    paging::Page,
 };
 use amend_proto::{
-    ErrorKind, JobId, ModelError,
+    ErrorKind, ModelError,
     wire::{ErrorBody, JobLine, JobList, JobObject, JobRequest, ListTag, parse},
 };
 use axum::{
     Json,
-    body::Body,
     extract::{Path, Request, State, rejection::PathRejection},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture, stream};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri};
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, Interval, interval_at};
@@ -29,7 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
         route("/v1/jobs", &["get", "post"], get(list).post(begin)),
         route("/v1/jobs/{id}", &["get"], get(show)),
         route("/v1/jobs/{id}/cancel", &["post"], post(cancel)),
-        route("/v1/jobs/{id}/events", &["get"], get(events)),
+        route("/v1/jobs/{id}/events", &["get"], get(follow)),
         route("/v1/jobs/{id}/retry", &["post"], post(retry)),
     ]
 }
@@ -45,17 +47,6 @@ where
     T: Default + serde::de::DeserializeOwned + Send + 'static,
 {
     body::read(shared, request, |bytes| if bytes.is_empty() { Ok(T::default()) } else { parse(bytes) }).await
-}
-
-fn wanted(id: Result<Path<String>, PathRejection>) -> Result<JobId, ApiError> {
-    match id {
-        Ok(Path(id)) => read_id("id", &id),
-        Err(_) => Err(ApiError::invalid("id", "the id is not valid UTF-8")),
-    }
-}
-
-fn read_id(param: &str, id: &str) -> Result<JobId, ApiError> {
-    JobId::new(id).map_err(|error| ApiError::invalid(param, format!("{param}: {error}")))
 }
 
 /// Lists jobs, newest first.
@@ -74,13 +65,10 @@ fn read_id(param: &str, id: &str) -> Result<JobId, ApiError> {
 )]
 pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Json<JobList>, ApiError> {
     let params = Params::read(&uri, &["limit", "after"])?;
-    let (limit, after) = (params.limit()?, params.text("after"));
-    let after = after.map(|id| read_id("after", id)).transpose()?;
-    let mut data = shared.state.learning.jobs.list(after.as_ref(), limit + 1).await?;
-    let has_more = data.len() > limit;
-    data.truncate(limit);
-    let next = data.last().filter(|_| has_more).map(|job| job.id.clone());
-    Ok(Json(JobList { object: ListTag::Tag, data, has_more, next }))
+    let (limit, after) = (params.limit()?, params.id("after")?);
+    let page = Page::of(shared.state.learning.jobs.list(after.as_ref(), limit + 1).await?, limit);
+    let next = page.next(|job| job.id.clone());
+    Ok(Json(JobList { object: ListTag::Tag, data: page.items, has_more: page.has_more, next }))
 }
 
 /// Begins a job. It is worked on when its turn comes.
@@ -118,7 +106,7 @@ pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<JobObject>, ApiError> {
-    Ok(Json(shared.state.learning.jobs.get(&wanted(id)?).await?))
+    Ok(Json(shared.state.learning.jobs.get(&path_id(id)?).await?))
 }
 
 /// Calls a job off. One that is being done ends in a moment.
@@ -139,7 +127,7 @@ pub(super) async fn cancel(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<JobObject>, ApiError> {
-    let id = wanted(id)?;
+    let id = path_id(id)?;
     let Nothing {} = optional(&shared, request).await?;
     Ok(Json(shared.state.learning.jobs.cancel(&id).await?))
 }
@@ -163,7 +151,7 @@ pub(super) async fn retry(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<JobObject>, ApiError> {
-    let id = wanted(id)?;
+    let id = path_id(id)?;
     let Nothing {} = optional(&shared, request).await?;
     Ok(Json(shared.state.learning.jobs.try_again(&id).await?))
 }
@@ -183,33 +171,23 @@ pub(super) async fn retry(
         (status = 404, description = "No such job", body = ErrorBody),
     )
 )]
-pub(super) async fn events(
+pub(super) async fn follow(
     State(shared): State<Arc<Shared>>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let id = wanted(id)?;
-    let last = headers.get("last-event-id").map(last_event).transpose()?;
+    let id = path_id(id)?;
+    let last = events::last(&headers, "a line")?;
     let follow = shared.state.learning.jobs.follow(id, last.unwrap_or(0)).await?;
     let every = shared.state.limits.ping_interval;
     let lifecycle = shared.state.lifecycle.clone();
-    let events = Events {
+    let told = Events {
         follow,
         ping: interval_at(Instant::now() + every, every),
         end: async move { lifecycle.reached(Phase::Draining).await }.boxed(),
     };
-    let frames = stream::unfold(Some(events), |events| async move { events?.next().await });
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    ];
-    Ok((headers, [("x-accel-buffering", "no")], Body::from_stream(frames)).into_response())
-}
-
-fn last_event(value: &HeaderValue) -> Result<i64, ApiError> {
-    let number = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|number| *number >= 0);
-    let message = "the header Last-Event-ID must be the number of a line";
-    number.ok_or_else(|| ApiError::invalid("Last-Event-ID", message))
+    let frames = stream::unfold(Some(told), |told| async move { told?.next().await });
+    Ok(events::answer(frames))
 }
 
 struct Events {

@@ -11,8 +11,11 @@ mod chat;
 mod connection;
 mod edits;
 mod error;
+mod events;
+mod gates;
 mod health;
 mod hosts;
+mod ids;
 mod jobs;
 mod lifecycle;
 mod limits;
@@ -137,6 +140,7 @@ fn routes() -> Vec<Route> {
     all.extend(edits::routes());
     all.extend(preferences::routes());
     all.extend(jobs::routes());
+    all.extend(gates::routes());
     all.extend(revisions::routes());
     all
 }

@@ -1,6 +1,6 @@
 //! `/openapi.json`: the API's description, from the code.
 
-use super::{chat, edits, health, jobs, models, preferences, revisions};
+use super::{chat, edits, gates, health, jobs, models, preferences, revisions};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header;
@@ -47,8 +47,13 @@ use utoipa::OpenApi;
         jobs::begin,
         jobs::show,
         jobs::cancel,
-        jobs::events,
+        jobs::follow,
         jobs::retry,
+        gates::list,
+        gates::begin,
+        gates::show,
+        gates::report,
+        gates::webhook,
         revisions::list,
         revisions::show,
         revisions::files,
@@ -56,6 +61,7 @@ use utoipa::OpenApi;
         revisions::promote,
         revisions::roll_back,
         revisions::retire,
+        revisions::switches,
         health::live,
         health::ready,
         health::metrics,
@@ -69,6 +75,7 @@ use utoipa::OpenApi;
         (name = "edit log", description = "What was done to them, and going back"),
         (name = "preferences", description = "What users prefer, to learn from"),
         (name = "jobs", description = "What is done in the background"),
+        (name = "gates", description = "Whether a revision may ship"),
         (name = "revisions", description = "The versions of the served model"),
         (name = "operation", description = "For operators"),
     )

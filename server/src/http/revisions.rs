@@ -4,15 +4,19 @@ use super::{
     Route, Shared,
     edits::params::Params,
     error::ApiError,
+    ids::{path_id, read_id},
     jobs::{Nothing, optional},
     route,
 };
-use crate::revisions::{Promotion, RevisionError};
+use crate::{
+    paging::Page,
+    revisions::{Promotion, RevisionError},
+};
 use amend_proto::{
     ErrorKind, ModelError, RevisionId,
     wire::{
         ErrorBody, ListTag, PromoteRequest, RevisionFileList, RevisionList, RevisionObject,
-        RollbackRevisionRequest, SwitchObject, SwitchTag,
+        RollbackRevisionRequest, SwitchList, SwitchObject, SwitchTag,
     },
 };
 use axum::{
@@ -36,18 +40,8 @@ pub(super) fn routes() -> Vec<Route> {
         route("/v1/revisions/{id}/files/{*name}", &["get"], get(file)),
         route("/v1/revisions/{id}/promote", &["post"], post(promote)),
         route("/v1/revisions/{id}/retire", &["post"], post(retire)),
+        route("/v1/revision-switches", &["get"], get(switches)),
     ]
-}
-
-fn wanted(id: Result<Path<String>, PathRejection>) -> Result<RevisionId, ApiError> {
-    match id {
-        Ok(Path(id)) => read_id("id", &id),
-        Err(_) => Err(ApiError::invalid("id", "the id is not valid UTF-8")),
-    }
-}
-
-fn read_id(param: &str, id: &str) -> Result<RevisionId, ApiError> {
-    RevisionId::new(id).map_err(|error| ApiError::invalid(param, format!("{param}: {error}")))
 }
 
 fn switched(done: Promotion) -> Json<SwitchObject> {
@@ -75,15 +69,12 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Json<RevisionList>, ApiError> {
     let params = Params::read(&uri, &["limit", "after"])?;
-    let (limit, after) = (params.limit()?, params.text("after"));
-    let after = after.map(|id| read_id("after", id)).transpose()?;
+    let (limit, after) = (params.limit()?, params.id("after")?);
     let revisions = &shared.state.learning.revisions;
-    let mut found = revisions.list(after.as_ref(), limit + 1).await?;
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| has_more).map(|revision| revision.id.clone());
+    let page = Page::of(revisions.list(after.as_ref(), limit + 1).await?, limit);
+    let (has_more, next) = (page.has_more, page.next(|revision| revision.id.clone()));
     let live = Some(revisions.live().await?.id);
-    let data = found.into_iter().map(RevisionObject::from).collect();
+    let data = page.items.into_iter().map(RevisionObject::from).collect();
     Ok(Json(RevisionList { object: ListTag::Tag, live, data, has_more, next }))
 }
 
@@ -102,7 +93,7 @@ pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<RevisionObject>, ApiError> {
-    Ok(Json(shared.state.learning.revisions.get(&wanted(id)?).await?.into()))
+    Ok(Json(shared.state.learning.revisions.get(&path_id(id)?).await?.into()))
 }
 
 /// Makes a revision live. It is loaded beside the live one and warmed first; requests under way finish where they began.
@@ -124,7 +115,7 @@ pub(super) async fn promote(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<SwitchObject>, ApiError> {
-    let id = wanted(id)?;
+    let id = path_id(id)?;
     let asked: PromoteRequest = optional(&shared, request).await?;
     Ok(switched(shared.state.learning.revisions.promote(id, asked).await?))
 }
@@ -167,9 +158,39 @@ pub(super) async fn retire(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<RevisionObject>, ApiError> {
-    let id = wanted(id)?;
+    let id = path_id(id)?;
     let Nothing {} = optional(&shared, request).await?;
     Ok(Json(shared.state.learning.revisions.retire(&id).await?.into()))
+}
+
+/// Lists the changes of the live revision, newest first: what let each through, or that somebody insisted.
+#[utoipa::path(
+    get,
+    path = "/v1/revision-switches",
+    tag = "revisions",
+    params(
+        ("limit" = Option<usize>, Query, description = "1 to 100; 20 unless given"),
+        ("after" = Option<i64>, Query, description = "The former page's `next`"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = SwitchList),
+        (status = 400, description = "A parameter is wrong; `param` names it", body = ErrorBody),
+    )
+)]
+pub(super) async fn switches(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+) -> Result<Json<SwitchList>, ApiError> {
+    let params = Params::read(&uri, &["limit", "after"])?;
+    let limit = params.limit()?;
+    let after = match params.text("after").map(str::parse) {
+        None => None,
+        Some(Ok(seq @ 0..)) => Some(seq),
+        Some(_) => return Err(ApiError::invalid("after", "after must be the former page's `next`")),
+    };
+    let page = Page::of(shared.state.learning.revisions.switches(after, limit + 1).await?, limit);
+    let next = page.next(|switch| switch.seq);
+    Ok(Json(SwitchList { object: ListTag::Tag, data: page.items, has_more: page.has_more, next }))
 }
 
 /// Lists the files of a revision.
@@ -187,7 +208,7 @@ pub(super) async fn files(
     State(shared): State<Arc<Shared>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<RevisionFileList>, ApiError> {
-    let (_, data) = shared.state.learning.revisions.files(&wanted(id)?).await?;
+    let (_, data) = shared.state.learning.revisions.files(&path_id(id)?).await?;
     Ok(Json(RevisionFileList { object: ListTag::Tag, data }))
 }
 
@@ -212,7 +233,7 @@ pub(super) async fn file(
     let Ok(Path((id, name))) = path else {
         return Err(ApiError::invalid("name", "the path is not valid UTF-8"));
     };
-    let id = read_id("id", &id)?;
+    let id: RevisionId = read_id("id", &id)?;
     // Only what is listed is given: no name leads out of the folder.
     let (folder, files) = shared.state.learning.revisions.files(&id).await?;
     let listed = files.into_iter().find(|file| file.name == name);

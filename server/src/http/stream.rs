@@ -4,6 +4,7 @@ use super::{
     Shared,
     ask::{self, Begun, Questions, going_down, too_slow},
     error::ApiError,
+    events,
     lifecycle::Phase,
     preferences::{Keeper, Text},
     shape::{Shape, Writer, event},
@@ -23,7 +24,7 @@ use futures::{
     future::BoxFuture,
     stream::{self, BoxStream, SelectAll},
 };
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin};
 use tokio::time::{Instant, Interval, Sleep, interval_at};
 
@@ -42,10 +43,7 @@ pub(super) async fn answer(
     };
     let head = AnswerHead::new(shape.id_prefix(), super::unix_seconds(), first);
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // Asks nginx not to gather the events.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    events::mark(&mut headers);
     ask::add_headers(&mut headers, &amend);
     let usage = match questions.delivery {
         Delivery::StreamWithUsage => Some(None),

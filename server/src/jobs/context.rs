@@ -2,7 +2,7 @@
 
 use amend_proto::{
     JobId,
-    wire::{JobPhase, JobProgress},
+    wire::{JobKind, JobPhase, JobProgress},
 };
 use amend_trainer::bmc::Control;
 use serde_json::Value;
@@ -40,6 +40,8 @@ pub trait Work: Send + Sync {
 pub struct JobContext {
     /// Its name.
     pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
     /// Its settings.
     pub config: Value,
     /// What it keeps between starts. Its own.

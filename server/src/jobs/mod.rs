@@ -20,4 +20,5 @@ pub use context::{Ended, JobContext, Work};
 pub use error::JobError;
 pub use follow::{Follow, News};
 pub use quiet::{InvalidQuietHours, QuietHours};
+pub(crate) use runner::enqueue;
 pub use runner::{Jobs, JobsConfig};

@@ -109,19 +109,20 @@ impl Jobs {
     /// # Errors
     /// [`JobError::Full`]; the database's.
     pub async fn submit(&self, kind: JobKind, config: Value) -> Result<JobObject, JobError> {
-        let write = self.0.config.ledger.write(move |connection| {
-            async move {
-                if store::waiting(connection).await? >= MOST_WAITING as i64 {
-                    return Err(JobError::Full(MOST_WAITING));
-                }
-                store::insert(connection, (&JobId::fresh(), kind), &config, now()).await
-            }
-            .boxed()
-        });
+        let write = self
+            .0
+            .config
+            .ledger
+            .write(move |connection| async move { enqueue(connection, kind, &config).await }.boxed());
         let job = write.await?;
+        self.enqueued();
+        Ok(job)
+    }
+
+    /// A job was [put in the queue](enqueue).
+    pub(crate) fn enqueued(&self) {
         self.changed();
         self.0.wake.notify_one();
-        Ok(job)
     }
 
     /// Counts changes of any job.
@@ -264,6 +265,7 @@ impl Jobs {
         let folder = self.folder(&id);
         let context = JobContext {
             id: id.clone(),
+            kind,
             config,
             folder,
             control,
@@ -365,6 +367,18 @@ impl Jobs {
     pub(super) fn inner(&self) -> &Inner {
         &self.0
     }
+}
+
+/// Puts a job in the queue, as a part of a write; after it [`Jobs::enqueued`] is to be called.
+pub(crate) async fn enqueue(
+    connection: &mut sqlx::SqliteConnection,
+    kind: JobKind,
+    config: &Value,
+) -> Result<JobObject, JobError> {
+    if store::waiting(connection).await? >= MOST_WAITING as i64 {
+        return Err(JobError::Full(MOST_WAITING));
+    }
+    store::insert(connection, (&JobId::fresh(), kind), config, now()).await
 }
 
 /// Removes a folder, if it is there.

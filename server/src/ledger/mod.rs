@@ -43,6 +43,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "preferences", include_str!("../../migrations/0001_preferences.sql")),
     (100, "revisions", include_str!("../../migrations/0100_revisions.sql")),
     (101, "jobs", include_str!("../../migrations/0101_jobs.sql")),
+    (200, "gates", include_str!("../../migrations/0200_gates.sql")),
 ];
 
 /// The open database. Clones share it.

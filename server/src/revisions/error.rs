@@ -28,15 +28,21 @@ pub enum RevisionError {
     Live(RevisionId),
     /// Nobody has judged it.
     #[error(
-        "the revision `{id}` is {}: no gate has let it through, and this version has none yet; promote it with \
-         `\"force\": true` (--force) if you have judged it yourself", state_word(*state)
+        "the revision `{id}` is {}: no gate has let it through against `{live}`, which is live, by the daemon's policy; \
+         run one (POST /v1/gates, amend gate run {id}), or insist with `\"force\": true` (--force), which is put on the record",
+        state_word(*state)
     )]
     NotGated {
         /// Which.
         id: RevisionId,
         /// Its state.
         state: RevisionState,
+        /// What is live.
+        live: RevisionId,
     },
+    /// Whether it was judged cannot be looked up.
+    #[error("failed to look up the gates of the revision")]
+    Gatekeeper(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// There is nothing to go back to.
     #[error("no revision was live before `{0}`")]
     NothingBefore(RevisionId),

@@ -1,6 +1,7 @@
-//! The seam between the registry and the engine.
+//! The seams of the registry: to the engine, and to what judges revisions.
 
-use amend_proto::{ChatModel, RevisionId};
+use super::RevisionError;
+use amend_proto::{ChatModel, GateId, RevisionId};
 use async_trait::async_trait;
 use std::path::PathBuf;
 
@@ -53,4 +54,19 @@ pub trait Load: Send + Sync {
 
     /// Called in the moment in which a model goes live, for what else follows the live model.
     fn goes_live(&self, what: &Loadable);
+}
+
+/// Knows which revisions were judged good enough.
+#[async_trait]
+pub trait Gatekeeper: Send + Sync {
+    /// The gate that lets a revision of a line go live in the place of the one that is.
+    ///
+    /// # Errors
+    /// When it cannot be looked up.
+    async fn let_through(
+        &self,
+        line: &str,
+        candidate: &RevisionId,
+        live: &RevisionId,
+    ) -> Result<Option<GateId>, RevisionError>;
 }

@@ -3,13 +3,15 @@
 use super::{
     RevisionError,
     files::{adopt, folder_of, list},
-    load::{Load, Loadable, Names},
+    load::{Gatekeeper, Load, Loadable, Names},
     store::{self, Candidate, How, Revision, Switch},
 };
 use crate::{ledger::Ledger, registry::Registry};
 use amend_proto::{
     ChatModel, RevisionId,
-    wire::{PromoteRequest, RevisionFile, RevisionKind, RevisionProvenance, RevisionState},
+    wire::{
+        GateVerdict, PromoteRequest, RevisionFile, RevisionKind, RevisionProvenance, RevisionState, SwitchNote,
+    },
 };
 use futures::FutureExt;
 use std::{
@@ -29,6 +31,8 @@ pub struct RevisionsConfig {
     pub registry: Arc<Registry>,
     /// What loads.
     pub loader: Arc<dyn Load>,
+    /// What judges.
+    pub gatekeeper: Arc<dyn Gatekeeper>,
 }
 
 /// The revisions of the served model. Clones share them.
@@ -264,13 +268,15 @@ impl Revisions {
             let _alone = this.0.switching.lock().await;
             let target = this.get(&id).await?;
             let live = this.expect(request.expected_live).await?;
-            match target.state {
-                RevisionState::Live => return Err(RevisionError::Live(target.id)),
-                RevisionState::Gated => {}
-                _ if request.force => {}
-                state => return Err(RevisionError::NotGated { id: target.id, state }),
+            if target.state == RevisionState::Live {
+                return Err(RevisionError::Live(target.id));
             }
-            this.change((live, target), How::Promote).await
+            let gatekeeper = &this.0.config.gatekeeper;
+            let gate = gatekeeper.let_through(&target.line, &target.id, &live.id).await?;
+            if gate.is_none() && !request.force {
+                return Err(RevisionError::NotGated { id: target.id, state: target.state, live: live.id });
+            }
+            this.change((live, target), How::Promote { gate }).await
         }))
         .await
     }
@@ -320,6 +326,47 @@ impl Revisions {
             })
             .await?;
         self.get(id).await
+    }
+
+    /// The changes of the live revision, newest first: `limit` of those that are older than `before`.
+    ///
+    /// # Errors
+    /// [`RevisionError::NotReady`]; the database's.
+    pub async fn switches(&self, before: Option<i64>, limit: usize) -> Result<Vec<SwitchNote>, RevisionError> {
+        let line = &self.names()?.line;
+        let mut connection = self.0.config.ledger.read().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        store::switches(&mut connection, line, (before.unwrap_or(i64::MAX), limit)).await
+    }
+
+    /// Notes what a gate found of a revision: what passed is gated, what failed rejected. A live one stays live.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn judged(&self, id: &RevisionId, verdict: GateVerdict) -> Result<(), RevisionError> {
+        let _alone = self.0.switching.lock().await;
+        let revision = self.get(id).await?;
+        let state = match verdict {
+            GateVerdict::Pass => RevisionState::Gated,
+            GateVerdict::Fail => RevisionState::Rejected,
+            GateVerdict::Inconclusive => return Ok(()),
+        };
+        if revision.state == RevisionState::Live {
+            return Ok(());
+        }
+        let (name, was) = (revision.id, revision.state);
+        let write = self.0.config.ledger.write(move |connection| {
+            async move { store::set_state(connection, &name, (was, state)).await }.boxed()
+        });
+        write.await.map(drop)
+    }
+
+    /// The line: the base model's name in the ledger.
+    ///
+    /// # Errors
+    /// [`RevisionError::NotReady`].
+    pub fn line(&self) -> Result<&str, RevisionError> {
+        Ok(&self.names()?.line)
     }
 
     async fn expect(&self, expected: Option<RevisionId>) -> Result<Revision, RevisionError> {

@@ -2,8 +2,10 @@
 
 use super::{Names, RevisionError};
 use amend_proto::{
-    RevisionId,
-    wire::{RevisionKind, RevisionObject, RevisionProvenance, RevisionState, RevisionTag},
+    GateId, RevisionId,
+    wire::{
+        RevisionKind, RevisionObject, RevisionProvenance, RevisionState, RevisionTag, SwitchHow, SwitchNote,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -44,21 +46,24 @@ impl From<Revision> for RevisionObject {
 }
 
 /// How the live revision changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum How {
     Start,
-    Promote,
+    Promote {
+        /// What let it through; nothing when somebody insisted.
+        gate: Option<GateId>,
+    },
     Rollback,
     Fallback,
 }
 
 impl How {
-    fn as_str(self) -> &'static str {
+    fn of_wire(&self) -> SwitchHow {
         match self {
-            Self::Start => "start",
-            Self::Promote => "promote",
-            Self::Rollback => "rollback",
-            Self::Fallback => "fallback",
+            Self::Start => SwitchHow::Start,
+            Self::Promote { .. } => SwitchHow::Promote,
+            Self::Rollback => SwitchHow::Rollback,
+            Self::Fallback => SwitchHow::Fallback,
         }
     }
 }
@@ -172,7 +177,7 @@ pub(super) async fn open_line(
         None => None,
     };
     set_state(connection, &base.id, (base.state, RevisionState::Live)).await?;
-    note(connection, &names.line, (from.as_ref(), &base.id), (How::Start, at)).await?;
+    note(connection, &names.line, (from.as_ref(), &base.id), (&How::Start, at)).await?;
     Ok(Revision { state: RevisionState::Live, ..base })
 }
 
@@ -204,24 +209,57 @@ pub(super) async fn switch(connection: &mut Connection, switch: &Switch) -> Resu
             _ => RevisionError::NotFound(to.to_string()),
         });
     }
-    note(connection, line, (Some(from), to), (*how, *at)).await
+    note(connection, line, (Some(from), to), (how, *at)).await
 }
 
 async fn note(
     connection: &mut Connection,
     line: &str,
     (from, to): (Option<&RevisionId>, &RevisionId),
-    (how, at): (How, i64),
+    (how, at): (&How, i64),
 ) -> Result<(), RevisionError> {
-    sqlx::query("INSERT INTO revision_switches (line, from_id, to_id, how, at) VALUES (?1, ?2, ?3, ?4, ?5)")
+    let (gate, forced) = match how {
+        How::Promote { gate } => (gate.as_ref(), gate.is_none()),
+        How::Start | How::Rollback | How::Fallback => (None, false),
+    };
+    sqlx::query(
+        "INSERT INTO revision_switches (line, from_id, to_id, how, at, gate, forced) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
         .bind(line)
         .bind(from.map(RevisionId::as_str))
         .bind(to.as_str())
-        .bind(how.as_str())
+        .bind(word(how.of_wire())?)
         .bind(at)
+        .bind(gate.map(GateId::as_str))
+        .bind(forced)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// `limit` changes that are older than `before`, newest first.
+pub(super) async fn switches(
+    connection: &mut Connection,
+    line: &str,
+    (before, limit): (i64, i64),
+) -> Result<Vec<SwitchNote>, RevisionError> {
+    let sql = "SELECT seq, from_id, to_id, how, forced, gate, at FROM revision_switches
+               WHERE line = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    let rows = sqlx::query(sql).bind(line).bind(before).bind(limit).fetch_all(connection).await?;
+    let damaged = |error: amend_proto::InvalidId| sqlx::Error::Decode(error.into());
+    let note = |row: &SqliteRow| -> Result<SwitchNote, RevisionError> {
+        let (from, gate): (Option<&str>, Option<&str>) = (row.try_get(1)?, row.try_get(5)?);
+        Ok(SwitchNote {
+            seq: row.try_get(0)?,
+            from: from.map(RevisionId::new).transpose().map_err(damaged)?,
+            to: RevisionId::new(row.try_get::<&str, _>(2)?).map_err(damaged)?,
+            how: from_word(row.try_get(3)?)?,
+            forced: row.try_get(4)?,
+            gate: gate.map(GateId::new).transpose().map_err(damaged)?,
+            at: row.try_get(6)?,
+        })
+    };
+    rows.iter().map(note).collect()
 }
 
 /// What was live before this one was promoted for the last time.

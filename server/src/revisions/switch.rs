@@ -37,6 +37,7 @@ impl Revisions {
         let load = begun.elapsed();
         let (line, at) = (self.names()?.line.clone(), now());
         let (from, to, was) = (live.id.clone(), target.id.clone(), target.state);
+        let forced = matches!(how, How::Promote { gate: None });
         self.config()
             .ledger
             .write(move |connection| {
@@ -50,12 +51,18 @@ impl Revisions {
         self.config().loader.goes_live(&what);
         self.config().registry.switch(model);
         metrics::counter!(crate::telemetry::names::REVISION_SWITCHES).increment(1);
-        tracing::info!(from = %live.id, to = %target.id, ?how, seconds = load.as_secs_f64(), "another revision is live");
+        if forced {
+            tracing::warn!(from = %live.id, to = %target.id, "a revision is promoted that no gate has let through");
+        }
+        tracing::info!(from = %live.id, to = %target.id, forced, seconds = load.as_secs_f64(), "another revision is live");
         Ok(Promotion { from: live.id, to: target.id, at, load })
     }
 
     /// Loads and warms a revision beside the live one.
-    pub(super) async fn load(
+    ///
+    /// # Errors
+    /// [`RevisionError::Changed`]; when it cannot be loaded or does not answer.
+    pub(crate) async fn load(
         &self,
         revision: &Revision,
     ) -> Result<(Loadable, Box<dyn ChatModel>), RevisionError> {

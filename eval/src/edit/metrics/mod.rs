@@ -18,4 +18,4 @@ pub mod text;
 pub use fluency::ngram_entropy;
 pub use forced::{ForcedError, ForcedQuery, ForcedTokens, TeacherForced, TokenId};
 pub use retrieval::{Latency, Micros};
-pub use text::{AnswerScore, judge, normalise, word_count};
+pub use text::{AnswerScore, holds, judge, normalise, word_count};

@@ -89,6 +89,12 @@ pub fn judge(answer: &str, gold: &Gold) -> AnswerScore {
     score
 }
 
+/// Whether what is expected stands in an answer, as whole words, after [normalisation](normalise) of both.
+#[must_use]
+pub fn holds(answer: &str, expected: &str) -> bool {
+    contains_words(&normalise(answer), &normalise(expected))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,9 +11,9 @@ pub(super) mod write;
 use super::{Route, Shared, error::ApiError, route};
 use crate::edits::{TENANT_HEADER, TenantError};
 use amend_editor::{EditError, TenantEditor};
-use amend_proto::{EditId, ErrorKind, InvalidId, ModelError, TenantId};
+use amend_proto::{ErrorKind, ModelError, TenantId};
 use axum::{
-    extract::{Path, rejection::PathRejection},
+    extract::Path,
     routing::{MethodRouter, get, post},
 };
 use http::HeaderMap;
@@ -57,21 +57,6 @@ fn preview_route() -> MethodRouter<Arc<Shared>> {
         .delete(move |state, headers, uri| write::remove(state, id(), headers, uri))
         .patch(move |state, request| write::change(state, id(), request))
         .put(move |state, request| write::replace(state, id(), request))
-}
-
-fn path_id(id: Result<Path<String>, PathRejection>) -> Result<EditId, ApiError> {
-    match id {
-        Ok(Path(id)) => wanted("id", &id),
-        Err(_) => Err(ApiError::invalid("id", "the id is not valid UTF-8")),
-    }
-}
-
-fn wanted(param: &str, id: &str) -> Result<EditId, ApiError> {
-    EditId::new(id).map_err(|error| not_an_id(param, error))
-}
-
-fn not_an_id(param: &str, error: InvalidId) -> ApiError {
-    ApiError::invalid(param, format!("{param}: {error}"))
 }
 
 impl From<TenantError> for ApiError {

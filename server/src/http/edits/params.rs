@@ -1,9 +1,8 @@
 //! Query parameters: each known, each once.
 
-use super::{not_an_id, wanted};
-use crate::http::error::ApiError;
+use crate::http::{error::ApiError, ids::read_id};
 use amend_editor::{ListAfter, Seq};
-use amend_proto::EditId;
+use amend_proto::InvalidId;
 use axum::extract::Query;
 use http::Uri;
 use std::str::FromStr;
@@ -70,11 +69,10 @@ impl Params {
 
     /// Where a page of edits begins.
     pub(in crate::http) fn list_after(&self) -> Result<Option<ListAfter>, ApiError> {
-        let read = |text: &str| text.parse().map_err(|error| not_an_id("after", error));
-        self.text("after").map(read).transpose()
+        self.text("after").map(|text| read_id("after", text)).transpose()
     }
 
-    pub(in crate::http) fn id(&self, name: &str) -> Result<Option<EditId>, ApiError> {
-        self.text(name).map(|id| wanted(name, id)).transpose()
+    pub(in crate::http) fn id<Id: FromStr<Err = InvalidId>>(&self, name: &str) -> Result<Option<Id>, ApiError> {
+        self.text(name).map(|id| read_id(name, id)).transpose()
     }
 }

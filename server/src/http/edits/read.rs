@@ -1,9 +1,9 @@
 //! Reading edits, and what they would do.
 
-use super::{Params, editor, path_id, transfer};
+use super::{Params, editor, transfer};
 use crate::{
     edits::{MAX_CONSIDERED, as_of, wire},
-    http::{Shared, ask, body, error::ApiError},
+    http::{Shared, ask, body, error::ApiError, ids::path_id},
 };
 use amend_editor::{EditError, ListAfter, Page, PastEdits, Seq, TenantEditor, Timestamp};
 use amend_proto::wire::{

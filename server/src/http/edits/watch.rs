@@ -3,23 +3,16 @@
 use super::{Params, editor};
 use crate::{
     edits::wire,
-    http::{Shared, error::ApiError, lifecycle::Phase, shape},
+    http::{Shared, error::ApiError, events, lifecycle::Phase, shape},
 };
 use amend_editor::{EditError, Operation, Seq, Watch};
 use amend_proto::wire::{ErrorBody, OperationObject};
-use axum::{
-    body::Body,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, Uri};
 use std::{convert::Infallible, sync::Arc};
 use tokio::time::{Instant, Interval, interval_at};
-
-/// What a client sends that connects again: the last entry that it got.
-const LAST_EVENT_ID: &str = "last-event-id";
 
 /// The entries of the log after one, and then each as it is written: `data:` is an `OperationObject`, `id:` its number,
 /// so that a client that connects again goes on where it was.
@@ -44,35 +37,21 @@ pub(in crate::http) async fn watch(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let params = Params::read(&uri, &["after"])?;
-    let after = match headers.get(LAST_EVENT_ID) {
-        Some(last) => last_event(last)?,
+    let after = match events::last(&headers, "an entry of the log")? {
+        Some(last) => Seq::new(last),
         None => params.seq("after")?.unwrap_or_else(|| shared.state.edits.editor().last_seq()),
     };
     let watch = editor(&shared, &headers)?.watch(after)?;
     let every = shared.state.limits.ping_interval;
     let lifecycle = shared.state.lifecycle.clone();
-    let events = Events {
+    let told = Events {
         watch,
         ping: interval_at(Instant::now() + every, every),
         end: async move { lifecycle.reached(Phase::Draining).await }.boxed(),
         shared,
     };
-    let frames = stream::unfold(Some(events), |events| async move { events?.next().await });
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    ];
-    Ok((headers, [("x-accel-buffering", "no")], Body::from_stream(frames)).into_response())
-}
-
-fn last_event(value: &HeaderValue) -> Result<Seq, ApiError> {
-    let number = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|number| *number >= 0);
-    number.map(Seq::new).ok_or_else(|| {
-        ApiError::invalid(
-            "Last-Event-ID",
-            "the header Last-Event-ID must be the number of an entry of the log",
-        )
-    })
+    let frames = stream::unfold(Some(told), |told| async move { told?.next().await });
+    Ok(events::answer(frames))
 }
 
 struct Events {

@@ -1,9 +1,9 @@
 //! Writing edits.
 
-use super::{Params, editor, path_id, transfer};
+use super::{Params, editor, transfer};
 use crate::{
     edits::wire,
-    http::{Shared, body, error::ApiError},
+    http::{Shared, body, error::ApiError, ids::path_id},
 };
 use amend_editor::{
     AddEdits, Added, EditError, MAX_BATCH, MAX_KEY_BYTES, NewEdit, RestoreEdit, RetireEdit, SupersedeEdit,

@@ -2,7 +2,7 @@
 
 use super::{after, preferences};
 use crate::{
-    http::{Shared, body, edits::Params, error::ApiError},
+    http::{Shared, body, edits::Params, error::ApiError, ids::path_id},
     preferences::wire,
 };
 use amend_proto::{
@@ -16,15 +16,6 @@ use axum::{
 };
 use http::{HeaderMap, Uri};
 use std::sync::Arc;
-
-fn path_id(id: Result<Path<String>, PathRejection>) -> Result<CompletionId, ApiError> {
-    match id {
-        Ok(Path(id)) => {
-            CompletionId::new(id).map_err(|error| ApiError::invalid("id", format!("id: {error}")))
-        }
-        Err(_) => Err(ApiError::invalid("id", "the id is not valid UTF-8")),
-    }
-}
 
 /// Lists the completions that are kept, oldest first: those that were asked for with `"store": true`, or all, as the
 /// tenant decided.
@@ -74,7 +65,7 @@ pub(in crate::http) async fn show(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let id = path_id(id)?;
+    let id: CompletionId = path_id(id)?;
     Params::read(&uri, &[])?;
     body::written(wire::kept(preferences(&shared, &headers)?.completion(&id).await?)).await
 }
@@ -99,7 +90,7 @@ pub(in crate::http) async fn forget(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Json<DeletedCompletions>, ApiError> {
-    let id = path_id(id)?;
+    let id: CompletionId = path_id(id)?;
     Params::read(&uri, &[])?;
     let gone = preferences(&shared, &headers)?.forget(id.clone()).await?;
     Ok(Json(wire::forgotten((Some(id), None), gone)))

@@ -2,7 +2,7 @@
 
 use super::{after, key, preferences, transfer};
 use crate::{
-    http::{Shared, body, edits::Params, error::ApiError},
+    http::{Shared, body, edits::Params, error::ApiError, ids::path_id},
     preferences::{hash_of, wire},
 };
 use amend_proto::{
@@ -19,13 +19,6 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, Uri};
 use std::sync::Arc;
-
-fn path_id(id: Result<Path<String>, PathRejection>) -> Result<PairId, ApiError> {
-    match id {
-        Ok(Path(id)) => PairId::new(id).map_err(|error| ApiError::invalid("id", format!("id: {error}"))),
-        Err(_) => Err(ApiError::invalid("id", "the id is not valid UTF-8")),
-    }
-}
 
 /// Stores which of two answers is better. When this answers it is durable.
 ///
@@ -126,7 +119,7 @@ pub(in crate::http) async fn show(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let id = path_id(id)?;
+    let id: PairId = path_id(id)?;
     Params::read(&uri, &[])?;
     body::written(wire::object(preferences(&shared, &headers)?.pair(&id).await?)).await
 }
@@ -151,7 +144,7 @@ pub(in crate::http) async fn remove(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Json<DeletedPreference>, ApiError> {
-    let id = path_id(id)?;
+    let id: PairId = path_id(id)?;
     Params::read(&uri, &[])?;
     preferences(&shared, &headers)?.remove(id.clone()).await?;
     Ok(Json(wire::deleted(id)))

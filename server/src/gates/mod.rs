@@ -1,0 +1,18 @@
+//! Gates: no revision goes live that was not measured, and what was found decides.
+//!
+//! A gate is a record in the ledger and a [job](crate::jobs). The job loads the candidate beside the live revision, asks
+//! both the suites of a policy ([`amend_eval::gate`]), between users' requests, and lets the pure function
+//! [`decide`](amend_eval::gate::decide) say pass, fail or inconclusive. What was generated is kept by content
+//! (`gates/answers/` of the data folder), so that a gate that was interrupted, and the next one with the same live revision,
+//! ask nothing twice. The verdict holds for exactly that candidate, live revision, policy and judges: promotion asks
+//! [`Gatekeeper`] for it.
+
+mod error;
+mod keeper;
+mod service;
+mod store;
+
+pub use error::GateError;
+pub use keeper::LedgerGatekeeper;
+pub use service::{GateSettings, Gates, GatesConfig};
+pub use store::GateKey;
