@@ -8,12 +8,15 @@
 //! the edited model and the one without edits, and reports how success, portability, locality and retrieval change as
 //! edits accumulate. [Calibration](edit::calibrate) learns from labelled pairs which edits a question should get.
 
+pub mod contamination;
 pub mod data;
 pub mod edit;
 pub mod exact;
 pub mod follow;
+pub mod gate;
 pub mod regression;
 pub mod report;
+pub mod stats;
 pub mod suite;
 
 pub use exact::{ExactOptions, Progress};

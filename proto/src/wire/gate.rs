@@ -158,4 +158,8 @@ pub struct GateRequest {
     /// What follows.
     #[serde(default)]
     pub on_verdict: GateAction,
+    /// When a gate of the same revision stands, against the same live one, by the same policy and judges, or is under way,
+    /// it is given, and none is begun.
+    #[serde(default)]
+    pub reuse: bool,
 }

@@ -65,7 +65,8 @@ pub use model::{Health, HealthStatus, ModelDetails, ModelList, ModelObject, Mode
 pub use parse::parse;
 pub use preference::{
     About, DeletedCompletionTag, DeletedCompletions, DeletedPreference, DeletedPreferenceTag, FeedbackInput,
-    FeedbackObject, FeedbackOpinion, FeedbackTag, KeepRule, KeptCompletionObject, KeptList, PreferenceBody,
+    FeedbackObject, FeedbackOpinion, FeedbackTag, KeepRule, KeptCompletionObject, KeptList, MAX_AUTHOR_CHARS,
+    PreferenceBody,
     PreferenceImport, PreferenceInput, PreferenceList, PreferenceObject, PreferenceProblem, PreferenceScores,
     PreferenceSettings, PreferenceSource, PreferenceTag, Thumb,
 };

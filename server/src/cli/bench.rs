@@ -2,7 +2,7 @@
 
 mod train;
 
-use super::{Failure, exit, output};
+use super::{Failure, exit, output, progress};
 use crate::{
     app::AppConfig,
     bench::{edits, model, scale, serving, start, swaps},
@@ -10,11 +10,10 @@ use crate::{
 use amend_eval::Progress;
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use std::{
     fmt::Display,
-    io::{IsTerminal, stderr},
     num::NonZeroUsize,
     path::PathBuf,
 };
@@ -202,10 +201,7 @@ struct Bar(ProgressBar);
 
 impl Bar {
     fn new() -> Self {
-        let bar = if stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} answers, {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self(bar)
+        Self(progress::bar(0, "{pos}/{len} answers"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     client::{Client, DaemonArgs, Failure},
-    exit, jobs, output,
+    exit, jobs, output, progress,
 };
 use crate::{app::AppConfig, bench::daemon::LocalDaemon};
 use amend_trainer::atlas::{
@@ -11,11 +11,9 @@ use amend_trainer::atlas::{
 };
 use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::io::{IsTerminal, stderr};
 
 /// What is asked and corrected.
 const SCRIPT: &str = include_str!("demo.json");
@@ -108,7 +106,7 @@ impl Demo {
     /// Questions are asked, and their answers corrected.
     async fn prefer(&self) -> anyhow::Result<()> {
         heading(&format!("{PREFERENCES} answers, each corrected by a user who wants them in quotes"))?;
-        let bar = bar(PREFERENCES as u64);
+        let bar = progress::bar(PREFERENCES as u64, "{pos}/{len}");
         let rows = Rows::new(Atlas::built_in(), self.seed, Split::Train);
         let rows = (0..).map(|index| rows.of_kind(Kind::Fact, index));
         let usable = rows.filter(|row| row.messages.len() == ONE_QUESTION && !self.is_unseen(&row.query));
@@ -185,15 +183,6 @@ fn content(completion: &Value) -> String {
 
 fn heading(text: &str) -> anyhow::Result<()> {
     output::line(format!("\n{text}"))
-}
-
-fn bar(length: u64) -> ProgressBar {
-    let bar = match stderr().is_terminal() {
-        true => ProgressBar::new(length),
-        false => ProgressBar::hidden(),
-    };
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// A step that did not do what it shows is a failure.

@@ -1,6 +1,6 @@
 //! `amend eval`: how well edits hold.
 
-use super::{Failure, exit, output, serve::told_to_stop};
+use super::{Failure, exit, output, progress, serve::told_to_stop};
 use crate::{
     app::AppConfig,
     evaluation::{self, EvalError, EvalJob, Records},
@@ -11,10 +11,9 @@ use amend_eval::edit::{
 };
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::{
     fs,
-    io::{IsTerminal, stderr},
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     str::FromStr,
@@ -209,10 +208,7 @@ const LINE_EVERY: usize = 50;
 
 impl Bar {
     fn new() -> Self {
-        let bar = if stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} records ({msg}), {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self(bar)
+        Self(progress::bar(0, "{pos}/{len} records ({msg})"))
     }
 }
 

@@ -2,16 +2,15 @@
 
 use super::{
     client::{Client, DaemonArgs, Failure},
-    exit, output,
+    exit, output, progress,
 };
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::io::{IsTerminal, stderr};
 
 /// Arguments of `amend jobs`.
 #[derive(Debug, Args)]
@@ -203,12 +202,7 @@ pub(super) async fn follow(client: &Client, id: &str, as_json: bool) -> anyhow::
 }
 
 fn progress_bar(as_json: bool) -> ProgressBar {
-    let bar = match !as_json && stderr().is_terminal() {
-        true => ProgressBar::new(0),
-        false => ProgressBar::hidden(),
-    };
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}, {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    if as_json { ProgressBar::hidden() } else { progress::bar(0, "{pos}/{len} {msg}") }
 }
 
 fn show(bar: &ProgressBar, progress: &Value) {

@@ -7,9 +7,11 @@ pub mod demo;
 pub mod edit;
 pub mod eval;
 pub mod exit;
+pub mod gate;
 pub mod jobs;
 pub mod output;
 pub mod preferences;
+mod progress;
 pub mod revisions;
 pub mod serve;
 pub mod train;
@@ -34,7 +36,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no daemon at that address, 4 the daemon refused, \
-5 a measured figure misses its bound.";
+5 a measured figure misses its bound; gates: 10 failed, 11 inconclusive, 12 not measured.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -61,6 +63,8 @@ enum Command {
     Jobs(jobs::JobsArgs),
     /// The versions of the served model
     Revisions(revisions::RevisionsArgs),
+    /// Whether a revision may ship
+    Gate(gate::GateArgs),
 }
 
 /// Runs the command line of this process.
@@ -101,6 +105,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Train(args) => train::run(args),
         Command::Jobs(args) => runtime()?.block_on(jobs::run(args)),
         Command::Revisions(args) => runtime()?.block_on(revisions::run(args)),
+        Command::Gate(args) => runtime()?.block_on(gate::run(args)),
     }
 }
 

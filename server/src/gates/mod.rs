@@ -8,11 +8,19 @@
 //! [`Gatekeeper`] for it.
 
 mod error;
+mod gives_way;
 mod keeper;
+mod report;
 mod service;
+mod settings;
 mod store;
+mod suites;
+mod work;
 
 pub use error::GateError;
 pub use keeper::LedgerGatekeeper;
-pub use service::{GateSettings, Gates, GatesConfig};
+pub use report::{ReportFormat, UnknownFormat};
+pub use service::{Begun, Gates, GatesConfig};
+pub use settings::GateSettings;
 pub use store::GateKey;
+pub use work::GateWork;

@@ -59,13 +59,17 @@ fn wanted(request: v1::BeginGateRequest) -> Result<GateRequest, Failure> {
             return Err(Failure::invalid("on_verdict has a value that this server does not know"));
         }
     };
-    Ok(GateRequest { candidate: request.candidate, policy: request.policy, on_verdict })
+    let v1::BeginGateRequest { candidate, policy, on_verdict: _, reuse } = request;
+    Ok(GateRequest { candidate, policy, on_verdict, reuse })
 }
 
 #[tonic::async_trait]
 impl gates_server::Gates for Gates {
     async fn begin_gate(&self, request: Request<v1::BeginGateRequest>) -> Answer<v1::Gate> {
-        observe("BeginGate", async { Ok(gate(self.0.begin(wanted(request.into_inner())?).await?)) }).await
+        observe("BeginGate", async {
+            Ok(gate(self.0.begin(wanted(request.into_inner())?).await?.into_gate()))
+        })
+        .await
     }
 
     async fn get_gate(&self, request: Request<v1::GetGateRequest>) -> Answer<v1::Gate> {

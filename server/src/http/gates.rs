@@ -2,7 +2,7 @@
 
 use super::{Route, Shared, body, edits::params::Params, error::ApiError, ids::path_id, jobs::optional, route};
 use crate::{
-    gates::{GateError, Gates, ReportFormat},
+    gates::{Begun, GateError, Gates, ReportFormat},
     paging::Page,
 };
 use amend_proto::{
@@ -94,6 +94,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<
     tag = "gates",
     request_body = GateRequest,
     responses(
+        (status = 200, description = "With `reuse`: the one that stands, or is under way", body = GateObject),
         (status = 201, description = "It waits for its turn", body = GateObject),
         (status = 400, description = "A field is wrong; `param` names it", body = ErrorBody),
         (status = 404, description = "No such revision", body = ErrorBody),
@@ -106,7 +107,10 @@ pub(super) async fn begin(
     request: Request,
 ) -> Result<(StatusCode, Json<GateObject>), ApiError> {
     let request = body::read(&shared, request, parse::<GateRequest>).await?;
-    Ok((StatusCode::CREATED, Json(gates(&shared).begin(request).await?)))
+    Ok(match gates(&shared).begin(request).await? {
+        Begun::New(gate) => (StatusCode::CREATED, Json(gate)),
+        Begun::Standing(gate) => (StatusCode::OK, Json(gate)),
+    })
 }
 
 /// Tells of one gate: `state` is queued, running, pass, fail, inconclusive, error or cancelled.
@@ -211,8 +215,8 @@ pub(super) async fn webhook(
         Some(candidate) => candidate,
         None => gates.newest_candidate().await?.to_string(),
     };
-    let request = GateRequest { candidate, policy: None, on_verdict: GateAction::Record };
-    Ok(Require::Pass.answer(gates.standing(request).await?))
+    let request = GateRequest { candidate, policy: None, on_verdict: GateAction::Record, reuse: true };
+    Ok(Require::Pass.answer(gates.begin(request).await?.into_gate()))
 }
 
 fn gates(shared: &Shared) -> &Gates {

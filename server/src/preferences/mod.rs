@@ -29,7 +29,7 @@ pub use transfer::{ImportStopped, Imported, Unread};
 use crate::{ledger::Ledger, telemetry::preference_names as names};
 use amend_proto::{
     PairId, TenantId,
-    wire::{About, KeepRule, PreferenceBody},
+    wire::{About, KeepRule, MAX_AUTHOR_CHARS, PreferenceBody},
 };
 use amend_trainer::preference::{IdempotencyKey, Pair, PairSource, Provenance, UnixMillis};
 use futures::FutureExt;
@@ -46,8 +46,6 @@ use tokio::task::JoinHandle;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 /// How long an idempotency key is remembered.
 const KEY_AGE_MS: i64 = 7 * 24 * 3600 * 1000;
-/// The longest name of who says something.
-const MAX_AUTHOR_CHARS: usize = 256;
 /// Idempotency keys that are remembered, over all tenants.
 const MAX_KEYS: i64 = 1_000_000;
 

@@ -19,6 +19,7 @@ use amend_trainer::{
         bridge::{BridgeCard, Bridging, Modifier, Retries, bridge},
         clean,
     },
+    lte::write_lines,
     sft::Flow,
 };
 use anyhow::{Context, bail};
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, BufWriter, Write},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -90,11 +91,11 @@ impl BmcWork {
         if training.len() < config.min_pairs.max(1) {
             bail!("there are {} pairs to learn from, and {} are wanted", training.len(), config.min_pairs);
         }
-        write_lines(&job.folder.join(TRAINING), &training)?;
-        write_lines(&job.folder.join(HELD_OUT), &held_out)?;
+        write_lines(&job.folder, TRAINING, &training)?;
+        write_lines(&job.folder, HELD_OUT, &held_out)?;
         let sources = self.0.pairs.describe();
         let plan = Plan { parent: live.id, model, cleaned, without_edits, sources };
-        write_lines(&file, std::slice::from_ref(&plan))?;
+        write_lines(&job.folder, PLAN, std::slice::from_ref(&plan))?;
         job.say(format!("{} pairs were read; it learns from {}", cleaned.read, training.len()));
         Ok(plan)
     }
@@ -252,18 +253,6 @@ async fn stopped(job: &JobContext) {
 
 fn sleep(time: Duration) -> futures::future::BoxFuture<'static, ()> {
     tokio::time::sleep(time).boxed()
-}
-
-/// Writes a JSON object a line, complete or not at all.
-fn write_lines<T: Serialize>(file: &Path, items: &[T]) -> anyhow::Result<()> {
-    let partial = file.with_extension("partial");
-    let mut out = BufWriter::new(File::create(&partial)?);
-    for item in items {
-        serde_json::to_writer(&mut out, item)?;
-        out.write_all(b"\n")?;
-    }
-    out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(&partial, file).with_context(|| format!("failed to write {}", file.display()))
 }
 
 fn read_lines<T: DeserializeOwned>(file: &Path) -> anyhow::Result<Vec<T>> {

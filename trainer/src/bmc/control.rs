@@ -52,6 +52,12 @@ impl Control {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) == Wish::Stop
     }
 
+    /// Whether it shall wait.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) == Wish::Pause
+    }
+
     fn wish(&self, wish: Wish) {
         let mut current = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *current != Wish::Stop {

@@ -18,4 +18,5 @@ pub mod text;
 pub use fluency::ngram_entropy;
 pub use forced::{ForcedError, ForcedQuery, ForcedTokens, TeacherForced, TokenId};
 pub use retrieval::{Latency, Micros};
+pub(crate) use text::words;
 pub use text::{AnswerScore, holds, judge, normalise, word_count};

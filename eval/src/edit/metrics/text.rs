@@ -22,17 +22,26 @@ pub struct AnswerScore {
 /// A text of nothing else (an answer "The", or "?") is kept as its trimmed self.
 #[must_use]
 pub fn normalise(text: &str) -> String {
-    let plain: String = text
-        .nfkc()
-        .filter(|c| !matches!(c, '\'' | '’' | 'ʼ'))
-        .flat_map(char::to_lowercase)
-        .map(|c| if c.is_alphanumeric() || is_mark(c) { c } else { ' ' })
-        .collect();
+    let plain = level(text);
     let words: Vec<&str> = plain.split_whitespace().filter(|word| !ARTICLES.contains(word)).collect();
     match words.is_empty() {
         true => text.trim().to_lowercase(),
         false => words.join(" "),
     }
+}
+
+/// The words of a text as [`normalise`] levels them, articles kept.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    level(text).split_whitespace().map(str::to_owned).collect()
+}
+
+/// Case, compatibility forms and punctuation are levelled.
+fn level(text: &str) -> String {
+    text.nfkc()
+        .filter(|c| !matches!(c, '\'' | '’' | 'ʼ'))
+        .flat_map(char::to_lowercase)
+        .map(|c| if c.is_alphanumeric() || is_mark(c) { c } else { ' ' })
+        .collect()
 }
 
 /// Whether a character belongs to the letter before it, as the vowel signs of Hindi or Thai do.

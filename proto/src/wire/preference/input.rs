@@ -16,7 +16,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// The longest name of a person, in characters.
-const MAX_AUTHOR_CHARS: usize = 256;
+pub const MAX_AUTHOR_CHARS: usize = 256;
 
 /// The body of `POST /v1/preferences`: which of two answers is better. What they answer is given by one of `prompt`,
 /// `messages` and `completion_id`.

@@ -4,7 +4,9 @@ mod input;
 mod kept;
 mod object;
 
-pub use input::{About, FeedbackInput, FeedbackOpinion, PreferenceBody, PreferenceInput, Thumb};
+pub use input::{
+    About, FeedbackInput, FeedbackOpinion, MAX_AUTHOR_CHARS, PreferenceBody, PreferenceInput, Thumb,
+};
 pub use kept::{
     DeletedCompletionTag, DeletedCompletions, KeepRule, KeptCompletionObject, KeptList, PreferenceSettings,
 };

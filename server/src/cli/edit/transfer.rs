@@ -4,7 +4,7 @@
 mod tests;
 
 use super::fields::{ByArgs, OnConflict};
-use crate::cli::{Failure, client::Client, exit, output};
+use crate::cli::{Failure, client::Client, exit, output, progress};
 use amend_editor::NewEdit;
 use amend_eval::data::{
     Contents, DataError, EditReader, EditRecord, Entry, Fact, Issue, ReadOptions, StatementTemplate, sniff,
@@ -13,12 +13,12 @@ use anyhow::Context;
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use futures::{StreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use reqwest::{Body, Method, header};
 use serde_json::{Value, json};
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Cursor, IsTerminal, Read, stderr, stdin},
+    io::{self, BufRead, BufReader, Cursor, Read, stdin},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -186,11 +186,7 @@ impl Source {
     /// A bar at a terminal; elsewhere the report is all there is to say.
     fn bar(&self) -> ProgressBar {
         let (Self::Lines { bytes, .. } | Self::Published { bytes, .. }) = self;
-        if !stderr().is_terminal() || *bytes == 0 {
-            return ProgressBar::hidden();
-        }
-        let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}, {eta} left");
-        ProgressBar::new(*bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        if *bytes == 0 { ProgressBar::hidden() } else { progress::bar(*bytes, "{bytes}/{total_bytes}") }
     }
 
     /// Sends blocks until the file ends or nobody takes them: then the daemon has answered already, and says why.

@@ -1,10 +1,9 @@
 //! How a training is watched and stopped.
 
-use crate::cli::exit;
+use crate::cli::{exit, progress};
 use amend_trainer::sft::StepMetrics;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::{
-    io::{IsTerminal, stderr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -39,13 +38,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(steps: u64, stop: Arc<AtomicBool>) -> Self {
-        let bar = match stderr().is_terminal() {
-            true => ProgressBar::new(steps),
-            false => ProgressBar::hidden(),
-        };
-        let style = "{bar:30} {pos}/{len} steps, {msg}, {eta} left";
-        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, stop }
+        Self { bar: progress::bar(steps, "{pos}/{len} steps, {msg}"), stop }
     }
 
     pub(super) fn say(&self, line: &str) {

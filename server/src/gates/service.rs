@@ -1,0 +1,212 @@
+//! [`Gates`]: judgements of revisions, as the rest of the daemon uses them.
+
+use super::{
+    GateError,
+    report::{self, ReportFormat},
+    settings::GateSettings,
+    store::{self, GateKey, NewGate},
+    work::GateJob,
+};
+use crate::{
+    jobs::{Jobs, enqueue},
+    ledger::Ledger,
+    revisions::{Revision, Revisions},
+};
+use amend_eval::gate::Policy;
+use amend_proto::{
+    GateId, RevisionId,
+    wire::{GateAction, GateObject, GateRequest, GateState, JobKind, RevisionState},
+};
+use futures::FutureExt;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// Revisions that are looked through for a candidate.
+const LOOKED_THROUGH: usize = 100;
+/// Gates that are looked through for one that stands.
+const STANDING: usize = 100;
+/// The word for the live revision.
+const LIVE: &str = "live";
+
+/// What gates need.
+pub struct GatesConfig {
+    /// Where they are kept.
+    pub ledger: Ledger,
+    /// What measures.
+    pub jobs: Jobs,
+    /// What is judged.
+    pub revisions: Revisions,
+    /// `gates/` of the data folder.
+    pub folder: PathBuf,
+    /// What the operator decided.
+    pub settings: GateSettings,
+}
+
+/// The gates. Clones share them.
+#[derive(Clone)]
+pub struct Gates(Arc<GatesConfig>);
+
+/// What came of a request for a gate.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// It waits for its turn.
+    New(GateObject),
+    /// One like it stands, or is under way.
+    Standing(GateObject),
+}
+
+impl Begun {
+    /// The gate.
+    #[must_use]
+    pub fn into_gate(self) -> GateObject {
+        match self {
+            Self::New(gate) | Self::Standing(gate) => gate,
+        }
+    }
+}
+
+impl Gates {
+    /// The gates of a ledger.
+    #[must_use]
+    pub fn new(config: GatesConfig) -> Self {
+        Self(Arc::new(config))
+    }
+
+    pub(super) fn config(&self) -> &GatesConfig {
+        &self.0
+    }
+
+    /// Begins a gate, unless one like it stands and may be given.
+    ///
+    /// # Errors
+    /// [`GateError`]; then there is none.
+    pub async fn begin(&self, request: GateRequest) -> Result<Begun, GateError> {
+        let candidate = self.revision(&request.candidate).await?;
+        let policy = match &request.policy {
+            None => self.0.settings.policy.clone(),
+            Some(text) => Policy::parse(text)
+                .map_err(|error| GateError::Invalid { param: "policy", message: error.to_string() })?,
+        };
+        let key = self.0.settings.key(&policy);
+        if request.reuse
+            && let Some(standing) = self.standing(&candidate.id, &key).await?
+        {
+            return Ok(Begun::Standing(standing));
+        }
+        self.enqueue(candidate, (key, &policy), request.on_verdict).await.map(Begun::New)
+    }
+
+    async fn enqueue(
+        &self,
+        candidate: Revision,
+        (key, policy): (GateKey, &Policy),
+        on_verdict: GateAction,
+    ) -> Result<GateObject, GateError> {
+        let (id, line, at) = (GateId::fresh(), candidate.line, chrono::Utc::now().timestamp());
+        let job = GateJob { gate: id.clone(), candidate: candidate.id.clone(), policy: policy.to_toml(), on_verdict };
+        let job = serde_json::to_value(job)?;
+        let new = NewGate { id, line, candidate: candidate.id, key, on_verdict, at };
+        let write = self.0.ledger.write(move |connection| {
+            async move {
+                if let Some(gate) = store::under_way(connection, &new.line, &new.candidate).await? {
+                    return Err(GateError::UnderWay { gate });
+                }
+                let job = enqueue(connection, JobKind::Gate, &job).await?;
+                store::insert(connection, &new, &job.id).await
+            }
+            .boxed()
+        });
+        let gate = write.await?;
+        self.0.jobs.enqueued();
+        Ok(gate)
+    }
+
+    async fn revision(&self, named: &str) -> Result<Revision, GateError> {
+        if named == LIVE {
+            return Ok(self.0.revisions.live().await?);
+        }
+        let invalid = |error: amend_proto::InvalidId| GateError::Invalid {
+            param: "candidate",
+            message: error.to_string(),
+        };
+        Ok(self.0.revisions.get(&RevisionId::new(named).map_err(invalid)?).await?)
+    }
+
+    /// The newest gate of a revision by this key that is under way, or found something against what is live now.
+    async fn standing(&self, candidate: &RevisionId, key: &GateKey) -> Result<Option<GateObject>, GateError> {
+        let live = self.0.revisions.live().await?.id;
+        let newest = self.list(None, STANDING).await?.into_iter().find(|gate| {
+            gate.candidate == *candidate
+                && gate.policy.fingerprint == key.policy.fingerprint
+                && gate.judges == key.judges
+        });
+        Ok(newest.filter(|gate| match gate.state {
+            GateState::Queued | GateState::Running => true,
+            GateState::Pass | GateState::Fail | GateState::Inconclusive => gate.live.as_ref() == Some(&live),
+            GateState::Error | GateState::Cancelled => false,
+        }))
+    }
+
+    /// The newest revision that waits to be judged, or was.
+    ///
+    /// # Errors
+    /// [`GateError::NoCandidate`]; the database's.
+    pub async fn newest_candidate(&self) -> Result<RevisionId, GateError> {
+        let newest = self.0.revisions.list(None, LOOKED_THROUGH).await?;
+        let waits = |state| {
+            matches!(state, RevisionState::Candidate | RevisionState::Gated | RevisionState::Rejected)
+        };
+        newest.into_iter().find(|one| waits(one.state)).map(|one| one.id).ok_or(GateError::NoCandidate)
+    }
+
+    /// A gate.
+    ///
+    /// # Errors
+    /// [`GateError::NotFound`]; the database's.
+    pub async fn get(&self, id: &GateId) -> Result<GateObject, GateError> {
+        let mut connection = self.0.ledger.read().await?;
+        store::get(&mut connection, id).await?.ok_or_else(|| GateError::NotFound(id.to_string()))
+    }
+
+    /// A gate when it has ended, or as it is after so long.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn ended(&self, id: &GateId, patience: Duration) -> Result<GateObject, GateError> {
+        let end = Instant::now() + patience;
+        let mut changes = self.0.jobs.changes();
+        loop {
+            changes.mark_unchanged();
+            let gate = self.get(id).await?;
+            if gate.state.is_final() || tokio::time::timeout_at(end, changes.changed()).await.is_err() {
+                return Ok(gate);
+            }
+        }
+    }
+
+    /// `limit` gates, newest first, those older than `after` only.
+    ///
+    /// # Errors
+    /// The database's; [`RevisionError::NotReady`](crate::revisions::RevisionError::NotReady).
+    pub async fn list(&self, after: Option<&GateId>, limit: usize) -> Result<Vec<GateObject>, GateError> {
+        let line = self.0.revisions.line()?;
+        let mut connection = self.0.ledger.read().await?;
+        store::list(&mut connection, line, (after, i64::try_from(limit).unwrap_or(i64::MAX))).await
+    }
+
+    /// What a gate measured.
+    ///
+    /// # Errors
+    /// [`GateError::NotFound`]; [`GateError::NoReport`].
+    pub async fn report(&self, id: &GateId, format: ReportFormat) -> Result<String, GateError> {
+        let gate = self.get(id).await?;
+        let folder = self.folder(id);
+        let rendered = tokio::task::spawn_blocking(move || report::read(&folder, &gate, format)).await;
+        rendered.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// What a gate keeps.
+    pub(super) fn folder(&self, id: &GateId) -> PathBuf {
+        self.0.folder.join(id.as_str().replace([':', '/'], "-"))
+    }
+}
