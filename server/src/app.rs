@@ -9,6 +9,7 @@ use crate::{
     edit_template::TemplateSearch,
     edits::{EditService, Tenants},
     engine::{EngineConfig, EngineError, InvalidModel, ModelSource},
+    gates::GateSettings,
     grpc::{self, GrpcError},
     http::{self, Drained, Hosts, HttpLimits, HttpState, Lifecycle, ServeLimits},
     jobs::JobError,
@@ -24,6 +25,7 @@ use amend_editor::{
     EditError, EditedModel, Editor, EditorOptions, EncoderError, EncoderOptions, EncoderSetup, ScopePolicy,
     SentenceEncoder, locate_model,
 };
+use amend_eval::gate::Policy;
 use amend_proto::{ChatModel, InvalidId, ModelId, ModelInfo};
 use amend_trainer::atlas::builtin;
 use std::{
@@ -56,6 +58,8 @@ pub struct AppConfig {
     pub preferences: PreferenceSettings,
     /// How and when it trains.
     pub training: TrainingSettings,
+    /// What a revision has to show before it goes live; the default is for the model's kind.
+    pub gates: GateSettings,
     /// Names that it may be asked under besides `localhost` when it listens on a loopback address; in lower case.
     pub allowed_hosts: BTreeSet<String>,
     /// Bounds on each request.
@@ -123,6 +127,10 @@ impl AppConfig {
     /// When `model` names none.
     pub fn new(data_dir: PathBuf, model: &str) -> Result<Self, AppError> {
         let source = ModelSource::parse(model, &data_dir.join("models"))?;
+        let policy = match source {
+            ModelSource::Builtin { .. } => Policy::atlas(),
+            _ => Policy::default(),
+        };
         Ok(Self {
             data_dir,
             engine: EngineConfig::new(source),
@@ -133,6 +141,7 @@ impl AppConfig {
             tenants: Tenants::default(),
             preferences: PreferenceSettings::default(),
             training: TrainingSettings::default(),
+            gates: GateSettings { policy, ..GateSettings::default() },
             allowed_hosts: BTreeSet::new(),
             http: HttpLimits::default(),
             serve: ServeLimits::default(),
@@ -181,6 +190,7 @@ impl App {
             tenants,
             preferences,
             training,
+            gates,
             allowed_hosts,
             http,
             serve,
@@ -212,6 +222,7 @@ impl App {
             ledger,
             preferences: preferences.clone(),
             settings: training,
+            gates,
             registry: shared,
             loader,
             busy,

@@ -5,7 +5,8 @@ use crate::{
     edit_template::TemplateSearch,
     engine::{EngineConfig, ModelSource},
     http::{Lifecycle, Phase},
-    jobs::{JobError, Jobs, JobsConfig},
+    gates::{GateSettings, GateWork, Gates, GatesConfig, LedgerGatekeeper},
+    jobs::{Ended, JobContext, JobError, Jobs, JobsConfig, Work},
     ledger::Ledger,
     preferences::PreferenceService,
     registry::Registry,
@@ -17,9 +18,10 @@ use crate::{
 use amend_editor::Editor;
 use amend_proto::{
     ChatModel, ModelId,
-    wire::{JobObject, JobRequest},
+    wire::{JobKind, JobObject, JobRequest},
 };
 use async_trait::async_trait;
+use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -39,6 +41,8 @@ pub struct Learning {
     pub revisions: Revisions,
     /// What is done in the background.
     pub jobs: Jobs,
+    /// What may go live.
+    pub gates: Gates,
     /// What is learned from.
     pub pairs: Pairs,
     settings: TrainingSettings,
@@ -64,6 +68,7 @@ pub(crate) struct LearningConfig<'a> {
     pub(crate) ledger: Ledger,
     pub(crate) preferences: PreferenceService,
     pub(crate) settings: TrainingSettings,
+    pub(crate) gates: GateSettings,
     pub(crate) registry: Arc<Registry>,
     pub(crate) loader: EngineLoader,
     pub(crate) busy: watch::Receiver<usize>,
@@ -71,12 +76,14 @@ pub(crate) struct LearningConfig<'a> {
 
 impl Learning {
     pub(crate) async fn open(config: LearningConfig<'_>) -> Result<Self, AppError> {
-        let LearningConfig { data_dir, ledger, preferences, settings, registry, loader, busy } = config;
+        let LearningConfig { data_dir, ledger, preferences, settings, gates, registry, loader, busy } = config;
+        let key = gates.key(&gates.policy);
         let revisions = Revisions::new(RevisionsConfig {
             ledger: ledger.clone(),
             folder: data_dir.join("revisions"),
             registry,
             loader: Arc::new(loader),
+            gatekeeper: Arc::new(LedgerGatekeeper { ledger: ledger.clone(), key }),
         });
         let folder = data_dir.join("jobs");
         let jobs = JobsConfig { ledger: ledger.clone(), folder, busy, quiet: settings.quiet };
@@ -85,7 +92,14 @@ impl Learning {
         if !settings.files.is_empty() {
             sources.push(Arc::new(FilePairs::new(settings.files.clone())));
         }
-        Ok(Self { ledger, revisions, jobs, pairs: Pairs::new(sources), settings })
+        let gates = Gates::new(GatesConfig {
+            ledger: ledger.clone(),
+            jobs: jobs.clone(),
+            revisions: revisions.clone(),
+            folder: data_dir.join("gates"),
+            settings: gates,
+        });
+        Ok(Self { ledger, revisions, jobs, gates, pairs: Pairs::new(sources), settings })
     }
 
     /// Begins a job: as the request says, and as the operator set it where the request says nothing.
@@ -108,9 +122,16 @@ impl Learning {
         let this = self.clone();
         tokio::spawn(async move {
             lifecycle.reached(Phase::Ready).await;
-            let Self { revisions, jobs, pairs, settings, .. } = this;
-            let work = BmcWorkConfig { revisions, pairs: pairs.clone(), editor, model };
-            if let Err(error) = jobs.start(Arc::new(BmcWork::new(work))) {
+            let Self { revisions, jobs, gates, pairs, settings, .. } = this;
+            let gate = GateWork {
+                gates: gates.clone(),
+                pairs: pairs.clone(),
+                editor: editor.clone(),
+                model: Arc::clone(&model),
+            };
+            let bmc = BmcWorkConfig { revisions, pairs: pairs.clone(), editor, model };
+            let works = Works { bmc: BmcWork::new(bmc), gate, automatic: gates };
+            if let Err(error) = jobs.start(Arc::new(works)) {
                 tracing::error!(%error, "no thread for jobs: none is done");
                 return;
             }
@@ -121,6 +142,41 @@ impl Learning {
     pub(crate) async fn close(&self) -> Result<(), AppError> {
         self.jobs.close(JOB_PATIENCE).await;
         Ok(self.ledger.close().await?)
+    }
+}
+
+/// Does every kind of job.
+struct Works {
+    bmc: BmcWork,
+    gate: GateWork,
+    /// Begins the gate of what was trained, where that is wanted.
+    automatic: Gates,
+}
+
+impl Work for Works {
+    fn run(&self, job: &JobContext) -> anyhow::Result<Ended> {
+        match job.kind {
+            JobKind::Bmc => {
+                let ended = self.bmc.run(job)?;
+                if let Ended::Done(result) = &ended {
+                    self.judge(job, result);
+                }
+                Ok(ended)
+            }
+            JobKind::Gate => self.gate.run(job),
+        }
+    }
+}
+
+impl Works {
+    /// A training whose gate cannot be begun is done all the same: somebody can begin it later.
+    fn judge(&self, job: &JobContext, result: &Value) {
+        let Some(candidate) = result["revision"].as_str() else { return };
+        match job.runtime.block_on(self.automatic.begin_automatic(candidate)) {
+            Ok(Some(gate)) => job.say(format!("its gate is {}", gate.id)),
+            Ok(None) => {}
+            Err(error) => job.say(format!("its gate could not be begun: {error}")),
+        }
     }
 }
 
@@ -208,17 +264,28 @@ pub(crate) mod testing {
         pub(crate) async fn scripted(data_dir: &Path, model: ScriptedModel) -> Self {
             let ledger = Ledger::open(data_dir.join("learning.db")).await.unwrap();
             let registry = Arc::new(Registry::loading(ModelId::new("scripted").unwrap()));
+            let settings = GateSettings::default();
+            let key = settings.key(&settings.policy);
             let revisions = Revisions::new(RevisionsConfig {
                 ledger: ledger.clone(),
                 folder: data_dir.join("revisions"),
                 registry,
                 loader: Arc::new(Scripted(model)),
+                gatekeeper: Arc::new(LedgerGatekeeper { ledger: ledger.clone(), key }),
             });
             revisions.begin().await.unwrap();
             let (folder, busy) = (data_dir.join("jobs"), watch::Sender::new(0).subscribe());
             let jobs =
                 Jobs::open(JobsConfig { ledger: ledger.clone(), folder, busy, quiet: None }).await.unwrap();
-            Self { ledger, revisions, jobs, pairs: Pairs::default(), settings: TrainingSettings::default() }
+            let gates = Gates::new(GatesConfig {
+                ledger: ledger.clone(),
+                jobs: jobs.clone(),
+                revisions: revisions.clone(),
+                folder: data_dir.join("gates"),
+                settings,
+            });
+            let settings = TrainingSettings::default();
+            Self { ledger, revisions, jobs, gates, pairs: Pairs::default(), settings }
         }
     }
 }

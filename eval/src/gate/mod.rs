@@ -22,6 +22,7 @@ mod decision;
 mod error;
 mod evidence;
 mod policy;
+pub mod render;
 pub mod simulate;
 #[cfg(test)]
 mod tests;

@@ -172,3 +172,21 @@ fn a_clear_case_is_decided_at_an_early_look_and_another_goes_on() {
     let last = at(&noisy, Look { number: 3, of: 3 });
     assert!(!last.undecided);
 }
+
+#[test]
+fn a_decision_is_shown_to_people_and_build_servers() {
+    let damaged = evidence(|group, level| level + usize::from(group % 4 == 0) < group % 6);
+    let decision = decide_on(&policy(""), &damaged, &usual());
+    let title = render::GateTitle {
+        id: "gate-1".to_owned(),
+        candidate: "sha256:<new>".to_owned(),
+        live: "sha256:old".to_owned(),
+        policy: "a | b".to_owned(),
+        suites: vec![render::SuiteLink { suite: "s".to_owned(), href: "s.html".to_owned() }],
+    };
+    insta::assert_snapshot!("markdown", render::markdown(&title, &decision).unwrap());
+    insta::assert_snapshot!("junit", render::junit(&title, &decision).unwrap());
+    let html = render::html(&title, &decision).unwrap();
+    assert!(!html.contains("sha256:<new>") && html.contains("sha256:&lt;new&gt;"), "{html}");
+    insta::assert_snapshot!("html", html);
+}

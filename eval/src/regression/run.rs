@@ -15,6 +15,8 @@ pub const SCHEMA: &str = "amend.regression/1";
 pub struct RegressionOptions {
     /// Whose edits they are.
     pub tenant: TenantId,
+    /// Whose there are none of: asked for them, the model says what it says without edits.
+    pub without: TenantId,
     /// Requests under way at once.
     pub concurrency: NonZeroUsize,
     /// Most tokens of an answer.
@@ -111,9 +113,9 @@ async fn try_one(
     item: &RegressionItem,
     options: &RegressionOptions,
 ) -> RegressionOutcome {
-    let answer = ask(edited, &item.question, options).await.ok();
+    let answer = ask(edited, item, (options, &options.tenant)).await.ok();
     let without = match (&answer, &item.expected) {
-        (Some(_), None) => ask(without, &item.question, options).await.ok(),
+        (Some(_), None) => ask(without, item, (options, &options.without)).await.ok(),
         _ => None,
     };
     let held = match (&answer, &item.expected) {
@@ -126,13 +128,13 @@ async fn try_one(
 
 async fn ask(
     model: &dyn ChatModel,
-    question: &str,
-    options: &RegressionOptions,
+    item: &RegressionItem,
+    (options, tenant): (&RegressionOptions, &TenantId),
 ) -> Result<String, ModelError> {
-    let mut request = ChatRequest::greedy(vec![Message::user(question)]);
+    let mut request = ChatRequest::greedy(vec![Message::user(item.question.as_str())]);
     request.sampling.max_tokens = Some(options.max_tokens);
     request.priority = options.priority;
-    request.tenant = options.tenant.clone();
+    request.tenant = tenant.clone();
     Ok(model.complete(request).await?.text.trim().to_owned())
 }
 

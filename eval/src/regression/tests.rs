@@ -22,6 +22,7 @@ fn suite(edits: Vec<LiveEdit>) -> RegressionSuite {
 fn options() -> RegressionOptions {
     RegressionOptions {
         tenant: TenantId::default(),
+        without: TenantId::new("nobody").unwrap(),
         concurrency: most(2),
         max_tokens: 16,
         priority: Priority::Background,

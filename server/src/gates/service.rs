@@ -96,6 +96,17 @@ impl Gates {
         self.enqueue(candidate, (key, &policy), request.on_verdict).await.map(Begun::New)
     }
 
+    /// Begins the gate of a revision that was just trained, if the operator wants that.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_automatic(&self, candidate: &str) -> Result<Option<GateObject>, GateError> {
+        let Some(on_verdict) = self.0.settings.automatic else { return Ok(None) };
+        let candidate = candidate.to_owned();
+        let request = GateRequest { candidate, policy: None, on_verdict, reuse: true };
+        Ok(Some(self.begin(request).await?.into_gate()))
+    }
+
     async fn enqueue(
         &self,
         candidate: Revision,

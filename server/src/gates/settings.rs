@@ -1,1 +1,76 @@
 //! What an operator decides about gates.
+
+use super::store::GateKey;
+use crate::endpoint::{EndpointConfig, EndpointLimits, EndpointModel, InvalidEndpoint};
+use amend_eval::{
+    follow::judge::{Judge, JudgeOptions, JudgePanel, Language, PanelError},
+    gate::Policy,
+};
+use amend_proto::wire::{GateAction, GatePolicy};
+use std::{num::NonZeroUsize, sync::Arc};
+
+/// What an operator decides about gates.
+#[derive(Debug, Clone)]
+pub struct GateSettings {
+    /// What decides.
+    pub policy: Policy,
+    /// Who judges what code cannot, in suites that need it.
+    pub judges: Vec<EndpointConfig>,
+    /// A candidate is gated as soon as it is trained, and this follows; not by itself, unless given.
+    pub automatic: Option<GateAction>,
+    /// Live edits that are tried at most.
+    pub edits: NonZeroUsize,
+    /// Tokens of an answer.
+    pub max_tokens: u32,
+    /// Requests to a model at once.
+    pub concurrency: NonZeroUsize,
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            judges: Vec::new(),
+            automatic: None,
+            edits: NonZeroUsize::MIN.saturating_add(99),
+            max_tokens: 256,
+            concurrency: NonZeroUsize::MIN,
+        }
+    }
+}
+
+/// Why there are no judges.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgesError {
+    /// One cannot be asked.
+    #[error(transparent)]
+    Endpoint(#[from] InvalidEndpoint),
+    /// They make no panel.
+    #[error(transparent)]
+    Panel(#[from] PanelError),
+}
+
+impl GateSettings {
+    /// What a verdict by a policy holds for.
+    #[must_use]
+    pub fn key(&self, policy: &Policy) -> GateKey {
+        let policy = GatePolicy { name: policy.name.clone(), fingerprint: policy.fingerprint() };
+        GateKey { policy, judges: self.judges.iter().map(|judge| format!("{}#{}", judge.url, judge.model)).collect() }
+    }
+
+    /// The judges, ready to be asked; none where none is named.
+    ///
+    /// # Errors
+    /// [`JudgesError`].
+    pub fn panel(&self, language: Language) -> Result<Option<JudgePanel>, JudgesError> {
+        if self.judges.is_empty() {
+            return Ok(None);
+        }
+        let mut judges = Vec::with_capacity(self.judges.len());
+        for named in &self.judges {
+            let model = EndpointModel::new(named.clone(), EndpointLimits::default())?;
+            judges.push(Judge::new(named.model.as_str(), Arc::new(model), language));
+        }
+        Ok(Some(JudgePanel::new(judges, JudgeOptions::default())?))
+    }
+}

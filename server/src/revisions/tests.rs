@@ -1,9 +1,9 @@
 use super::{
-    Candidate, Load, LoadError, Loadable, Names, Promotion, RevisionError, Revisions, RevisionsConfig,
+    Candidate, Gatekeeper, Load, LoadError, Loadable, Names, Promotion, RevisionError, Revisions, RevisionsConfig,
 };
 use crate::{ledger::Ledger, registry::Registry};
 use amend_proto::{
-    ChatModel, ChatRequest, Message, ModelId, RevisionId,
+    ChatModel, ChatRequest, GateId, Message, ModelId, RevisionId,
     testing::ScriptedModel,
     wire::{PromoteRequest, RevisionProvenance, RevisionState},
 };
@@ -18,6 +18,21 @@ use std::{
 struct Script {
     base: String,
     gone_live: Mutex<Vec<String>>,
+    /// What a gate let through: candidate and live.
+    let_through: Mutex<Vec<(RevisionId, RevisionId)>>,
+}
+
+#[async_trait]
+impl Gatekeeper for Script {
+    async fn let_through(
+        &self,
+        _: &str,
+        candidate: &RevisionId,
+        live: &RevisionId,
+    ) -> Result<Option<GateId>, RevisionError> {
+        let pair = (candidate.clone(), live.clone());
+        Ok(self.let_through.lock().unwrap().contains(&pair).then(|| GateId::new("gate-1").unwrap()))
+    }
 }
 
 fn id(text: &str) -> RevisionId {
@@ -76,6 +91,7 @@ impl Bench {
             folder: folder.join("revisions"),
             registry: Arc::clone(&registry),
             loader: Arc::clone(&script) as Arc<dyn Load>,
+            gatekeeper: Arc::clone(&script) as Arc<dyn Gatekeeper>,
         });
         Self { ledger, revisions, registry, script, folder: folder.to_owned() }
     }
@@ -239,5 +255,54 @@ async fn the_database_itself_refuses_a_second_live_one_and_a_change_of_what_a_re
             })
         });
         assert!(done.await.is_err(), "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_opens_the_way_against_what_is_live_only_and_who_insisted_is_on_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::begun(folder.path()).await;
+    bench.candidate("b", "I am b").await;
+    bench.candidate("c", "I am c").await;
+    bench.script.let_through.lock().unwrap().push((id("b"), id("base-1")));
+    let promote = |name: &str| bench.revisions.promote(id(name), PromoteRequest::default());
+    assert!(matches!(promote("c").await, Err(RevisionError::NotGated { .. })));
+    promote("b").await.unwrap();
+    bench.force("c").await.unwrap();
+    // What was measured against the base says nothing of how it compares with what is live now.
+    assert!(matches!(promote("b").await, Err(RevisionError::NotGated { .. })));
+    bench.revisions.roll_back(None).await.unwrap();
+    let noted = bench.revisions.switches(None, 100).await.unwrap();
+    let noted: Vec<_> = noted
+        .into_iter()
+        .map(|note| (note.to.to_string(), note.how, note.forced, note.gate.map(String::from)))
+        .collect();
+    use amend_proto::wire::SwitchHow::{Promote, Rollback, Start};
+    let gate = Some("gate-1".to_owned());
+    assert_eq!(
+        noted,
+        [
+            ("b".to_owned(), Rollback, false, None),
+            ("c".to_owned(), Promote, true, None),
+            ("b".to_owned(), Promote, false, gate),
+            ("base-1".to_owned(), Start, false, None),
+        ]
+    );
+    let older = bench.revisions.switches(Some(2), 100).await.unwrap();
+    assert_eq!((older.len(), older[0].seq), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_changes_the_state_of_what_is_not_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::begun(folder.path()).await;
+    bench.candidate("b", "I am b").await;
+    use amend_proto::wire::GateVerdict::{Fail, Inconclusive, Pass};
+    for (verdict, state) in
+        [(Inconclusive, New), (Pass, RevisionState::Gated), (Inconclusive, RevisionState::Gated), (Fail, Rejected)]
+    {
+        bench.revisions.judged(&id("b"), verdict).await.unwrap();
+        bench.revisions.judged(&id("base-1"), verdict).await.unwrap();
+        assert_eq!(bench.states().await, names(&[("b", state), ("base-1", Live)]));
     }
 }

@@ -53,7 +53,15 @@ metrics! {
     ENGINE_RESTARTS = "amend_engine_restarts_total", "Times the engine was started again after it died.";
     /// Counter.
     REVISION_SWITCHES = "amend_revision_switches_total", "Times another revision became live.";
-    /// Counter, labels `kind` (`bmc`) and `state` (`done`, `failed`, `cancelled`).
+    /// Counter, label `verdict` (`pass`, `fail`, `inconclusive`).
+    GATES = "amend_gates_total", "Gates that found something.";
+    /// Gauge, labels `suite` and `of` (`candidate`, `live`).
+    GATE_SCORE = "amend_gate_score", "Score of the last gate, 0 to 1.";
+    /// Histogram, seconds.
+    GATE_DURATION = "amend_gate_duration_seconds", "Seconds that a gate measured.";
+    /// Gauge.
+    LIVE_GATE_FAILED = "amend_live_gate_failed", "Whether the live revision failed its last gate.";
+    /// Counter, labels `kind` (`bmc`, `gate`) and `state` (`done`, `failed`, `cancelled`).
     JOBS_ENDED = "amend_jobs_ended_total", "Background jobs that ended.";
     /// Gauge.
     JOBS_PAUSED = "amend_job_paused", "Whether the running job waits for users' requests or quiet hours.";
@@ -72,7 +80,7 @@ metrics! {
 }
 
 /// The histograms among them, all in seconds.
-pub const HISTOGRAMS: &[&str] = &[QUEUE_TIME, TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, E2E_REQUEST_LATENCY];
+pub const HISTOGRAMS: &[&str] = &[QUEUE_TIME, TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, E2E_REQUEST_LATENCY, GATE_DURATION];
 
 #[cfg(test)]
 mod tests {

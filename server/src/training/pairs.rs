@@ -54,7 +54,7 @@ impl Pairs {
         Ok(count)
     }
 
-    pub(super) async fn all(&self) -> anyhow::Result<Vec<Pair>> {
+    pub(crate) async fn all(&self) -> anyhow::Result<Vec<Pair>> {
         let mut all = Vec::new();
         for source in &self.0 {
             all.extend(source.pairs().await?);

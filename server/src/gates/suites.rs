@@ -1,0 +1,71 @@
+//! The suites that a policy names.
+
+use amend_eval::{
+    follow::{FollowSuite, GroupId, own, published},
+    gate::{Policy, SuitePolicy},
+};
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+/// The live edits, as policies name them.
+pub(super) const EDITS: &str = "edits";
+
+/// One suite of a policy.
+#[derive(Debug, Clone)]
+pub(super) enum Suite {
+    /// Constraints.
+    Follow(Arc<FollowSuite>),
+    /// Live edits.
+    Edits,
+}
+
+/// The suite that a policy names: one of ours, a file of that form, or a folder of the published files.
+pub(super) fn find(policy: &SuitePolicy) -> anyhow::Result<Suite> {
+    let path = Path::new(&policy.name);
+    let mut suite = match policy.name.as_str() {
+        EDITS => return Ok(Suite::Edits),
+        own::AMEND_FOLLOW => own::amend_follow(),
+        own::ATLAS_FOLLOW => own::atlas_follow(),
+        _ if path.is_dir() => published::load(path).with_context(|| format!("suite {}", policy.name))?,
+        _ if path.is_file() => own::load(path).with_context(|| format!("suite {}", policy.name))?,
+        name => anyhow::bail!(
+            "there is no suite `{name}`: it is {}, {}, {EDITS}, a suite file, or a folder of FollowBench's files",
+            own::AMEND_FOLLOW,
+            own::ATLAS_FOLLOW
+        ),
+    };
+    suite.name.clone_from(&policy.name);
+    Ok(Suite::Follow(Arc::new(suite)))
+}
+
+/// The first groups of a suite: so many of each category as make its share of `groups`, in an order that the policy's seed
+/// decides. The same seed takes more of the same as `groups` grows.
+pub(super) fn part(suite: &Arc<FollowSuite>, groups: usize, policy: &Policy) -> Arc<FollowSuite> {
+    let mut categories: BTreeMap<_, BTreeSet<&GroupId>> = BTreeMap::new();
+    for item in &suite.items {
+        categories.entry(item.category).or_default().insert(&item.group);
+    }
+    let all: usize = categories.values().map(BTreeSet::len).sum();
+    if groups >= all {
+        return Arc::clone(suite);
+    }
+    let mut taken: BTreeSet<&GroupId> = BTreeSet::new();
+    for members in categories.values() {
+        let mut members: Vec<&GroupId> = members.iter().copied().collect();
+        members.sort_by_key(|group| Sha256::digest(format!("{}:{group}", policy.seed)).to_vec());
+        members.truncate((members.len() * groups).div_ceil(all));
+        taken.extend(members);
+    }
+    let items = suite.items.iter().filter(|item| taken.contains(&item.group)).cloned().collect();
+    Arc::new(FollowSuite { items, ..suite.as_ref().clone() })
+}
+
+/// Groups of a suite.
+pub(super) fn groups(suite: &FollowSuite) -> usize {
+    suite.items.iter().map(|item| &item.group).collect::<BTreeSet<_>>().len()
+}

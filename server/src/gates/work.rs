@@ -1,0 +1,231 @@
+//! The job that judges a revision.
+
+use super::{
+    Gates,
+    gives_way::GivesWay,
+    measure::{Asking, GateProgress, Subject, decided, gate, live_edits, void_unless_still},
+    report,
+    store::{self, Found},
+};
+use crate::{
+    jobs::{Ended, JobContext, Work},
+    revisions::Revision,
+    telemetry::names,
+    training::Pairs,
+};
+use amend_editor::Editor;
+use amend_eval::{
+    follow::{judge::Language, run::FolderCache},
+    gate::{GateDecision, Look, Policy, Verdict},
+};
+use amend_proto::{
+    ChatModel, GateId, Priority, RevisionId,
+    wire::{GateAction, GateReason, GateVerdict, JobPhase, PromoteRequest, RevisionKind},
+};
+use anyhow::Context;
+use futures::FutureExt;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// How often it is looked whether the job shall stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// Training pairs that are held against the suites.
+const MOST_PAIRS: usize = 200_000;
+
+/// The settings of a gate's job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct GateJob {
+    pub(super) gate: GateId,
+    pub(super) candidate: RevisionId,
+    /// In TOML.
+    pub(super) policy: String,
+    pub(super) on_verdict: GateAction,
+}
+
+/// Judges revisions.
+pub struct GateWork {
+    /// Where verdicts go.
+    pub gates: Gates,
+    /// What the daemon's training has learned from.
+    pub pairs: Pairs,
+    /// The live edits.
+    pub editor: Editor,
+    /// The live revision: the whole stack, behind admission.
+    pub model: Arc<dyn ChatModel>,
+}
+
+impl Work for GateWork {
+    fn run(&self, job: &JobContext) -> anyhow::Result<Ended> {
+        let settings: GateJob = serde_json::from_value(job.config.clone())?;
+        job.runtime.block_on(async {
+            tokio::select! {
+                done = self.judge(job, &settings) => done,
+                () = stopped(job) => Ok(Ended::Stopped),
+            }
+        })
+    }
+}
+
+impl GateWork {
+    async fn judge(&self, job: &JobContext, settings: &GateJob) -> anyhow::Result<Ended> {
+        let on_record = self.gates.get(&settings.gate).await?;
+        let verdict = match on_record.verdict {
+            // The daemon went down between the record and what follows.
+            Some(verdict) => verdict,
+            None => self.measure(job, settings).await?,
+        };
+        self.act(job, settings, verdict).await?;
+        Ok(Ended::Done(json!({"gate": settings.gate, "revision": settings.candidate, "verdict": verdict})))
+    }
+
+    async fn measure(&self, job: &JobContext, settings: &GateJob) -> anyhow::Result<GateVerdict> {
+        let begun = std::time::Instant::now();
+        let config = self.gates.config();
+        let policy = Policy::parse(&settings.policy)?;
+        let live = config.revisions.live().await?;
+        let candidate = config.revisions.get(&settings.candidate).await?;
+        job.at(JobPhase::Loading, (0, 1), None);
+        let of_live = Subject { model: Arc::clone(&self.model), edited: Some(Arc::clone(&self.model)) };
+        let of_candidate = match candidate.id == live.id {
+            true => of_live.clone(),
+            false => {
+                let (_, model) = config.revisions.load(&candidate).await?;
+                let model = GivesWay::new(Arc::from(model), job.control.clone());
+                Subject::edited_by(&self.editor, Arc::new(model))
+            }
+        };
+        let judges = config.settings.panel(Language::English)?;
+        let asking = Asking {
+            policy: &policy,
+            cache: Some(Arc::new(FolderCache::open(&config.folder.join("answers")).await?)),
+            concurrency: config.settings.concurrency,
+            max_tokens: config.settings.max_tokens,
+            judges: judges.as_ref(),
+            edits: live_edits(&self.editor).await?,
+            most_edits: config.settings.edits,
+            trained_on: self.trained_on(&candidate).await?,
+            priority: Priority::Background,
+        };
+        let told = Told(job);
+        let (mut measured, mut decision) = gate((&of_candidate, &of_live), &asking, &told).await?;
+        job.at(JobPhase::Deciding, (0, 1), None);
+        let now = config.revisions.live().await?;
+        if now.id != live.id {
+            void_unless_still(&mut measured, (&live.id, &now.id));
+            decision = decided(&policy, &measured, Look::ONLY).await?;
+        }
+        report::write(&self.gates.folder(&settings.gate), &measured).await?;
+        told_metrics(&decision, begun.elapsed());
+        for reason in &decision.reasons {
+            job.say(reason.to_string());
+        }
+        self.record(settings, (live.id, &decision)).await
+    }
+
+    async fn record(
+        &self,
+        settings: &GateJob,
+        (live, decision): (RevisionId, &GateDecision),
+    ) -> anyhow::Result<GateVerdict> {
+        let reason = |reason: &amend_eval::gate::Reason| GateReason {
+            code: reason.code().to_owned(),
+            suite: Some(reason.suite().to_owned()),
+            message: reason.to_string(),
+        };
+        let verdict = match decision.verdict {
+            Verdict::Pass => GateVerdict::Pass,
+            Verdict::Fail => GateVerdict::Fail,
+            Verdict::Inconclusive => GateVerdict::Inconclusive,
+        };
+        let found = Found {
+            live,
+            verdict,
+            reasons: decision.reasons.iter().map(reason).collect(),
+            decision: serde_json::to_value(decision)?,
+            at: chrono::Utc::now().timestamp(),
+        };
+        let id = settings.gate.clone();
+        let write = self.gates.config().ledger.write(move |connection| {
+            async move { store::decide(connection, &id, &found).await }.boxed()
+        });
+        write.await?;
+        Ok(verdict)
+    }
+
+    /// What follows a verdict. Done twice it does nothing more.
+    async fn act(&self, job: &JobContext, settings: &GateJob, verdict: GateVerdict) -> anyhow::Result<()> {
+        let revisions = &self.gates.config().revisions;
+        revisions.judged(&settings.candidate, verdict).await?;
+        if (verdict, settings.on_verdict) != (GateVerdict::Pass, GateAction::Promote) {
+            return Ok(());
+        }
+        let live = self.gates.get(&settings.gate).await?.live;
+        let request = PromoteRequest { force: false, expected_live: live };
+        match revisions.promote(settings.candidate.clone(), request).await {
+            Ok(done) => job.say(format!("{} is live", done.to)),
+            Err(error) => {
+                tracing::warn!(
+                    revision = %settings.candidate, error = &error as &dyn std::error::Error,
+                    "a revision passed its gate and could not be promoted"
+                );
+                job.say(format!("it passed, and could not be promoted: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the daemon's trainings learn from, for a revision that one of them made.
+    async fn trained_on(&self, candidate: &Revision) -> anyhow::Result<Vec<(String, String)>> {
+        if candidate.kind == RevisionKind::Base {
+            return Ok(Vec::new());
+        }
+        let pairs = self.pairs.all().await.context("the training pairs cannot be read")?;
+        let texts = pairs.into_iter().take(MOST_PAIRS).enumerate().map(|(at, pair)| {
+            let prompt: Vec<&str> = pair.prompt.iter().map(|message| message.content.as_str()).collect();
+            (format!("pair {at}"), format!("{}\n{}", prompt.join("\n"), pair.chosen))
+        });
+        Ok(texts.collect())
+    }
+}
+
+/// Until the job shall stop.
+async fn stopped(job: &JobContext) {
+    let mut looks = tokio::time::interval(LOOK);
+    while !job.stopped() {
+        looks.tick().await;
+    }
+}
+
+fn told_metrics(decision: &GateDecision, took: Duration) {
+    let verdict = match decision.verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::Inconclusive => "inconclusive",
+    };
+    metrics::counter!(names::GATES, "verdict" => verdict).increment(1);
+    metrics::histogram!(names::GATE_DURATION).record(took.as_secs_f64());
+    for suite in &decision.suites {
+        for (of, score) in [("candidate", suite.candidate), ("live", suite.live)] {
+            metrics::gauge!(names::GATE_SCORE, "suite" => suite.suite.clone(), "of" => of).set(score.estimate / 100.0);
+        }
+    }
+}
+
+/// Tells a job's record.
+struct Told<'a>(&'a JobContext);
+
+impl GateProgress for Told<'_> {
+    fn look(&self, number: u32, of: u32) {
+        if of > 1 {
+            self.0.say(format!("look {number} of {of}"));
+        }
+    }
+
+    fn answered(&self, suite: &str, who: &'static str, done: usize, total: usize) {
+        if done == total {
+            self.0.say(format!("{suite}: {who} answered {total} items"));
+        }
+        self.0.at(JobPhase::Measuring, (done as u64, total as u64), None);
+    }
+}
