@@ -8,6 +8,7 @@ pub mod constraint;
 pub mod item;
 pub mod outcome;
 pub mod published;
+pub mod score;
 
 pub use item::{Category, Check, FollowSuite, GroupId, Item, Level};
 pub use outcome::{ConstraintOutcome, ItemOutcome, Scorer, Scores, Verdict};
