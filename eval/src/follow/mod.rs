@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod published;
 pub mod report;
 pub mod run;
+pub mod score;
 
 pub use item::{Category, Check, FollowSuite, GroupId, Item, Level};
 pub use outcome::{ConstraintOutcome, ItemOutcome, Scorer, Scores, Verdict};
