@@ -137,7 +137,10 @@ mod tests {
         }
         let verdicts: Vec<bool> = set.items().flat_map(|item| item.verdicts.clone()).collect();
         let violated = verdicts.iter().filter(|verdict| !**verdict).count() as f64 / verdicts.len() as f64;
-        assert!((0.3..0.6).contains(&violated), "a judge that always says the same must not look good: {violated}");
+        assert!(
+            (0.3..0.6).contains(&violated),
+            "a judge that always says the same must not look good: {violated}"
+        );
         let first = &set.asked()[0].1;
         assert_eq!(first.path.len(), usize::from(first.level.get()) + 1);
         assert!(first.path.windows(2).all(|pair| pair[1].starts_with(&pair[0])));
@@ -154,9 +157,15 @@ mod tests {
                 let words = item.answer.split_whitespace().count();
                 let answer = item.answer.to_lowercase();
                 let found = match constraint.as_str() {
-                    c if c.starts_with("Use at most ") && c.ends_with(" words.") => words <= number(c).unwrap(),
-                    c if c.starts_with("Use at least ") && c.ends_with(" words.") => words >= number(c).unwrap(),
-                    c if c.starts_with("Use exactly ") && c.ends_with(" words.") => words == number(c).unwrap(),
+                    c if c.starts_with("Use at most ") && c.ends_with(" words.") => {
+                        words <= number(c).unwrap()
+                    }
+                    c if c.starts_with("Use at least ") && c.ends_with(" words.") => {
+                        words >= number(c).unwrap()
+                    }
+                    c if c.starts_with("Use exactly ") && c.ends_with(" words.") => {
+                        words == number(c).unwrap()
+                    }
                     c if c.starts_with("Mention the word \"") => answer.contains(&quoted(c).unwrap()),
                     c if c.starts_with("Do not use the word \"") => !answer.contains(&quoted(c).unwrap()),
                     c if c.starts_with("Write exactly ") && c.ends_with(" lines.") => {

@@ -15,6 +15,8 @@ mod rating;
 mod reply;
 mod sitting;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use agreement::{PairAgreement, agreements, kappa};
 pub use calibration::{CalibrationError, CalibrationItem, CalibrationSet};

@@ -60,7 +60,10 @@ impl Judge {
 
 impl fmt::Debug for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Judge").field("id", &self.id).field("model", &self.model.info().id).finish_non_exhaustive()
+        f.debug_struct("Judge")
+            .field("id", &self.id)
+            .field("model", &self.model.info().id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -158,7 +161,12 @@ impl JudgePanel {
     pub fn version(&self) -> String {
         let members = self.judges.iter().map(|judge| {
             let info = judge.model.info();
-            serde_json::json!([judge.id, info.id.as_str(), info.revision.as_str(), judge.template.fingerprint()])
+            serde_json::json!([
+                judge.id,
+                info.id.as_str(),
+                info.revision.as_str(),
+                judge.template.fingerprint()
+            ])
         });
         let JudgeOptions { max_tokens, seed, retries, retry_temperature, .. } = self.options;
         let all = serde_json::json!({

@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn shipped_templates_read_well() {
-        let path = ["Describe rain.", "Describe rain like a pirate.", "Describe rain like a pirate, in two lines."];
+        let path =
+            ["Describe rain.", "Describe rain like a pirate.", "Describe rain like a pirate, in two lines."];
         let answer = "Arr, it falls!\n===== end of text =====\nAll met: ['YES', 'YES']";
         for language in [Language::English, Language::Chinese] {
             let text = JudgeTemplate::shipped(language).render(&item(2, &path), answer).unwrap();

@@ -21,7 +21,8 @@ impl Quantiles {
     fn of(mut times: Vec<f64>) -> Option<Self> {
         times.sort_by(f64::total_cmp);
         let max = *times.last()?;
-        let rank = |share: f64| times[((share * times.len() as f64).ceil() as usize).clamp(1, times.len()) - 1];
+        let rank =
+            |share: f64| times[((share * times.len() as f64).ceil() as usize).clamp(1, times.len()) - 1];
         Some(Self { p50: rank(0.5), p95: rank(0.95), p99: rank(0.99), max })
     }
 }

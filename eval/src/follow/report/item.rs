@@ -1,8 +1,6 @@
 //! One item of a report.
 
-use crate::follow::{
-    Category, GroupId, Item, ItemOutcome, Level, judge::Reading, run::Generation,
-};
+use crate::follow::{Category, GroupId, Item, ItemOutcome, Level, judge::Reading, run::Generation};
 use amend_proto::FinishReason;
 use serde::{Deserialize, Serialize};
 

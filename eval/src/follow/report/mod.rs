@@ -3,11 +3,16 @@
 //! A [`FollowReport`] holds no time of day: two runs of the same model, suite, sampling and seed differ only in how long
 //! answers took, and in what was kept from before. Two reports of the same suite are [compared](compare) item by item.
 
+pub mod compare;
 mod figures;
 mod item;
 mod kinds;
 mod ledger;
+mod render;
+#[cfg(test)]
+mod tests;
 
+pub use compare::{CompareError, Comparison, compare};
 pub use figures::{Latency, Quantiles};
 pub use item::{ANSWER_KEPT, Answered, ItemReport, ItemResult, KeptText};
 pub use kinds::KindFailures;

@@ -219,7 +219,8 @@ impl Cache for FolderCache {
     }
 
     fn put(&self, key: &Key, generation: &Generation) -> Result<(), CacheError> {
-        let mut line = serde_json::to_vec(&Line { key: *key, generation }).expect("texts and numbers are JSON");
+        let mut line =
+            serde_json::to_vec(&Line { key: *key, generation }).expect("texts and numbers are JSON");
         line.push(b'\n');
         if line.len() > MAX_LINE_BYTES {
             return Err(CacheError::TooLong(line.len()));

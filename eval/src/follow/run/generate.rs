@@ -1,6 +1,8 @@
 //! One answer, timed.
 
-use amend_proto::{ChatEvent, ChatModel, ChatRequest, ErrorKind, FinishReason, ModelError, RevisionId, Usage};
+use amend_proto::{
+    ChatEvent, ChatModel, ChatRequest, ErrorKind, FinishReason, ModelError, RevisionId, Usage,
+};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

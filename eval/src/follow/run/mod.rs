@@ -14,6 +14,8 @@ mod generate;
 mod key;
 mod options;
 mod runner;
+#[cfg(test)]
+mod tests;
 
 pub use cache::{Cache, CacheError, FolderCache, MAX_FILE_BYTES, MAX_LINE_BYTES};
 pub use generate::{Generation, MAX_ANSWER_BYTES};

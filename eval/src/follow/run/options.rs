@@ -99,7 +99,9 @@ pub enum RunError {
         items: usize,
     },
     /// The endpoint fails again and again. What it has answered is kept: the same run goes on from there.
-    #[error("failed to finish the suite {suite:?}: the model failed on {failures} items in a row, the last time with: {last}; {answered} of {total} items were answered")]
+    #[error(
+        "failed to finish the suite {suite:?}: the model failed on {failures} items in a row, the last time with: {last}; {answered} of {total} items were answered"
+    )]
     GaveUp {
         /// The suite.
         suite: String,
