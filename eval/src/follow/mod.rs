@@ -6,8 +6,12 @@
 
 pub mod constraint;
 pub mod item;
+pub mod judge;
 pub mod outcome;
 pub mod published;
+pub mod report;
+pub mod run;
+pub mod score;
 
 pub use item::{Category, Check, FollowSuite, GroupId, Item, Level};
 pub use outcome::{ConstraintOutcome, ItemOutcome, Scorer, Scores, Verdict};

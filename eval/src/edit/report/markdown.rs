@@ -41,7 +41,7 @@ fn score(value: Value) -> Result<String, Error> {
 }
 
 /// A text that stays within a table's cell and is not read as Markdown.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

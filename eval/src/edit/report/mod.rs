@@ -97,6 +97,6 @@ impl EditReport {
     }
 }
 
-pub(crate) use markdown::calibration as calibration_markdown;
+pub(crate) use markdown::{calibration as calibration_markdown, cell as markdown_cell};
 #[cfg(test)]
 pub(crate) use tests::same_json;
