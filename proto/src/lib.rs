@@ -30,6 +30,7 @@ pub use event::{
     AppliedEdit, ChatEvent, Completion, Delta, Finish, FinishReason, Provenance, TokenLogprob, Usage,
 };
 pub use ids::{
-    CompletionId, EditId, EmbedderId, GateId, InvalidId, JobId, ModelId, PairId, RequestId, RevisionId, TenantId,
+    CompletionId, EditId, EmbedderId, GateId, InvalidId, JobId, ModelId, PairId, RequestId, RevisionId,
+    TenantId,
 };
 pub use model::{ChatModel, ChatStream, ModelInfo, collect};

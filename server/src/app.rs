@@ -270,6 +270,14 @@ impl App {
         self.engine.source.local_files().filter(|files| files.is_dir())
     }
 
+    /// An engine whose model is laid out, if it is the built-in one.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub async fn unpacked(engine: EngineConfig) -> Result<EngineConfig, AppError> {
+        unpacked(engine).await
+    }
+
     /// What is edited.
     #[must_use]
     pub fn editor(&self) -> &Editor {

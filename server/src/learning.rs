@@ -4,8 +4,8 @@ use crate::{
     app::AppError,
     edit_template::TemplateSearch,
     engine::{EngineConfig, ModelSource},
-    http::{Lifecycle, Phase},
     gates::{GateSettings, GateWork, Gates, GatesConfig, LedgerGatekeeper},
+    http::{Lifecycle, Phase},
     jobs::{Ended, JobContext, JobError, Jobs, JobsConfig, Work},
     ledger::Ledger,
     preferences::PreferenceService,
@@ -76,7 +76,8 @@ pub(crate) struct LearningConfig<'a> {
 
 impl Learning {
     pub(crate) async fn open(config: LearningConfig<'_>) -> Result<Self, AppError> {
-        let LearningConfig { data_dir, ledger, preferences, settings, gates, registry, loader, busy } = config;
+        let LearningConfig { data_dir, ledger, preferences, settings, gates, registry, loader, busy } =
+            config;
         let key = gates.key(&gates.policy);
         let revisions = Revisions::new(RevisionsConfig {
             ledger: ledger.clone(),

@@ -30,7 +30,10 @@ mod tests {
     #[test]
     fn one_more_than_wanted_tells_of_a_next_page() {
         let page = Page::of(vec![3, 2, 1], 2);
-        assert_eq!((page.items.as_slice(), page.has_more, page.next(|last| *last)), ([3, 2].as_slice(), true, Some(2)));
+        assert_eq!(
+            (page.items.as_slice(), page.has_more, page.next(|last| *last)),
+            ([3, 2].as_slice(), true, Some(2))
+        );
         let page = Page::of(vec![3, 2], 2);
         assert_eq!((page.items.len(), page.has_more, page.next(|last| *last)), (2, false, None));
     }

@@ -12,7 +12,7 @@ pub(super) struct Words(Vec<u64>);
 
 impl Words {
     pub(super) fn of(text: &str) -> Self {
-        Self(words(text).iter().map(|word| hash(word)).collect())
+        Self(words(text).iter().map(hash).collect())
     }
 
     pub(super) fn len(&self) -> usize {

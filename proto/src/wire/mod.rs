@@ -66,14 +66,13 @@ pub use parse::parse;
 pub use preference::{
     About, DeletedCompletionTag, DeletedCompletions, DeletedPreference, DeletedPreferenceTag, FeedbackInput,
     FeedbackObject, FeedbackOpinion, FeedbackTag, KeepRule, KeptCompletionObject, KeptList, MAX_AUTHOR_CHARS,
-    PreferenceBody,
-    PreferenceImport, PreferenceInput, PreferenceList, PreferenceObject, PreferenceProblem, PreferenceScores,
-    PreferenceSettings, PreferenceSource, PreferenceTag, Thumb,
+    PreferenceBody, PreferenceImport, PreferenceInput, PreferenceList, PreferenceObject, PreferenceProblem,
+    PreferenceScores, PreferenceSettings, PreferenceSource, PreferenceTag, Thumb,
 };
 pub use revision::{
     PromoteRequest, RevisionFile, RevisionFileList, RevisionKind, RevisionList, RevisionObject,
-    RevisionProvenance, RevisionState, RevisionTag, RollbackRevisionRequest, SwitchHow, SwitchList, SwitchNote,
-    SwitchObject, SwitchTag,
+    RevisionProvenance, RevisionState, RevisionTag, RollbackRevisionRequest, SwitchHow, SwitchList,
+    SwitchNote, SwitchObject, SwitchTag,
 };
 pub use tool::{
     FunctionCall, FunctionDef, FunctionName, NamedToolChoice, ToolCallObject, ToolChoiceParam, ToolParam,

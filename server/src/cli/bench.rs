@@ -12,11 +12,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use serde::Serialize;
-use std::{
-    fmt::Display,
-    num::NonZeroUsize,
-    path::PathBuf,
-};
+use std::{fmt::Display, num::NonZeroUsize, path::PathBuf};
 use tokio::task::spawn_blocking;
 
 /// Arguments of `amend bench`.

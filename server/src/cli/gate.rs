@@ -221,7 +221,8 @@ async fn list(client: &Client, args: ListArgs) -> anyhow::Result<()> {
 async fn wait(client: &Client, id: &str, timeout: Option<u64>) -> anyhow::Result<Value> {
     let deadline = timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     loop {
-        let left = deadline.map_or(WAIT, |end| end.saturating_duration_since(Instant::now()).as_secs().min(WAIT));
+        let left =
+            deadline.map_or(WAIT, |end| end.saturating_duration_since(Instant::now()).as_secs().min(WAIT));
         let gate = client.get(&["v1", "gates", id], &[("wait", left.to_string())]).await?;
         if !matches!(text(&gate, "state"), "queued" | "running") {
             return Ok(gate);
@@ -272,7 +273,11 @@ fn print(gate: &Value, as_json: bool) -> anyhow::Result<()> {
 fn line(gate: &Value) -> String {
     let (id, state) = (text(gate, "id"), text(gate, "state"));
     let against = gate["live"].as_str().map(|live| format!(" against {live}")).unwrap_or_default();
-    format!("{id}  {state:12}  {}{against}  policy {}", text(gate, "candidate"), text(&gate["policy"], "name"))
+    format!(
+        "{id}  {state:12}  {}{against}  policy {}",
+        text(gate, "candidate"),
+        text(&gate["policy"], "name")
+    )
 }
 
 /// A gate with its reasons.

@@ -8,6 +8,7 @@ pub mod edit;
 pub mod eval;
 pub mod exit;
 pub mod gate;
+mod gating;
 pub mod jobs;
 pub mod output;
 pub mod preferences;

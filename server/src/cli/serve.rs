@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, AppConfig, Listeners},
-    cli::training::TrainingArgs,
+    cli::{gating::GatingArgs, training::TrainingArgs},
     engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
     telemetry::{LogFormat, init_logs},
 };
@@ -100,6 +100,9 @@ pub struct ServeArgs {
     /// How it trains.
     #[command(flatten)]
     pub training: TrainingArgs,
+    /// What a revision has to show.
+    #[command(flatten)]
+    pub gating: GatingArgs,
     /// Seconds that requests in flight may take to finish when the daemon is told to stop
     #[arg(long, env = "AMEND_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -190,6 +193,7 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
     config.policy = settings.over(&config.policy)?;
     config.encoder = args.encoder;
     config.training = args.training.settings()?;
+    config.gates = args.gating.settings(config.gates.policy)?;
     config.tenants = args.tenants.into();
     let preferences = &mut config.preferences;
     preferences.keep = if args.keep_all { KeepRule::All } else { KeepRule::Asked };

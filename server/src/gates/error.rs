@@ -27,6 +27,9 @@ pub enum GateError {
     /// A report cannot be read.
     #[error("failed to read the report")]
     Files(#[source] std::io::Error),
+    /// A report cannot be written.
+    #[error("failed to write the report")]
+    Template(#[source] minijinja::Error),
     /// The revision is being judged.
     #[error("the gate `{gate}` of that revision is under way; wait for it, or cancel its job")]
     UnderWay {
@@ -42,6 +45,12 @@ pub enum GateError {
     /// The database.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl From<minijinja::Error> for GateError {
+    fn from(error: minijinja::Error) -> Self {
+        Self::Template(error)
+    }
 }
 
 impl From<sqlx::Error> for GateError {

@@ -10,6 +10,7 @@
 mod error;
 mod gives_way;
 mod keeper;
+pub mod measure;
 mod report;
 mod service;
 mod settings;
@@ -19,7 +20,7 @@ mod work;
 
 pub use error::GateError;
 pub use keeper::LedgerGatekeeper;
-pub use report::{ReportFormat, UnknownFormat};
+pub use report::{ReportFormat, ReportWanted, UnknownFormat, write_all};
 pub use service::{Begun, Gates, GatesConfig};
 pub use settings::GateSettings;
 pub use store::GateKey;

@@ -2,7 +2,7 @@
 
 use super::{
     GateError,
-    report::{self, ReportFormat},
+    report::{self, ReportWanted},
     settings::GateSettings,
     store::{self, GateKey, NewGate},
     work::GateJob,
@@ -114,7 +114,12 @@ impl Gates {
         on_verdict: GateAction,
     ) -> Result<GateObject, GateError> {
         let (id, line, at) = (GateId::fresh(), candidate.line, chrono::Utc::now().timestamp());
-        let job = GateJob { gate: id.clone(), candidate: candidate.id.clone(), policy: policy.to_toml(), on_verdict };
+        let job = GateJob {
+            gate: id.clone(),
+            candidate: candidate.id.clone(),
+            policy: policy.to_toml(),
+            on_verdict,
+        };
         let job = serde_json::to_value(job)?;
         let new = NewGate { id, line, candidate: candidate.id, key, on_verdict, at };
         let write = self.0.ledger.write(move |connection| {
@@ -209,10 +214,10 @@ impl Gates {
     ///
     /// # Errors
     /// [`GateError::NotFound`]; [`GateError::NoReport`].
-    pub async fn report(&self, id: &GateId, format: ReportFormat) -> Result<String, GateError> {
+    pub async fn report(&self, id: &GateId, wanted: ReportWanted) -> Result<String, GateError> {
         let gate = self.get(id).await?;
         let folder = self.folder(id);
-        let rendered = tokio::task::spawn_blocking(move || report::read(&folder, &gate, format)).await;
+        let rendered = tokio::task::spawn_blocking(move || report::read(&folder, &gate, &wanted)).await;
         rendered.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 

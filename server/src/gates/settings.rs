@@ -55,7 +55,10 @@ impl GateSettings {
     #[must_use]
     pub fn key(&self, policy: &Policy) -> GateKey {
         let policy = GatePolicy { name: policy.name.clone(), fingerprint: policy.fingerprint() };
-        GateKey { policy, judges: self.judges.iter().map(|judge| format!("{}#{}", judge.url, judge.model)).collect() }
+        GateKey {
+            policy,
+            judges: self.judges.iter().map(|judge| format!("{}#{}", judge.url, judge.model)).collect(),
+        }
     }
 
     /// The judges, ready to be asked; none where none is named.

@@ -4,9 +4,7 @@ use super::GateError;
 use crate::revisions::{from_word, word};
 use amend_proto::{
     GateId, JobId, RevisionId,
-    wire::{
-        GateAction, GateObject, GatePolicy, GateReason, GateState, GateTag, GateVerdict, JobState,
-    },
+    wire::{GateAction, GateObject, GatePolicy, GateReason, GateState, GateTag, GateVerdict, JobState},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
@@ -44,7 +42,8 @@ pub(super) struct Found {
 }
 
 /// With the state of its job, which may be forgotten by now.
-const SELECT: &str = "SELECT gates.id, candidate, live, policy_name, policy_fingerprint, judges, on_verdict, verdict,
+const SELECT: &str =
+    "SELECT gates.id, candidate, live, policy_name, policy_fingerprint, judges, on_verdict, verdict,
      reasons, decision, job, gates.created_at, coalesce(gates.ended_at, jobs.ended_at), jobs.state
      FROM gates LEFT JOIN jobs ON jobs.id = gates.job";
 
@@ -135,9 +134,8 @@ pub(super) async fn list(
     line: &str,
     (before, limit): (Option<&GateId>, i64),
 ) -> Result<Vec<GateObject>, GateError> {
-    let sql = format!(
-        "{SELECT} WHERE line = ?1 AND (?2 IS NULL OR gates.id < ?2) ORDER BY gates.id DESC LIMIT ?3"
-    );
+    let sql =
+        format!("{SELECT} WHERE line = ?1 AND (?2 IS NULL OR gates.id < ?2) ORDER BY gates.id DESC LIMIT ?3");
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(line)
         .bind(before.map(GateId::as_str))

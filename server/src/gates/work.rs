@@ -98,7 +98,7 @@ impl GateWork {
         let judges = config.settings.panel(Language::English)?;
         let asking = Asking {
             policy: &policy,
-            cache: Some(Arc::new(FolderCache::open(&config.folder.join("answers")).await?)),
+            cache: Some(Arc::new(FolderCache::open(&config.folder.join("answers"))?)),
             concurrency: config.settings.concurrency,
             max_tokens: config.settings.max_tokens,
             judges: judges.as_ref(),
@@ -146,9 +146,11 @@ impl GateWork {
             at: chrono::Utc::now().timestamp(),
         };
         let id = settings.gate.clone();
-        let write = self.gates.config().ledger.write(move |connection| {
-            async move { store::decide(connection, &id, &found).await }.boxed()
-        });
+        let write = self
+            .gates
+            .config()
+            .ledger
+            .write(move |connection| async move { store::decide(connection, &id, &found).await }.boxed());
         write.await?;
         Ok(verdict)
     }
@@ -207,7 +209,8 @@ fn told_metrics(decision: &GateDecision, took: Duration) {
     metrics::histogram!(names::GATE_DURATION).record(took.as_secs_f64());
     for suite in &decision.suites {
         for (of, score) in [("candidate", suite.candidate), ("live", suite.live)] {
-            metrics::gauge!(names::GATE_SCORE, "suite" => suite.suite.clone(), "of" => of).set(score.estimate / 100.0);
+            metrics::gauge!(names::GATE_SCORE, "suite" => suite.suite.clone(), "of" => of)
+                .set(score.estimate / 100.0);
         }
     }
 }

@@ -73,7 +73,8 @@ impl gates_server::Gates for Gates {
     }
 
     async fn get_gate(&self, request: Request<v1::GetGateRequest>) -> Answer<v1::Gate> {
-        observe("GetGate", async { Ok(gate(self.0.get(&gate_id("id", &request.get_ref().id)?).await?)) }).await
+        observe("GetGate", async { Ok(gate(self.0.get(&gate_id("id", &request.get_ref().id)?).await?)) })
+            .await
     }
 
     async fn list_gates(&self, request: Request<v1::ListGatesRequest>) -> Answer<v1::ListGatesResponse> {

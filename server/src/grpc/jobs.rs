@@ -72,7 +72,9 @@ fn bridging(said: i32) -> Option<Option<TrainBridging>> {
 fn wanted(request: v1::BeginJobRequest) -> Result<JobRequest, Failure> {
     let kind = match v1::JobKind::try_from(request.kind) {
         Ok(v1::JobKind::Bmc) => JobKind::Bmc,
-        Ok(v1::JobKind::Unspecified | v1::JobKind::Gate) | Err(_) => return Err(Failure::invalid("kind must be JOB_KIND_BMC; gates are begun by amend.v1.Gates")),
+        Ok(v1::JobKind::Unspecified | v1::JobKind::Gate) | Err(_) => {
+            return Err(Failure::invalid("kind must be JOB_KIND_BMC; gates are begun by amend.v1.Gates"));
+        }
     };
     let unknown =
         |field: &str| Failure::invalid(format!("{field} has a value that this server does not know"));

@@ -140,7 +140,9 @@ impl From<GateError> for Failure {
             GateError::NotFound(_) | GateError::NoCandidate | GateError::NoReport(_) => Code::NotFound,
             GateError::Invalid { .. } => Code::InvalidArgument,
             GateError::UnderWay { .. } => Code::FailedPrecondition,
-            GateError::Ledger(_) | GateError::Files(_) => return Self::internal(chain(&error)),
+            GateError::Ledger(_) | GateError::Files(_) | GateError::Template(_) => {
+                return Self::internal(chain(&error));
+            }
         };
         Self::new(code, error.to_string())
     }

@@ -1,8 +1,10 @@
 //! `/v1/gates`: may a revision ship?
 
-use super::{Route, Shared, body, edits::params::Params, error::ApiError, ids::path_id, jobs::optional, route};
+use super::{
+    Route, Shared, body, edits::params::Params, error::ApiError, ids::path_id, jobs::optional, route,
+};
 use crate::{
-    gates::{Begun, GateError, Gates, ReportFormat},
+    gates::{Begun, GateError, Gates, ReportFormat, ReportWanted},
     paging::Page,
 };
 use amend_proto::{
@@ -154,6 +156,7 @@ pub(super) async fn show(
     tag = "gates",
     params(
         ("id" = String, Path, description = "The gate"),
+        ("suite" = Option<String>, Query, description = "What the candidate answered to this suite; the verdict, unless given"),
         ("format" = Option<String>, Query, description = "`html` (unless given), `json`, `markdown` or `junit`"),
     ),
     responses(
@@ -167,14 +170,18 @@ pub(super) async fn report(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let id: GateId = path_id(id)?;
-    let params = Params::read(&uri, &["format"])?;
+    let params = Params::read(&uri, &["format", "suite"])?;
     let format = params.text("format").unwrap_or("html").parse::<ReportFormat>();
     let format = format.map_err(|error| ApiError::invalid("format", error.to_string()))?;
-    let report = gates(&shared).report(&id, format).await?;
+    let wanted = ReportWanted { suite: params.owned("suite"), format };
+    let report = gates(&shared).report(&id, wanted).await?;
     let headers = [
         (header::CONTENT_TYPE, format.content_type()),
         // A page of answers that a model wrote: nothing in it runs or is fetched.
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+        ),
     ];
     Ok((headers, report).into_response())
 }
@@ -227,7 +234,9 @@ impl From<GateError> for ApiError {
     fn from(error: GateError) -> Self {
         let message = error.to_string();
         match error {
-            GateError::NotFound(_) | GateError::NoReport(_) | GateError::NoCandidate => Self::not_found(message),
+            GateError::NotFound(_) | GateError::NoReport(_) | GateError::NoCandidate => {
+                Self::not_found(message)
+            }
             GateError::Invalid { param, .. } => Self::invalid(param, message),
             GateError::UnderWay { .. } => Self::conflict(message).at("candidate"),
             GateError::Revision(error) => error.into(),

@@ -1,7 +1,8 @@
 //! `/v1/jobs`: what the daemon does in the background.
 
 use super::{
-    Route, Shared, body, edits::params::Params, error::ApiError, events, ids::path_id, lifecycle::Phase, route, shape,
+    Route, Shared, body, edits::params::Params, error::ApiError, events, ids::path_id, lifecycle::Phase,
+    route, shape,
 };
 use crate::{
     jobs::{Follow, JobError, News},

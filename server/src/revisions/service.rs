@@ -10,7 +10,8 @@ use crate::{ledger::Ledger, registry::Registry};
 use amend_proto::{
     ChatModel, RevisionId,
     wire::{
-        GateVerdict, PromoteRequest, RevisionFile, RevisionKind, RevisionProvenance, RevisionState, SwitchNote,
+        GateVerdict, PromoteRequest, RevisionFile, RevisionKind, RevisionProvenance, RevisionState,
+        SwitchNote,
     },
 };
 use futures::FutureExt;
@@ -332,7 +333,11 @@ impl Revisions {
     ///
     /// # Errors
     /// [`RevisionError::NotReady`]; the database's.
-    pub async fn switches(&self, before: Option<i64>, limit: usize) -> Result<Vec<SwitchNote>, RevisionError> {
+    pub async fn switches(
+        &self,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<SwitchNote>, RevisionError> {
         let line = &self.names()?.line;
         let mut connection = self.0.config.ledger.read().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -1,5 +1,6 @@
 use super::{
-    Candidate, Gatekeeper, Load, LoadError, Loadable, Names, Promotion, RevisionError, Revisions, RevisionsConfig,
+    Candidate, Gatekeeper, Load, LoadError, Loadable, Names, Promotion, RevisionError, Revisions,
+    RevisionsConfig,
 };
 use crate::{ledger::Ledger, registry::Registry};
 use amend_proto::{
@@ -298,9 +299,12 @@ async fn a_verdict_changes_the_state_of_what_is_not_live() {
     let bench = Bench::begun(folder.path()).await;
     bench.candidate("b", "I am b").await;
     use amend_proto::wire::GateVerdict::{Fail, Inconclusive, Pass};
-    for (verdict, state) in
-        [(Inconclusive, New), (Pass, RevisionState::Gated), (Inconclusive, RevisionState::Gated), (Fail, Rejected)]
-    {
+    for (verdict, state) in [
+        (Inconclusive, New),
+        (Pass, RevisionState::Gated),
+        (Inconclusive, RevisionState::Gated),
+        (Fail, Rejected),
+    ] {
         bench.revisions.judged(&id("b"), verdict).await.unwrap();
         bench.revisions.judged(&id("base-1"), verdict).await.unwrap();
         assert_eq!(bench.states().await, names(&[("b", state), ("base-1", Live)]));

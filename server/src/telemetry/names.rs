@@ -80,7 +80,8 @@ metrics! {
 }
 
 /// The histograms among them, all in seconds.
-pub const HISTOGRAMS: &[&str] = &[QUEUE_TIME, TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, E2E_REQUEST_LATENCY, GATE_DURATION];
+pub const HISTOGRAMS: &[&str] =
+    &[QUEUE_TIME, TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, E2E_REQUEST_LATENCY, GATE_DURATION];
 
 #[cfg(test)]
 mod tests {

@@ -14,12 +14,12 @@ use amend_proto::{
 use amend_trainer::{
     atlas::Atlas,
     bmc::{PreferenceCard, PreferenceJob, PreferencePair, Trained, train_preferences},
+    lte::write_lines,
     preference::{
         CleanReport, CleanSettings, HeldOutShare, Pair,
         bridge::{BridgeCard, Bridging, Modifier, Retries, bridge},
         clean,
     },
-    lte::write_lines,
     sft::Flow,
 };
 use anyhow::{Context, bail};

@@ -3,11 +3,9 @@
 use crate::cli::{exit, progress};
 use amend_trainer::sft::StepMetrics;
 use indicatif::ProgressBar;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 /// A flag that Ctrl-C raises. A second Ctrl-C ends the process at once.

@@ -72,7 +72,10 @@ impl Params {
         self.text("after").map(|text| read_id("after", text)).transpose()
     }
 
-    pub(in crate::http) fn id<Id: FromStr<Err = InvalidId>>(&self, name: &str) -> Result<Option<Id>, ApiError> {
+    pub(in crate::http) fn id<Id: FromStr<Err = InvalidId>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<Id>, ApiError> {
         self.text(name).map(|id| read_id(name, id)).transpose()
     }
 }

@@ -1,0 +1,259 @@
+//! Two models judged here, and reports compared: no daemon is asked.
+
+use crate::{
+    app::{App, AppError},
+    cli::{Failure, exit, output, progress, serve::told_to_stop},
+    endpoint::{EndpointConfig, EndpointLimits, EndpointModel, EndpointUrl},
+    engine::{EngineConfig, ModelSource},
+    gates::{
+        GateSettings,
+        measure::{self, Asking, GateProgress, Subject},
+        write_all,
+    },
+};
+use amend_eval::{
+    follow::{
+        judge::Language,
+        report::{self, FollowReport},
+        run::{Cache, FolderCache},
+    },
+    gate::{GateDecision, Policy, Verdict, render::GateTitle},
+};
+use amend_proto::{ChatModel, ModelId, Priority};
+use anyhow::Context;
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::Value;
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Models that are judged here.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Two models, here")]
+pub struct LocalArgs {
+    /// The model to judge
+    #[arg(long, value_name = "MODEL", requires = "against")]
+    model: Option<String>,
+    /// What it is compared with
+    #[arg(long, value_name = "MODEL", requires = "model")]
+    against: Option<String>,
+    /// The environment variable with the key of the endpoint to judge
+    #[arg(long, value_name = "VAR", requires = "model")]
+    model_key_env: Option<String>,
+    /// The environment variable with the key of the endpoint that it is compared with
+    #[arg(long, value_name = "VAR", requires = "model")]
+    against_key_env: Option<String>,
+    /// Where the routes of a judge begin, for suites that code cannot decide
+    #[arg(long, value_name = "URL", requires = "judge_model")]
+    judge_url: Option<EndpointUrl>,
+    /// Which of its models
+    #[arg(long, value_name = "NAME", requires = "judge_url")]
+    judge_model: Option<ModelId>,
+    /// The environment variable with its key
+    #[arg(long, value_name = "VAR", requires = "judge_url")]
+    judge_key_env: Option<String>,
+    /// Requests to a model at once [default: 1 for a model here, 4 for an endpoint]
+    #[arg(long, value_name = "N", requires = "model")]
+    concurrency: Option<NonZeroUsize>,
+    /// Tokens of an answer
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    max_tokens: u32,
+    /// Write gate.json, report.md, report.html, junit.xml and a page for each suite there; the same command goes on from
+    /// there after an interruption
+    #[arg(long, value_name = "DIR", requires = "model")]
+    out: Option<PathBuf>,
+}
+
+impl LocalArgs {
+    pub(super) fn is_named(&self) -> bool {
+        self.model.is_some()
+    }
+}
+
+/// A model that is judged, and what holds it up.
+struct Judged {
+    name: String,
+    model: Arc<dyn ChatModel>,
+    concurrency: usize,
+}
+
+/// Judges two models here.
+///
+/// # Errors
+/// [`Failure`] with the exit code of the verdict, or [`exit::GATE_ERROR`] when it could not be measured.
+pub(super) async fn run(args: LocalArgs, policy: Option<&Path>, as_json: bool) -> anyhow::Result<()> {
+    let measured = tokio::select! {
+        measured = judge(&args, policy) => measured,
+        () = told_to_stop() => Err(anyhow::anyhow!("stopped; with --out the same command goes on from there")),
+    };
+    let decision = match measured {
+        Ok(decision) => decision,
+        Err(error) => {
+            return Err(
+                Failure::new(exit::GATE_ERROR, format!("the gate could not be measured: {error:#}")).into()
+            );
+        }
+    };
+    match as_json {
+        true => output::json(&serde_json::to_value(&decision)?)?,
+        false => {
+            output::line(format!("{}", word(decision.verdict)))?;
+            decision
+                .reasons
+                .iter()
+                .try_for_each(|reason| output::line(format!("  {}: {reason}", reason.code())))?;
+        }
+    }
+    match decision.verdict {
+        Verdict::Pass => Ok(()),
+        Verdict::Fail => Err(Failure::silent(exit::GATE_FAILED).into()),
+        Verdict::Inconclusive => Err(Failure::silent(exit::GATE_INCONCLUSIVE).into()),
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::Inconclusive => "inconclusive",
+    }
+}
+
+async fn judge(args: &LocalArgs, file: Option<&Path>) -> anyhow::Result<GateDecision> {
+    let (Some(model), Some(against)) = (&args.model, &args.against) else {
+        anyhow::bail!("two models are needed: --model and --against");
+    };
+    let folder = tempfile::tempdir().context("failed to make a temporary data folder")?;
+    let policy = policy(file, against)?;
+    let candidate = open(model, args.model_key_env.as_deref(), folder.path()).await?;
+    let live = open(against, args.against_key_env.as_deref(), folder.path()).await?;
+    let settings = GateSettings { judges: judge_of(args), ..GateSettings::default() };
+    let judges = settings.panel(Language::English)?;
+    let cache = match &args.out {
+        None => None,
+        Some(out) => Some(Arc::new(FolderCache::open(&out.join("answers"))?) as Arc<dyn Cache>),
+    };
+    let bar = Bar(progress::bar(0, "{pos}/{len} {msg}"));
+    let least = candidate.concurrency.min(live.concurrency);
+    let asking = Asking {
+        policy: &policy,
+        cache,
+        concurrency: args.concurrency.or(NonZeroUsize::new(least)).unwrap_or(NonZeroUsize::MIN),
+        max_tokens: args.max_tokens,
+        judges: judges.as_ref(),
+        edits: Vec::new(),
+        most_edits: settings.edits,
+        trained_on: Vec::new(),
+        priority: Priority::Live,
+    };
+    let subject = |judged: &Judged| Subject { model: Arc::clone(&judged.model), edited: None };
+    let measured = measure::gate((&subject(&candidate), &subject(&live)), &asking, &bar).await;
+    bar.0.finish_and_clear();
+    let (measured, decision) = measured?;
+    if let Some(out) = &args.out {
+        let title = GateTitle {
+            id: "amend gate run".to_owned(),
+            candidate: candidate.name,
+            live: live.name,
+            policy: policy.name.clone(),
+            suites: Vec::new(),
+        };
+        write_all(out, title, (&decision, &measured))?;
+    }
+    Ok(decision)
+}
+
+/// The policy of the file, or the one for such a model.
+fn policy(file: Option<&Path>, against: &str) -> anyhow::Result<Policy> {
+    match file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("failed to read the policy {}", file.display()))?;
+            Policy::parse(&text).with_context(|| file.display().to_string())
+        }
+        None if against == "atlas" => Ok(Policy::atlas()),
+        None => Ok(Policy::default()),
+    }
+}
+
+fn judge_of(args: &LocalArgs) -> Vec<EndpointConfig> {
+    let named = args.judge_url.clone().zip(args.judge_model.clone());
+    named
+        .map(|(url, model)| EndpointConfig { url, model, key_env: args.judge_key_env.clone() })
+        .into_iter()
+        .collect()
+}
+
+/// Requests to an endpoint at once.
+const TO_ENDPOINT: usize = 4;
+
+async fn open(named: &str, key_env: Option<&str>, folder: &Path) -> anyhow::Result<Judged> {
+    if named.starts_with("http://") || named.starts_with("https://") {
+        let (url, model) = named.rsplit_once('#').with_context(|| {
+            format!("{named}: name the model behind the address, as in http://host/v1#name")
+        })?;
+        let endpoint =
+            EndpointConfig { url: url.parse()?, model: model.parse()?, key_env: key_env.map(str::to_owned) };
+        let model: Arc<dyn ChatModel> = Arc::new(EndpointModel::new(endpoint, EndpointLimits::default())?);
+        return Ok(Judged { name: named.to_owned(), model, concurrency: TO_ENDPOINT });
+    }
+    let source = ModelSource::parse(named, &folder.join("models")).map_err(AppError::from)?;
+    let engine = App::unpacked(EngineConfig::new(source)).await?;
+    let concurrency = engine.slots()?.get();
+    let model = engine.build().await.with_context(|| format!("failed to load {named}"))?;
+    Ok(Judged { name: named.to_owned(), model: Arc::new(model), concurrency })
+}
+
+/// A bar at a terminal, a line for each suite elsewhere.
+struct Bar(ProgressBar);
+
+impl GateProgress for Bar {
+    fn look(&self, number: u32, of: u32) {
+        if of > 1 && self.0.is_hidden() {
+            eprintln!("look {number} of {of}");
+        }
+    }
+
+    fn answered(&self, suite: &str, who: &'static str, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+        self.0.set_message(format!("{suite}: {who}"));
+        if self.0.is_hidden() && done == total {
+            eprintln!("{suite}: {who} answered {total} items");
+        }
+    }
+}
+
+/// Compares what two gates, or two report files, measured of the candidate.
+///
+/// # Errors
+/// When they hold nothing that can be compared.
+pub(super) fn compare(before: &Value, after: &Value, as_json: bool) -> anyhow::Result<()> {
+    let (before, after) = (reports(before)?, reports(after)?);
+    let mut compared = 0;
+    for one in &before {
+        let Some(other) = after.iter().find(|other| other.suite.name == one.suite.name) else { continue };
+        let comparison = report::compare(one, other)?;
+        compared += 1;
+        match as_json {
+            true => output::line(comparison.json()?)?,
+            false => output::line(comparison.to_string().trim_end())?,
+        }
+    }
+    match compared {
+        0 => Err(Failure::new(exit::FAILURE, "the two have no suite in common").into()),
+        _ => Ok(()),
+    }
+}
+
+/// The candidate's reports of a gate, or one report.
+fn reports(from: &Value) -> anyhow::Result<Vec<FollowReport>> {
+    let Some(all) = from.pointer("/measured/candidate").and_then(Value::as_array) else {
+        return Ok(vec![serde_json::from_value(from.clone()).context("not a report of amend")?]);
+    };
+    let follow = all.iter().filter(|one| one["kind"] == "follow");
+    follow.map(|one| serde_json::from_value(one.clone()).context("not a report of amend")).collect()
+}

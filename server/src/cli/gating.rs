@@ -1,0 +1,87 @@
+//! What a revision has to show: the options of `amend serve` about gates.
+
+use crate::{
+    endpoint::{EndpointConfig, EndpointUrl},
+    gates::GateSettings,
+};
+use amend_eval::gate::Policy;
+use amend_proto::{ModelId, wire::GateAction};
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use std::{num::NonZeroUsize, path::PathBuf};
+
+/// What follows the gate of a revision that was just trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnCandidateArg {
+    /// It is gated, and its state says how that went
+    Record,
+    /// The same, and one that passes goes live
+    Promote,
+}
+
+impl From<OnCandidateArg> for GateAction {
+    fn from(chosen: OnCandidateArg) -> Self {
+        match chosen {
+            OnCandidateArg::Record => Self::Record,
+            OnCandidateArg::Promote => Self::Promote,
+        }
+    }
+}
+
+/// The options of `amend serve` about gates.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Gates")]
+pub struct GatingArgs {
+    /// What a revision has to show before it goes live (TOML) [default: eval/policies/default.toml, atlas.toml for the
+    /// built-in model]
+    #[arg(long, env = "AMEND_GATE_POLICY", value_name = "FILE")]
+    gate_policy: Option<PathBuf>,
+    /// Gate every revision that is trained here [default: only when asked to]
+    #[arg(long, env = "AMEND_GATE_ON_CANDIDATE", value_enum, value_name = "WHAT")]
+    gate_on_candidate: Option<OnCandidateArg>,
+    /// Where the routes of a judge begin, for suites that code cannot decide
+    #[arg(long, env = "AMEND_GATE_JUDGE_URL", value_name = "URL", requires = "gate_judge_model")]
+    gate_judge_url: Option<EndpointUrl>,
+    /// Which of its models
+    #[arg(long, env = "AMEND_GATE_JUDGE_MODEL", value_name = "NAME", requires = "gate_judge_url")]
+    gate_judge_model: Option<ModelId>,
+    /// The environment variable that holds its key [default: no key is sent]
+    #[arg(long, env = "AMEND_GATE_JUDGE_KEY_ENV", value_name = "VAR", requires = "gate_judge_url")]
+    gate_judge_key_env: Option<String>,
+    /// Live edits that a gate tries at most
+    #[arg(long, env = "AMEND_GATE_EDITS", default_value = "100", value_name = "N")]
+    gate_edits: NonZeroUsize,
+    /// Tokens of an answer to a gate's question
+    #[arg(long, env = "AMEND_GATE_MAX_TOKENS", default_value_t = 256, value_name = "N")]
+    gate_max_tokens: u32,
+}
+
+impl GatingArgs {
+    /// As the daemon takes them; `policy` is the one for its model.
+    ///
+    /// # Errors
+    /// When the policy cannot be read, or the variable of the judge's key is not set.
+    pub(super) fn settings(self, policy: Policy) -> anyhow::Result<GateSettings> {
+        let policy = match self.gate_policy {
+            None => policy,
+            Some(file) => {
+                let read = std::fs::read_to_string(&file);
+                let text = read.with_context(|| format!("failed to read the policy {}", file.display()))?;
+                Policy::parse(&text).with_context(|| file.display().to_string())?
+            }
+        };
+        let named = self.gate_judge_url.zip(self.gate_judge_model);
+        let judge = named.map(|(url, model)| EndpointConfig { url, model, key_env: self.gate_judge_key_env });
+        if let Some(judge) = &judge {
+            judge.key()?;
+        }
+        Ok(GateSettings {
+            policy,
+            judges: judge.into_iter().collect(),
+            automatic: self.gate_on_candidate.map(Into::into),
+            edits: self.gate_edits,
+            max_tokens: self.gate_max_tokens,
+            ..GateSettings::default()
+        })
+    }
+}
