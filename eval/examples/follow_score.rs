@@ -4,14 +4,18 @@
 //! cargo run --release -p amend-eval --example follow_score -- DATA GENERATIONS JUDGEMENTS legacy|strict
 //! ```
 //!
-//! With `-` for all arguments it reads such lines of four paths from standard input and prints one JSON a line, for
+//! With `-` for all arguments it reads lines of these four (paths without white space) from standard input and prints one JSON a line, for
 //! comparing many files with the reference scorer.
 
 use amend_eval::follow::{
     Scorer,
     published::{ScoreRequest, score_files},
 };
-use std::{error::Error, io, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -53,6 +57,7 @@ fn score(arguments: &[String], pretty: bool) -> Result<(), Box<dyn Error>> {
         scorer,
     })?;
     let json = if pretty { serde_json::to_string_pretty(&scores) } else { serde_json::to_string(&scores) }?;
-    println!("{json}");
+    // Unlike `println!`, an error and no panic when whoever reads has gone.
+    writeln!(io::stdout(), "{json}")?;
     Ok(())
 }

@@ -11,6 +11,8 @@ mod files;
 mod load;
 mod python;
 mod rule;
+#[cfg(test)]
+mod testing;
 mod verdict;
 
 pub use edition::Edition;

@@ -232,3 +232,6 @@ fn plain(text: &mut String, c: char) -> Option<()> {
 fn value(prefix: &str, text: String) -> Literal {
     if prefix.contains('b') { Literal::Other } else { Literal::Text(text) }
 }
+
+#[cfg(test)]
+mod tests;
