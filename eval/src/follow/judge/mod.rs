@@ -12,7 +12,6 @@ mod agreement;
 mod calibration;
 mod panel;
 mod rating;
-mod reply;
 mod sitting;
 mod template;
 #[cfg(test)]

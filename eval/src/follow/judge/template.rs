@@ -1,6 +1,6 @@
 //! What a judge is asked.
 
-use crate::follow::{FollowSuite, Item};
+use crate::follow::{FollowSuite, Item, published::Edition};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,8 +8,6 @@ use sha2::{Digest, Sha256};
 const NAME: &str = "judge";
 const ENGLISH: &str = include_str!("templates/judge.en.jinja");
 const CHINESE: &str = include_str!("templates/judge.zh.jinja");
-/// Above this share of Chinese characters a suite is taken for Chinese.
-const CHINESE_SHARE: f64 = 0.3;
 
 /// In which language a suite is asked, as far as judges have templates for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,16 +21,22 @@ pub enum Language {
 }
 
 impl Language {
-    /// By the letters of the instructions: Chinese when more than three in ten are Han characters.
+    /// That of most of the instructions.
     #[must_use]
     pub fn of(suite: &FollowSuite) -> Self {
-        let letters = suite.items.iter().flat_map(|item| item.instruction().chars());
-        let (mut all, mut han) = (0_usize, 0_usize);
-        for letter in letters.filter(|c| c.is_alphabetic()) {
-            all += 1;
-            han += usize::from(matches!(letter, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}'));
+        match Edition::of(suite.items.iter().map(Item::instruction)) {
+            Edition::English => Self::English,
+            Edition::Chinese => Self::Chinese,
         }
-        if han as f64 > CHINESE_SHARE * all as f64 { Self::Chinese } else { Self::English }
+    }
+
+    /// The edition of the reference that reads this language.
+    #[must_use]
+    pub fn edition(self) -> Edition {
+        match self {
+            Self::English => Edition::English,
+            Self::Chinese => Edition::Chinese,
+        }
     }
 
     /// `en` or `zh`.
@@ -207,13 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn the_language_is_that_of_the_letters() {
+    fn the_language_is_that_of_the_instructions() {
         let suite = |text: &str| FollowSuite {
             name: String::new(),
             fingerprint: String::new(),
             items: vec![item(1, &[text])],
         };
-        assert_eq!(Language::of(&suite("Write a poem about 北京.")), Language::English);
+        assert_eq!(Language::of(&suite("Write a poem about Beijing.")), Language::English);
         assert_eq!(Language::of(&suite("用 Python 写一首关于北京的诗。")), Language::Chinese);
         assert_eq!(Language::of(&suite("")), Language::English);
     }
