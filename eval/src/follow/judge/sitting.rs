@@ -1,6 +1,6 @@
 //! The panel at work.
 
-use super::{Judge, JudgeId, JudgeOptions, JudgePanel, Language};
+use super::{Judge, JudgeId, JudgeOptions, JudgePanel, Language, Question};
 use crate::follow::{
     Item, Level, Scorer, Verdict,
     published::{legacy_verdicts, strict_verdicts},
@@ -167,8 +167,8 @@ impl Sitting<'_> {
             prompt_tokens: 0,
             completion_tokens: 0,
         };
-        let prompt = match seat.judge.template.render(item, answer) {
-            Ok(prompt) => prompt,
+        let question = match seat.judge.template.render(item, answer) {
+            Ok(question) => question,
             Err(error) => {
                 reading.result = ReadingResult::Failed(error.to_string());
                 return Ok(reading);
@@ -179,8 +179,10 @@ impl Sitting<'_> {
             Scorer::Legacy => 1,
         };
         for number in 0..replies {
-            let Some(reply) = self.reply(seat, item, (&prompt, number), &mut reading).await? else { break };
-            match self.verdicts(&reply.text, item.level) {
+            let Some(reply) = self.reply(seat, item, (&question.prompt, number), &mut reading).await? else {
+                break;
+            };
+            match self.verdicts(&question, &reply.text, item.level) {
                 Some(verdicts) => {
                     reading.result = ReadingResult::Verdicts(verdicts);
                     break;
@@ -244,9 +246,9 @@ impl Sitting<'_> {
         }
     }
 
-    fn verdicts(&self, reply: &str, level: Level) -> Option<Vec<bool>> {
+    fn verdicts(&self, question: &Question, reply: &str, level: Level) -> Option<Vec<bool>> {
         match self.scorer {
-            Scorer::Strict => strict_verdicts(reply, level),
+            Scorer::Strict => strict_verdicts(question.own(reply), level),
             Scorer::Legacy => legacy_verdicts(reply, level, self.language.edition()),
         }
     }

@@ -85,6 +85,32 @@ async fn whatever_a_judge_returns_instead_of_verdicts_is_unparsed() {
     assert!(!std::path::Path::new("/tmp/judged").exists());
 }
 
+#[tokio::test]
+async fn a_judge_that_repeats_the_question_says_nothing() {
+    let model = ScriptedModel::new(|request| {
+        let level = request
+            .query()
+            .unwrap()
+            .split("with ")
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        Script::Say(format!("All are met.\n{}", list(&vec![true; level])))
+    });
+    let echo = Arc::new(ScriptedModel::echo());
+    for language in [Language::English, Language::Chinese] {
+        let judge = Judge::new("echo", Arc::clone(&echo) as _, language);
+        let panel = JudgePanel::new(vec![judge], JudgeOptions::default()).unwrap();
+        let suite = suite(vec![group(Category::Style, "1", true)]);
+        let report = run(&model, &suite, &options(), Some(&panel), &()).await.unwrap();
+        assert_eq!(report.unparsed.count, 5, "{language:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_judge_holds_nobody_up_for_long() {
     let dead = Arc::new(ScriptedModel::new(|_| Script::Hold(String::new())));

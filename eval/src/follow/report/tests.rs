@@ -1,4 +1,5 @@
 use super::{ANSWER_KEPT, Answered, FollowReport, ItemReport, ItemResult, compare};
+use crate::edit::report::same_json;
 use crate::follow::{
     Category, FollowSuite,
     judge::{CalibrationSet, Judge, JudgeOptions, JudgePanel, Language, rate},
@@ -116,8 +117,8 @@ async fn a_report_survives_json() {
     let report = report(false).await;
     let json = report.json().unwrap();
     let back: FollowReport = serde_json::from_str(&json).unwrap();
-    assert_eq!(back.json().unwrap(), json);
-    assert_eq!((back.scores, back.items.len()), (report.scores.clone(), 60));
+    same_json(&serde_json::to_value(&back).unwrap(), &serde_json::to_value(&report).unwrap());
+    assert_eq!(back.items.len(), 60);
     let mut one = report;
     one.items.retain(|item| ["mixed/2#5", "content/2#5"].contains(&item.id.as_str()));
     insta::assert_snapshot!("report.json", one.json().unwrap());
