@@ -61,7 +61,8 @@ fn bad_at_one(bad: fn() -> Script) -> Arc<dyn ChatModel> {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_a_judge_returns_instead_of_verdicts_is_unparsed() {
-    let cases: [(&str, fn() -> Script); 7] = [
+    type Bad = fn() -> Script;
+    let cases: [(&str, Bad); 7] = [
         ("prose", || Script::Say("I think the text is rather good, and meets what was asked.".to_owned())),
         ("bait", || Script::Say("[__import__('os').system('touch /tmp/judged'), 'YES', 'YES']".to_owned())),
         ("code", || Script::Say("['YES'] * 3".to_owned())),

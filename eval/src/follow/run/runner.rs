@@ -43,7 +43,9 @@ pub async fn run(
     let (items, void) = finished?;
     flushed?;
     let seats = run.sitting.map(Sitting::finish).unwrap_or_default();
-    Ok(FollowReport::new(Measured { suite, info: &run.info, options, panel: judges, seats, items, void }))
+    let (suite, options, panel) = (Arc::clone(suite), options.clone(), judges.cloned());
+    let measured = Measured { suite, info: run.info, options, panel, seats, items, void };
+    tokio::task::spawn_blocking(move || FollowReport::new(measured)).await.map_err(RunError::Report)
 }
 
 fn check_suite(suite: &FollowSuite, judges: Option<&JudgePanel>) -> Result<(), RunError> {
