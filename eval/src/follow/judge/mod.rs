@@ -12,7 +12,6 @@ mod agreement;
 mod calibration;
 mod panel;
 mod rating;
-mod reply;
 mod sitting;
 mod template;
 #[cfg(test)]
@@ -23,6 +22,6 @@ pub use calibration::{CalibrationError, CalibrationItem, CalibrationSet};
 pub use panel::{Judge, JudgeId, JudgeOptions, JudgePanel, PanelError};
 pub use rating::{JudgeRating, Share, rate};
 pub use sitting::{JudgeStop, Judgement, Reading, ReadingResult, SeatRecord};
-pub use template::{JudgeTemplate, Language, TemplateError};
+pub use template::{JudgeTemplate, Language, Question, TemplateError};
 
 pub(crate) use sitting::Sitting;

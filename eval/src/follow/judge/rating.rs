@@ -1,7 +1,7 @@
 //! How good a judge is.
 
 use super::{
-    CalibrationSet, Judge, JudgeId, JudgeOptions, JudgePanel, JudgeStop, Reading, SeatRecord, kappa,
+    CalibrationSet, Judge, JudgeId, JudgeOptions, JudgePanel, JudgeStop, Language, Reading, SeatRecord, kappa,
 };
 use crate::{
     exact::Progress,
@@ -82,7 +82,7 @@ pub async fn rate(
 ) -> Result<JudgeRating, JudgeStop> {
     let panel = JudgePanel::new(vec![judge.clone()], options.clone()).expect("one judge is a panel");
     let keeper = Keeper(cache);
-    let sitting = panel.sit(keeper.clone(), Scorer::Strict);
+    let sitting = panel.sit(keeper.clone(), Scorer::Strict, Language::English);
     let total = set.asked().len();
     let mut readings = stream::iter(set.asked())
         .map(|(known, item)| sitting.judge(item, &known.answer))

@@ -1,8 +1,9 @@
 //! The panel at work.
 
-use super::{Judge, JudgeId, JudgeOptions, JudgePanel, reply};
+use super::{Judge, JudgeId, JudgeOptions, JudgePanel, Language, Question};
 use crate::follow::{
-    Item, Scorer, Verdict,
+    Item, Level, Scorer, Verdict,
+    published::{legacy_verdicts, strict_verdicts},
     run::{Attempt, CacheError, GenerateError, Generation, Keeper, Key, Purpose, generate},
 };
 use amend_proto::{ChatRequest, Message, ModelInfo, Prompt, Sampling};
@@ -110,17 +111,18 @@ pub(crate) struct Sitting<'a> {
     options: &'a JudgeOptions,
     keeper: Keeper,
     scorer: Scorer,
+    language: Language,
     /// One permit for each answer under judgement.
     reading: Semaphore,
 }
 
 impl JudgePanel {
     /// Begins: the revisions of now are the ones that must answer to the end.
-    pub(crate) fn sit(&self, keeper: Keeper, scorer: Scorer) -> Sitting<'_> {
+    pub(crate) fn sit(&self, keeper: Keeper, scorer: Scorer, language: Language) -> Sitting<'_> {
         let seat = |judge| Seat { judge, info: judge.model.info(), failures: AtomicU32::new(0) };
         let reading = Semaphore::new(self.options().concurrency.get());
         let seats = self.judges().iter().map(|judge: &Judge| seat(judge)).collect();
-        Sitting { seats, options: self.options(), keeper, scorer, reading }
+        Sitting { seats, options: self.options(), keeper, scorer, language, reading }
     }
 }
 
@@ -165,8 +167,8 @@ impl Sitting<'_> {
             prompt_tokens: 0,
             completion_tokens: 0,
         };
-        let prompt = match seat.judge.template.render(item, answer) {
-            Ok(prompt) => prompt,
+        let question = match seat.judge.template.render(item, answer) {
+            Ok(question) => question,
             Err(error) => {
                 reading.result = ReadingResult::Failed(error.to_string());
                 return Ok(reading);
@@ -177,8 +179,10 @@ impl Sitting<'_> {
             Scorer::Legacy => 1,
         };
         for number in 0..replies {
-            let Some(reply) = self.reply(seat, item, (&prompt, number), &mut reading).await? else { break };
-            match reply::read(&reply.text, item.level, self.scorer) {
+            let Some(reply) = self.reply(seat, item, (&question.prompt, number), &mut reading).await? else {
+                break;
+            };
+            match self.verdicts(&question, &reply.text, item.level) {
                 Some(verdicts) => {
                     reading.result = ReadingResult::Verdicts(verdicts);
                     break;
@@ -239,6 +243,13 @@ impl Sitting<'_> {
                 reading.result = ReadingResult::Failed(error.to_string());
                 Ok(None)
             }
+        }
+    }
+
+    fn verdicts(&self, question: &Question, reply: &str, level: Level) -> Option<Vec<bool>> {
+        match self.scorer {
+            Scorer::Strict => strict_verdicts(question.own(reply), level),
+            Scorer::Legacy => legacy_verdicts(reply, level, self.language.edition()),
         }
     }
 

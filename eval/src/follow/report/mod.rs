@@ -1,7 +1,7 @@
 //! What a run found: JSON for programs, Markdown, JUnit and one HTML page for people and pipelines.
 //!
 //! A [`FollowReport`] holds no time of day: two runs of the same model, suite, sampling and seed differ only in how long
-//! answers took, and in what was kept from before. Two reports of the same suite are [compared](compare) item by item.
+//! answers took, and in what was kept from before. Two reports of the same suite are [compared](compare()) item by item.
 
 pub mod compare;
 mod figures;
@@ -30,7 +30,7 @@ use super::{
 };
 use amend_proto::{ModelInfo, Sampling};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// The version of the JSON form of [`FollowReport`].
 pub const SCHEMA: &str = "amend.follow/1";
@@ -138,18 +138,19 @@ pub struct FollowReport {
 }
 
 /// What a run hands over.
-pub(crate) struct Measured<'a> {
-    pub(crate) suite: &'a FollowSuite,
-    pub(crate) info: &'a ModelInfo,
-    pub(crate) options: &'a RunOptions,
-    pub(crate) panel: Option<&'a JudgePanel>,
+pub(crate) struct Measured {
+    pub(crate) suite: Arc<FollowSuite>,
+    pub(crate) info: ModelInfo,
+    pub(crate) options: RunOptions,
+    pub(crate) panel: Option<JudgePanel>,
     pub(crate) seats: Vec<SeatRecord>,
     pub(crate) items: Vec<ItemReport>,
     pub(crate) void: Option<Void>,
 }
 
 impl FollowReport {
-    pub(crate) fn new(measured: Measured<'_>) -> Self {
+    /// Adds up: CPU work that grows with the items.
+    pub(crate) fn new(measured: Measured) -> Self {
         let Measured { suite, info, options, panel, seats, items, void } = measured;
         let outcomes: Vec<ItemOutcome> =
             items.iter().filter_map(|item| Some(item.answered()?.outcome.clone())).collect();
@@ -159,11 +160,10 @@ impl FollowReport {
         let (unparsed, unparsed_constraints) = figures::unparsed(&items);
         Self {
             schema: SCHEMA.to_owned(),
-            suite: SuiteName::of(suite),
-            model: info.clone().into(),
-            model_state: options.model_state.clone(),
+            suite: SuiteName::of(&suite),
+            model_state: options.model_state,
             scorer: options.scorer,
-            sampling: options.sampling.clone(),
+            sampling: options.sampling,
             void,
             scores: score(&outcomes, options.scorer),
             errors: Share::new(items.len() - outcomes.len(), items.len()),
@@ -173,8 +173,9 @@ impl FollowReport {
             ledger: Ledger::of(info.id.as_str(), &seats, &items, &options.prices),
             agreements: agreements(&names, &readings),
             kinds: kinds::failures(&outcomes),
-            judge_version: panel.map(JudgePanel::version),
-            judges: seats.into_iter().map(|seat| judge_report(seat, panel)).collect(),
+            judge_version: panel.as_ref().map(JudgePanel::version),
+            judges: seats.into_iter().map(|seat| judge_report(seat, panel.as_ref())).collect(),
+            model: info.into(),
             items,
         }
     }

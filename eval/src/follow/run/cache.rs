@@ -1,5 +1,8 @@
 //! Where answers and verdicts are kept between runs.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Generation, Key};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -185,9 +188,9 @@ fn pass_line(reader: &mut impl BufRead) -> io::Result<u64> {
 }
 
 /// Appends the line, after an end for one that was torn: where it stands, or nothing when the file is full.
-fn append(file: &mut File, line: &[u8]) -> io::Result<Option<Place>> {
+fn append(file: &mut File, line: &[u8], most: u64) -> io::Result<Option<Place>> {
     let mut end = file.seek(SeekFrom::End(0))?;
-    if end + line.len() as u64 >= MAX_FILE_BYTES {
+    if end + line.len() as u64 >= most {
         return Ok(None);
     }
     if end > 0 {
@@ -230,7 +233,7 @@ impl Cache for FolderCache {
             return Ok(());
         }
         open.file.lock().map_err(self.failed("lock"))?;
-        let written = append(&mut open.file, &line);
+        let written = append(&mut open.file, &line, MAX_FILE_BYTES);
         open.file.unlock().map_err(self.failed("unlock"))?;
         let Some(place) = written.map_err(self.failed("write"))? else {
             return Err(CacheError::Full(self.path.clone()));

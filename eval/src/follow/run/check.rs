@@ -11,7 +11,7 @@ pub(super) fn decide(item: &Item, answer: &str, scorer: Scorer) -> Option<Vec<Co
     match &item.check {
         Check::Judge => None,
         Check::Rule(rule) => Some(vec![ConstraintOutcome {
-            constraint: "the published rule".to_owned(),
+            constraint: rule.to_string(),
             verdict: verdict(rule.satisfied(answer, scorer)),
             reason: None,
         }]),

@@ -10,6 +10,8 @@
 
 mod cache;
 mod check;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod generate;
 mod key;
 mod options;

@@ -117,6 +117,9 @@ pub enum RunError {
     /// Answers cannot be kept or found.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// The outcomes could not be added up: the runtime goes down.
+    #[error("failed to make the report")]
+    Report(#[source] tokio::task::JoinError),
     /// A check did not come back: it panicked, or the runtime goes down.
     #[error("failed to check the answer to {item}")]
     Check {

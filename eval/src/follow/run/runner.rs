@@ -6,8 +6,8 @@ use super::{
 use crate::{
     exact::Progress,
     follow::{
-        Check, FollowSuite, Item, ItemOutcome,
-        judge::{JudgePanel, Reading, Sitting},
+        Check, ConstraintOutcome, FollowSuite, Item, ItemOutcome,
+        judge::{JudgePanel, JudgeStop, Language, Reading, Sitting},
         report::{Answered, FollowReport, ItemReport, ItemResult, Measured, Void},
     },
 };
@@ -35,7 +35,7 @@ pub async fn run(
     check_suite(suite, judges)?;
     let keeper = Keeper(options.cache.clone());
     let asked = Semaphore::new(options.concurrency.get());
-    let sitting = judges.map(|panel| panel.sit(keeper.clone(), options.scorer));
+    let sitting = judges.map(|panel| panel.sit(keeper.clone(), options.scorer, Language::of(suite)));
     let run = Run { model, info: model.info(), suite, options, keeper, asked, sitting };
     let finished = run.all(progress).await;
     // Also what a failing run has learned stays.
@@ -43,7 +43,9 @@ pub async fn run(
     let (items, void) = finished?;
     flushed?;
     let seats = run.sitting.map(Sitting::finish).unwrap_or_default();
-    Ok(FollowReport::new(Measured { suite, info: &run.info, options, panel: judges, seats, items, void }))
+    let (suite, options, panel) = (Arc::clone(suite), options.clone(), judges.cloned());
+    let measured = Measured { suite, info: run.info, options, panel, seats, items, void };
+    tokio::task::spawn_blocking(move || FollowReport::new(measured)).await.map_err(RunError::Report)
 }
 
 fn check_suite(suite: &FollowSuite, judges: Option<&JudgePanel>) -> Result<(), RunError> {
@@ -189,15 +191,15 @@ impl Run<'_> {
         &self,
         index: usize,
         generation: &Generation,
-    ) -> Result<(Vec<crate::follow::ConstraintOutcome>, Vec<Reading>), Stop> {
+    ) -> Result<(Vec<ConstraintOutcome>, Vec<Reading>), Stop> {
         let item = &self.suite.items[index];
         if matches!(item.check, Check::Judge) {
             let sitting = self.sitting.as_ref().expect("the suite was checked for judged items");
             let judgement = sitting.judge(item, &generation.text).await.map_err(|stop| match stop {
-                crate::follow::judge::JudgeStop::Changed { judge, expected, found } => {
+                JudgeStop::Changed { judge, expected, found } => {
                     Stop::Void(Void::Judge { judge, expected, found })
                 }
-                crate::follow::judge::JudgeStop::Cache(error) => Stop::Error(error.into()),
+                JudgeStop::Cache(error) => Stop::Error(error.into()),
             })?;
             return Ok((check::judged(&judgement.verdicts), judgement.readings));
         }

@@ -179,7 +179,7 @@ pub fn compare(before: &FollowReport, after: &FollowReport) -> Result<Comparison
     check(before, after)?;
     let others: HashMap<&str, &ItemReport> =
         after.items.iter().map(|item| (item.id.as_str(), item)).collect();
-    let mut cells: BTreeMap<(Category, Level), Vec<(&ItemReport, Option<&ItemReport>)>> = BTreeMap::new();
+    let mut cells: BTreeMap<(Category, Level), Vec<Pair<'_>>> = BTreeMap::new();
     for item in &before.items {
         let pair = (item, others.get(item.id.as_str()).copied());
         cells.entry((item.category, item.level)).or_default().push(pair);
@@ -238,7 +238,10 @@ fn notes(before: &FollowReport, after: &FollowReport) -> Vec<String> {
     notes
 }
 
-fn cell((category, level): (Category, Level), pairs: &[(&ItemReport, Option<&ItemReport>)]) -> CellChange {
+/// An item in the first report, and in the second.
+type Pair<'a> = (&'a ItemReport, Option<&'a ItemReport>);
+
+fn cell((category, level): (Category, Level), pairs: &[Pair<'_>]) -> CellChange {
     let mut counts = Paired::default();
     let (mut lost, mut gained, mut soft) = (Vec::new(), Vec::new(), 0.0);
     for (before, after) in pairs {

@@ -42,6 +42,8 @@ pub(super) fn report(report: &FollowReport) -> Result<String, Error> {
         report.items.iter().filter_map(|item| Some(Broken { id: &item.id, why: why(item)? })).collect();
     let (all, named) = (broken.len(), &broken[..broken.len().min(ITEMS_NAMED)]);
     let void = report.void.as_ref().map(ToString::to_string);
-    environment(Form::Markdown)
-        .render_str(REPORT, context! { report, void, broken => named, all_broken => all })
+    // As pairs, for a map's order would be lost on the way.
+    let categories: Vec<_> = report.scores.categories.iter().collect();
+    let values = context! { report, void, categories, broken => named, all_broken => all };
+    environment(Form::Markdown).render_str(REPORT, values)
 }
