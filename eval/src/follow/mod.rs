@@ -7,6 +7,7 @@
 pub mod constraint;
 pub mod item;
 pub mod outcome;
+pub mod own;
 pub mod published;
 
 pub use item::{Category, Check, FollowSuite, GroupId, Item, Level};
