@@ -8,10 +8,10 @@ use super::{Case, Constraint, Layered, Step, bound::Relation, template, text::me
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Clash {
     /// No answer meets both.
-    #[error("it contradicts \"{0}\"")]
+    #[error("it contradicts: {0}")]
     Contradicts(String),
     /// Every answer that meets the earlier one meets it.
-    #[error("it adds nothing to \"{0}\"")]
+    #[error("it adds nothing to: {0}")]
     AddsNothing(String),
 }
 

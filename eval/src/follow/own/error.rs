@@ -107,7 +107,7 @@ pub enum LevelProblem {
     #[error("{0}")]
     Constraint(String),
     /// The constraint next to an earlier one.
-    #[error("{constraint:?}: {clash}")]
+    #[error("{constraint} — {clash}")]
     Clash {
         /// The constraint.
         constraint: String,
@@ -118,7 +118,7 @@ pub enum LevelProblem {
     #[error("its text is that of an earlier level")]
     SameText,
     /// The witness fails.
-    #[error("the witness breaks {constraint:?}: {reason}")]
+    #[error("the witness breaks: {constraint} — {reason}")]
     Witness {
         /// Which constraint.
         constraint: String,

@@ -135,7 +135,7 @@ impl Group {
             match (index == level.index(), constraint.check(&answer)) {
                 (true, Ok(())) => return Err(problem(format!("{answer:?} meets it"))),
                 (false, Err(reason)) => {
-                    return Err(problem(format!("{answer:?} also breaks {:?}: {reason}", constraint.describe())));
+                    return Err(problem(format!("{answer:?} also breaks: {} — {reason}", constraint.describe())));
                 }
                 _ => {}
             }
