@@ -5,7 +5,10 @@
 //! wordings alike, as in the model's own test. Witnesses are made by applying the steps forwards; the checker peels them off
 //! backwards and shares no code with this.
 
-use rand::{Rng, SeedableRng, seq::{IndexedRandom, SliceRandom}};
+use rand::{
+    Rng, SeedableRng,
+    seq::{IndexedRandom, SliceRandom},
+};
 use rand_chacha::ChaCha8Rng;
 use std::{collections::HashMap, env, fs, io, path::Path, process::ExitCode};
 
@@ -31,7 +34,11 @@ fn sections(path: &Path) -> io::Result<Sections> {
         let held_out = line.starts_with('!') && line.len() > 1;
         let text = if held_out { &line[1..] } else { line.trim_start_matches(['+', '~']) };
         // "i" is a pronoun in a sentence, and a name among the tags.
-        let text = if text.contains(' ') { text.replace(" i ", " I ").replace("i'm ", "I'm ") } else { text.to_owned() };
+        let text = if text.contains(' ') {
+            text.replace(" i ", " I ").replace("i'm ", "I'm ")
+        } else {
+            text.to_owned()
+        };
         found.entry(heading.clone()).or_default().push((text, held_out));
     }
     Ok(found)
@@ -46,15 +53,26 @@ struct Relation {
 
 fn relations(data: &Path) -> io::Result<Vec<Relation>> {
     let columns = [
-        ("countries.tsv", vec![("capital", "thing", 1), ("continent", "thing", 2), ("currency", "thing", 3), ("language", "thing", 4)]),
+        (
+            "countries.tsv",
+            vec![
+                ("capital", "thing", 1),
+                ("continent", "thing", 2),
+                ("currency", "thing", 3),
+                ("language", "thing", 4),
+            ],
+        ),
         ("elements.tsv", vec![("symbol", "thing", 1), ("atomic number", "thing", 2)]),
         ("companies.tsv", vec![("chief executive", "person", 1), ("headquarters", "thing", 2)]),
     ];
     let mut relations = Vec::new();
     for (file, columns) in columns {
         let text = fs::read_to_string(data.join(file))?;
-        let rows: Vec<Vec<&str>> =
-            text.lines().filter(|l| !l.starts_with('#') && !l.is_empty()).map(|l| l.split('\t').collect()).collect();
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .filter(|l| !l.starts_with('#') && !l.is_empty())
+            .map(|l| l.split('\t').collect())
+            .collect();
         for (name, class, column) in columns {
             let fact = |row: &Vec<&str>| Some((row.first()?.to_string(), row.get(column)?.to_string()));
             relations.push(Relation { name, class, facts: rows.iter().filter_map(fact).collect() });
@@ -102,7 +120,8 @@ impl Maker {
     /// A pattern of a section: a held-out one half of the time.
     fn pick(&mut self, section: &str) -> String {
         let want = self.rng.random_bool(0.5);
-        let of: Vec<&String> = self.wordings[section].iter().filter(|(_, held)| *held == want).map(|(t, _)| t).collect();
+        let of: Vec<&String> =
+            self.wordings[section].iter().filter(|(_, held)| *held == want).map(|(t, _)| t).collect();
         of.choose(&mut self.rng).map_or_else(String::new, |t| (*t).clone())
     }
 
@@ -259,9 +278,11 @@ fn write(data: &Path) -> io::Result<String> {
                 continue;
             }
             made += 1;
-            let possessive = if subject.ends_with('s') { format!("{subject}'") } else { format!("{subject}'s") };
+            let possessive =
+                if subject.ends_with('s') { format!("{subject}'") } else { format!("{subject}'s") };
             let question = capital(&question.replace("{s's}", &possessive).replace("{s}", &subject));
-            let question = if question.ends_with(['?', '.', '!']) { question } else { format!("{question}?") };
+            let question =
+                if question.ends_with(['?', '.', '!']) { question } else { format!("{question}?") };
             let name = format!("{}-{made:02}", relation.name.replace(' ', "-"));
             out.push_str(&group(&mut maker, category, &name, (&question, &answer)));
             seen.push(subject);

@@ -22,8 +22,12 @@ impl Constraint {
                 n if *n < 0 => format!("word {} from the end is {is:?}", n.unsigned_abs()),
                 n => format!("word {n} is {is:?}"),
             },
-            Self::Acrostic { unit, letters } => format!("the first letters of the {}s spell {letters:?}", unit.noun()),
-            Self::Lengths { unit, direction } => format!("{} length of {}s in words", direction.word(), unit.noun()),
+            Self::Acrostic { unit, letters } => {
+                format!("the first letters of the {}s spell {letters:?}", unit.noun())
+            }
+            Self::Lengths { unit, direction } => {
+                format!("{} length of {}s in words", direction.word(), unit.noun())
+            }
             Self::Sorted { unit } => format!("{}s in alphabetical order", unit.noun()),
             Self::NumberCount { count } => count.of("number"),
             Self::NumberOrder { direction } => format!("numbers {}", direction.word()),
@@ -54,15 +58,20 @@ impl Constraint {
                 format!("the headings {} marked {:?}", quoted(titles), "#".repeat(*level))
             }
             Self::Table { header, columns, rows } => {
-                let columns = header.as_ref().map_or_else(|| Bound::Exactly(*columns).of("column"), |h| quoted(h));
+                let columns =
+                    header.as_ref().map_or_else(|| Bound::Exactly(*columns).of("column"), |h| quoted(h));
                 format!("a Markdown table: {columns}; {}", rows.of("row"))
             }
             Self::Fence { language } => format!("one fenced block ```{}", language.as_deref().unwrap_or("")),
             Self::Wrapped { open, close } => format!("between {open:?} and {close:?}"),
-            Self::Title { open, close } => format!("a title between {open:?} and {close:?} on the first line"),
+            Self::Title { open, close } => {
+                format!("a title between {open:?} and {close:?} on the first line")
+            }
             Self::Fields { keys } => format!("lines \"key: value\" for {}", quoted(keys)),
             Self::Parts { separator, count } => format!("{} parted by {separator:?}", count.of("part")),
-            Self::Emphasis { mark, count } => format!("{} in {}", count.of("stretch"), mark.example()).replace("stretchs", "stretches"),
+            Self::Emphasis { mark, count } => {
+                format!("{} in {}", count.of("stretch"), mark.example()).replace("stretchs", "stretches")
+            }
             _ => self.describe_lexical(),
         }
     }
@@ -76,7 +85,9 @@ impl Constraint {
                 Case::Sentence => "every sentence begins with a capital letter, no word in capitals",
             }
             .to_owned(),
-            Self::Include { terms, count } if *count == Bound::AtLeast(1) => format!("mentions {}", quoted(terms)),
+            Self::Include { terms, count } if *count == Bound::AtLeast(1) => {
+                format!("mentions {}", quoted(terms))
+            }
             Self::Include { terms, count } => format!("mentions {} {}", quoted(terms), count.of("time")),
             Self::IncludeSome { terms, count } => format!("mentions {count} of {}", quoted(terms)),
             Self::Exclude { terms } => format!("does not mention {}", quoted(terms)),

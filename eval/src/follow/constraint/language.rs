@@ -132,12 +132,12 @@ impl Language {
 
 fn latin(text: &str) -> Option<Language> {
     let lower = text.to_lowercase();
-    let words: Vec<&str> = lower
-        .split(|c: char| !c.is_alphabetic() && c != '\'')
-        .filter(|word| !word.is_empty())
-        .collect();
-    let count = |list: &str| words.iter().filter(|word| list.split(' ').any(|common| common == **word)).count();
-    let mut counts: Vec<(usize, Language)> = COMMON.iter().map(|(language, list)| (count(list), *language)).collect();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_alphabetic() && c != '\'').filter(|word| !word.is_empty()).collect();
+    let count =
+        |list: &str| words.iter().filter(|word| list.split(' ').any(|common| common == **word)).count();
+    let mut counts: Vec<(usize, Language)> =
+        COMMON.iter().map(|(language, list)| (count(list), *language)).collect();
     counts.sort_by_key(|(hits, _)| std::cmp::Reverse(*hits));
     (counts[0].0 >= 2 && counts[0].0 > counts[1].0).then_some(counts[0].1)
 }

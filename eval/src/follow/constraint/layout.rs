@@ -39,7 +39,9 @@ impl Marker {
         match (self, mark) {
             (Self::Dash, Mark::Dash) | (Self::Star, Mark::Star) | (Self::Plus, Mark::Plus) => true,
             (Self::Number, Mark::Number(n)) => n == index + 1,
-            (Self::Letter, Mark::Letter(letter)) => ('a'..='z').nth(index) == Some(letter.to_ascii_lowercase()),
+            (Self::Letter, Mark::Letter(letter)) => {
+                ('a'..='z').nth(index) == Some(letter.to_ascii_lowercase())
+            }
             _ => false,
         }
     }
@@ -148,9 +150,11 @@ fn list(answer: &str, marker: Marker, items: Bound, around: Around) -> Result<()
     items.check(found, "item")?;
     match around {
         Around::Nothing if others > 0 => Err(format!("{} beside the list", counted(others, "line"))),
-        Around::Lead if others != 1 || first != Some(1) => {
-            Err(format!("{} beside the list, {} of them in front", counted(others, "line"), first.unwrap_or(0)))
-        }
+        Around::Lead if others != 1 || first != Some(1) => Err(format!(
+            "{} beside the list, {} of them in front",
+            counted(others, "line"),
+            first.unwrap_or(0)
+        )),
         _ => Ok(()),
     }
 }
@@ -209,7 +213,11 @@ fn fence(answer: &str, language: Option<&str>) -> Result<(), String> {
     if body.trim().is_empty() {
         return Err("the block is empty".to_owned());
     }
-    if info.trim() == language.unwrap_or("") { Ok(()) } else { Err(format!("it opens with ```{}", info.trim())) }
+    if info.trim() == language.unwrap_or("") {
+        Ok(())
+    } else {
+        Err(format!("it opens with ```{}", info.trim()))
+    }
 }
 
 /// What stands between; not empty, and nothing of the closing before the end where the two are one character each.

@@ -61,7 +61,18 @@ impl Person {
             Self::First => &["i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"],
             Self::Second => &["you", "your", "yours", "yourself", "yourselves"],
             Self::Third => &[
-                "he", "him", "his", "himself", "she", "her", "hers", "herself", "they", "them", "their", "theirs",
+                "he",
+                "him",
+                "his",
+                "himself",
+                "she",
+                "her",
+                "hers",
+                "herself",
+                "they",
+                "them",
+                "their",
+                "theirs",
                 "themselves",
             ],
         }
@@ -109,10 +120,17 @@ impl Constraint {
             })),
             Self::IncludeSome { terms, count } => {
                 let found: Vec<&String> = terms.iter().filter(|t| !mentions(answer, t).is_empty()).collect();
-                if count.holds(found.len()) { Ok(()) } else { Err(format!("{} of them: {found:?}", found.len())) }
+                if count.holds(found.len()) {
+                    Ok(())
+                } else {
+                    Err(format!("{} of them: {found:?}", found.len()))
+                }
             }
             Self::Exclude { terms } => fail_if(
-                terms.iter().find(|term| !mentions(answer, term).is_empty()).map(|t| format!("it has {}", shown(t))),
+                terms
+                    .iter()
+                    .find(|term| !mentions(answer, term).is_empty())
+                    .map(|t| format!("it has {}", shown(t))),
             ),
             Self::Order { terms } => order(answer, terms),
             Self::WithoutCharacters { characters } => {
@@ -141,7 +159,9 @@ impl Constraint {
             return Err("there is no word".to_owned());
         }
         let first_that = |bad: &dyn Fn(&str) -> bool| {
-            fail_if(words.iter().copied().find(|word| bad(word)).map(|word| format!("it has {}", shown(word))))
+            fail_if(
+                words.iter().copied().find(|word| bad(word)).map(|word| format!("it has {}", shown(word))),
+            )
         };
         match self {
             Self::SameEnds {} => {
@@ -155,7 +175,8 @@ impl Constraint {
                 first_that(&|w| !letters.holds(w.chars().filter(|c| c.is_alphanumeric()).count()))
             }
             Self::Initial { letter, count } => {
-                let begins = |w: &&&str| w.chars().next().is_some_and(|c| c.to_lowercase().eq(letter.to_lowercase()));
+                let begins =
+                    |w: &&&str| w.chars().next().is_some_and(|c| c.to_lowercase().eq(letter.to_lowercase()));
                 count.check(words.iter().filter(begins).count(), "word")
             }
             Self::NoRepeats { shortest } => {
@@ -184,7 +205,8 @@ fn casing(answer: &str, case: Case) -> Result<(), String> {
     if !answer.chars().any(char::is_alphabetic) {
         return Err("there is no letter".to_owned());
     }
-    let begins_small = |part: &str| part.chars().find(|c| c.is_alphanumeric()).is_some_and(char::is_lowercase);
+    let begins_small =
+        |part: &str| part.chars().find(|c| c.is_alphanumeric()).is_some_and(char::is_lowercase);
     let shouted = |w: &str| w.chars().filter(|c| c.is_alphabetic()).count() > 1 && w.to_uppercase() == w;
     let bad = match case {
         Case::Upper => words(answer).into_iter().find(|w| w.chars().any(char::is_lowercase)),

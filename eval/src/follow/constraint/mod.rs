@@ -344,7 +344,9 @@ impl Constraint {
             | Self::Fields { .. }
             | Self::Parts { .. }
             | Self::Emphasis { .. } => self.check_layout(answer),
-            Self::StartsWith { .. } | Self::EndsWith { .. } | Self::Choice { .. } => self.check_literal(answer),
+            Self::StartsWith { .. } | Self::EndsWith { .. } | Self::Choice { .. } => {
+                self.check_literal(answer)
+            }
             _ => self.check_lexical(answer),
         }
     }

@@ -68,9 +68,13 @@ impl Constraint {
             Self::Acrostic { letters, .. } if letters.trim().is_empty() => empty("letters"),
             Self::NoEnding { ending } if ending.trim().is_empty() => empty("ending"),
             Self::Parts { separator, .. } if separator.trim().is_empty() => empty("separator"),
-            Self::Word { number: 0, .. } => Err("words are numbered from 1, or from -1 at the end".to_owned()),
+            Self::Word { number: 0, .. } => {
+                Err("words are numbered from 1, or from -1 at the end".to_owned())
+            }
             Self::NumberRange { from, to } if from > to => Err(format!("from {from} to {to} allows nothing")),
-            Self::Headings { level, .. } if !(1..=6).contains(level) => Err("headings have levels 1 to 6".to_owned()),
+            Self::Headings { level, .. } if !(1..=6).contains(level) => {
+                Err("headings have levels 1 to 6".to_owned())
+            }
             Self::Table { header: Some(header), columns, .. } if header.len() != *columns => {
                 Err(format!("{} column names for {columns} columns", header.len()))
             }
@@ -96,9 +100,15 @@ impl Constraint {
             (Self::Count { unit, count }, Self::Count { unit: of, count: before }) if unit == of => {
                 related(count.against(*before))
             }
-            (Self::NumberCount { count }, Self::NumberCount { count: before }) => related(count.against(*before)),
-            (Self::WordLength { letters }, Self::WordLength { letters: before }) => related(letters.against(*before)),
-            (Self::Parts { separator, count }, Self::Parts { separator: of, count: before }) if separator == of => {
+            (Self::NumberCount { count }, Self::NumberCount { count: before }) => {
+                related(count.against(*before))
+            }
+            (Self::WordLength { letters }, Self::WordLength { letters: before }) => {
+                related(letters.against(*before))
+            }
+            (Self::Parts { separator, count }, Self::Parts { separator: of, count: before })
+                if separator == of =>
+            {
                 related(count.against(*before))
             }
             (
@@ -121,11 +131,15 @@ impl Constraint {
     /// Texts without which no answer meets the constraint.
     fn demanded(&self) -> Vec<&str> {
         match self {
-            Self::Include { terms, count } if count.ends().0 > 0 => terms.iter().map(String::as_str).collect(),
+            Self::Include { terms, count } if count.ends().0 > 0 => {
+                terms.iter().map(String::as_str).collect()
+            }
             Self::Order { terms } => terms.iter().map(String::as_str).collect(),
             Self::StartsWith { text } | Self::EndsWith { text } => vec![text],
             Self::Word { is, .. } => vec![is],
-            Self::Headings { titles: keys, .. } | Self::Fields { keys } => keys.iter().map(String::as_str).collect(),
+            Self::Headings { titles: keys, .. } | Self::Fields { keys } => {
+                keys.iter().map(String::as_str).collect()
+            }
             Self::Within { check, .. } => check.demanded(),
             _ => Vec::new(),
         }
@@ -153,14 +167,18 @@ impl Layered {
             return Err("`core` is empty or has white space around it".to_owned());
         }
         if !self.steps.is_sorted_by_key(Step::rank) {
-            return Err("a case comes first and `twice` next, before the steps that put something around".to_owned());
+            return Err(
+                "a case comes first and `twice` next, before the steps that put something around".to_owned()
+            );
         }
         let same = |(i, step): (usize, &Step)| {
             self.steps[..i].iter().any(|s| std::mem::discriminant(s) == std::mem::discriminant(step))
         };
         let cases = self.steps.iter().filter(|step| step.rank() == 0).count();
         if cases > 1 || self.steps.iter().enumerate().any(same) {
-            return Err("a sort of step comes twice: it could not be told which of them is missing".to_owned());
+            return Err(
+                "a sort of step comes twice: it could not be told which of them is missing".to_owned()
+            );
         }
         Ok(())
     }

@@ -109,7 +109,9 @@ impl Countable {
 }
 
 fn ends_asking(sentence: &str) -> bool {
-    sentence.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '?' && c != '!' && c != '.').ends_with('?')
+    sentence
+        .trim_end_matches(|c: char| !c.is_alphanumeric() && c != '?' && c != '!' && c != '.')
+        .ends_with('?')
 }
 
 impl Constraint {

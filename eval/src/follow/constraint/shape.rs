@@ -118,7 +118,11 @@ impl Shape {
             Value::Number(number) => {
                 let number = number.as_f64().unwrap_or(f64::NAN);
                 let low = self.minimum.is_none_or(|least| number >= least);
-                if low && self.maximum.is_none_or(|most| number <= most) { Ok(()) } else { Err(format!("{at} is {number}")) }
+                if low && self.maximum.is_none_or(|most| number <= most) {
+                    Ok(())
+                } else {
+                    Err(format!("{at} is {number}"))
+                }
             }
             Value::String(text) => within(text.chars().count(), self.min_length, self.max_length)
                 .map_err(|count| format!("{at} has {}", super::bound::counted(count, "character"))),
@@ -159,7 +163,11 @@ impl Shape {
             Some(JsonKind::Null) => "null",
             None => "value",
         };
-        if self.required.is_empty() { kind.to_owned() } else { format!("{kind} with {}", self.required.join(", ")) }
+        if self.required.is_empty() {
+            kind.to_owned()
+        } else {
+            format!("{kind} with {}", self.required.join(", "))
+        }
     }
 }
 

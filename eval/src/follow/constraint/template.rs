@@ -22,10 +22,10 @@ pub(super) fn compile(form: &str) -> Result<Regex, String> {
             rest = &tail[2..];
             continue;
         }
-        let (slot, after) = tail
-            .strip_prefix('{')
-            .and_then(|inside| inside.split_once('}'))
-            .ok_or_else(|| format!("the form has a brace that is not closed or not opened: {}", shown(tail)))?;
+        let (slot, after) =
+            tail.strip_prefix('{').and_then(|inside| inside.split_once('}')).ok_or_else(|| {
+                format!("the form has a brace that is not closed or not opened: {}", shown(tail))
+            })?;
         pattern.push_str(&slot_pattern(slot)?);
         rest = after;
     }

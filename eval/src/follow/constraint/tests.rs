@@ -17,19 +17,36 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     (r#"kind = "count", unit = "question", count = { exactly = 1 }"#, "One? Two.", "One.", "0 questions"),
     (r#"kind = "count", unit = "character", count = { at_most = 3 }"#, " né? ", "four", "4 characters"),
     (r#"kind = "count", unit = "paragraph", count = { at_least = 2 }"#, "a\n\nb", "a\nb", "1 paragraph"),
-    (r#"kind = "within", unit = "sentence", which = "every", check = { kind = "count", unit = "word", count = { at_most = 2 } }"#,
-     "A b. C.", "A b. C d e.", "sentence 2: 3 words"),
-    (r#"kind = "within", unit = "line", which = { number = 2 }, check = { kind = "word", number = 1, is = "then" }"#,
-     "First\nThen more", "First", "1 line"),
-    (r#"kind = "within", unit = "item", which = "later", check = { kind = "starts_with", text = "B" }"#,
-     "- A\n- B", "- A\n- C", "list item 2: it starts with \"C\""),
+    (
+        r#"kind = "within", unit = "sentence", which = "every", check = { kind = "count", unit = "word", count = { at_most = 2 } }"#,
+        "A b. C.",
+        "A b. C d e.",
+        "sentence 2: 3 words",
+    ),
+    (
+        r#"kind = "within", unit = "line", which = { number = 2 }, check = { kind = "word", number = 1, is = "then" }"#,
+        "First\nThen more",
+        "First",
+        "1 line",
+    ),
+    (
+        r#"kind = "within", unit = "item", which = "later", check = { kind = "starts_with", text = "B" }"#,
+        "- A\n- B",
+        "- A\n- C",
+        "list item 2: it starts with \"C\"",
+    ),
     (r#"kind = "casing", case = "upper""#, "ALL OF 3!", "ALL but", "it has \"but\""),
     (r#"kind = "casing", case = "lower""#, "all of it", "All", "it has \"All\""),
     (r#"kind = "casing", case = "title""#, "A Cat's 3 Lives", "A cat", "it has \"cat\""),
     (r#"kind = "casing", case = "sentence""#, "It is I. So.", "It is LOUD.", "it has \"LOUD\""),
     (r#"kind = "include", terms = ["oak"]"#, "An Oak.", "Oaks.", "\"oak\" 0 times"),
     (r#"kind = "include", terms = ["oak"], count = { exactly = 2 }"#, "Oak, oak", "oak", "\"oak\" 1 times"),
-    (r#"kind = "include_some", terms = ["a", "b", "c"], count = { at_least = 2 }"#, "a b", "a a", "1 of them: [\"a\"]"),
+    (
+        r#"kind = "include_some", terms = ["a", "b", "c"], count = { at_least = 2 }"#,
+        "a b",
+        "a a",
+        "1 of them: [\"a\"]",
+    ),
     (r#"kind = "exclude", terms = ["oak"]"#, "soak", "OAK", "it has \"oak\""),
     (r#"kind = "order", terms = ["a", "b"]"#, "a b a", "b a b", "\"b\" comes too early"),
     (r#"kind = "without_characters", characters = "e,""#, "An oak", "ONE", "it has 'E'"),
@@ -37,9 +54,14 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     (r#"kind = "starts_with", text = "Dear""#, "Dear you", "dear you", "it starts with \"dear you\""),
     (r#"kind = "ends_with", text = "over.""#, "It is over.", "It is over", "it ends with \"It is over\""),
     (r#"kind = "word", number = -2, is = "the""#, "over The hill", "over a hill", "it is \"a\""),
-    (r#"kind = "acrostic", unit = "line", letters = "ab""#, "- Ant\n- Bee", "Bee\nAnt", "the first letters spell \"ba\""),
+    (
+        r#"kind = "acrostic", unit = "line", letters = "ab""#,
+        "- Ant\n- Bee",
+        "Bee\nAnt",
+        "the first letters spell \"ba\"",
+    ),
     (r#"kind = "same_ends""#, "Rain after rain.", "Rain", "first \"rain\", last \"rain\", 1 in all"),
-    (r#"kind = "word_length", letters = { at_most = 3 }"#, "An oak-" , "An oaken", "it has \"oaken\""),
+    (r#"kind = "word_length", letters = { at_most = 3 }"#, "An oak-", "An oaken", "it has \"oaken\""),
     (r#"kind = "initial", letter = "s", count = { at_least = 2 }"#, "Six sad", "six", "1 word"),
     (r#"kind = "no_repeats", shortest = 3"#, "an oak, an ant", "Oak oak", "\"oak\" 2 times"),
     (r#"kind = "no_ending", ending = "ly""#, "fast", "Slowly.", "it has \"Slowly\""),
@@ -51,26 +73,71 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     (r#"kind = "number_order", direction = "descending""#, "3, 2, 1", "3, 3", "the numbers are [3, 3]"),
     (r#"kind = "number_sum", total = 10"#, "7 and 3", "7 and 4", "the numbers are [7, 4]"),
     (r#"kind = "number_range", from = 1, to = 5"#, "1 to 5", "6", "the numbers are [6]"),
-    (r#"kind = "list", marker = "number", items = { exactly = 2 }, around = "nothing""#, "1. a\n2. b", "1. a\n1. b",
-     "item 2 is \"1. b\""),
-    (r#"kind = "list", marker = "dash", items = { exactly = 1 }, around = "lead""#, "Here:\n- a", "- a\nDone",
-     "1 line beside the list, 0 of them in front"),
-    (r#"kind = "headings", level = 2, titles = ["One", "Two"]"#, "## One\nx\n## two\ny", "# One\n## Two",
-     "the headings are \"Two\""),
-    (r#"kind = "table", columns = 2, header = ["A", "B"], rows = { exactly = 1 }"#, "| a | B |\n|---|:-:|\n| 1 | 2 |",
-     "| a | B |\n| 1 | 2 |", "the second line is no line of dashes"),
+    (
+        r#"kind = "list", marker = "number", items = { exactly = 2 }, around = "nothing""#,
+        "1. a\n2. b",
+        "1. a\n1. b",
+        "item 2 is \"1. b\"",
+    ),
+    (
+        r#"kind = "list", marker = "dash", items = { exactly = 1 }, around = "lead""#,
+        "Here:\n- a",
+        "- a\nDone",
+        "1 line beside the list, 0 of them in front",
+    ),
+    (
+        r#"kind = "headings", level = 2, titles = ["One", "Two"]"#,
+        "## One\nx\n## two\ny",
+        "# One\n## Two",
+        "the headings are \"Two\"",
+    ),
+    (
+        r#"kind = "table", columns = 2, header = ["A", "B"], rows = { exactly = 1 }"#,
+        "| a | B |\n|---|:-:|\n| 1 | 2 |",
+        "| a | B |\n| 1 | 2 |",
+        "the second line is no line of dashes",
+    ),
     (r#"kind = "fence", language = "text""#, "```text\nx\n```", "```\nx\n```", "it opens with ```"),
-    (r#"kind = "wrapped", open = "<<", close = ">>""#, "<<x>>", "<<x>", "\"<<x>\" does not stand between << and >>"),
+    (
+        r#"kind = "wrapped", open = "<<", close = ">>""#,
+        "<<x>>",
+        "<<x>",
+        "\"<<x>\" does not stand between << and >>",
+    ),
     (r#"kind = "title", open = "*", close = "*""#, "*T*\nbody", "*T*", "1 line"),
-    (r#"kind = "fields", keys = ["Name", "Age"]"#, "Name: A\nAge: 3", "Name: A\nage: 3",
-     "line 2 is \"age: 3\", not \"Age: …\""),
-    (r#"kind = "parts", separator = "***", count = { exactly = 2 }"#, "a\n***\nb", "a\n***\n", "a part is empty"),
-    (r#"kind = "emphasis", mark = "bold", count = { exactly = 2 }"#, "**a** and **b c**", "**a** and ** b **", "1 of them"),
-    (r#"kind = "emphasis", mark = "italic", count = { exactly = 1 }"#, "* *a* and **b**", "* a *b", "0 of them"),
+    (
+        r#"kind = "fields", keys = ["Name", "Age"]"#,
+        "Name: A\nAge: 3",
+        "Name: A\nage: 3",
+        "line 2 is \"age: 3\", not \"Age: …\"",
+    ),
+    (
+        r#"kind = "parts", separator = "***", count = { exactly = 2 }"#,
+        "a\n***\nb",
+        "a\n***\n",
+        "a part is empty",
+    ),
+    (
+        r#"kind = "emphasis", mark = "bold", count = { exactly = 2 }"#,
+        "**a** and **b c**",
+        "**a** and ** b **",
+        "1 of them",
+    ),
+    (
+        r#"kind = "emphasis", mark = "italic", count = { exactly = 1 }"#,
+        "* *a* and **b**",
+        "* a *b",
+        "0 of them",
+    ),
     (r#"kind = "json", shape = { type = "array", min_items = 1 }"#, "[1]", "[]", "$ has 0 items"),
     (r#"kind = "template", form = "{word}: {number}""#, "x: 3", "x: y", "it is \"x: y\""),
     (r#"kind = "choice", answers = ["yes", "no"]"#, "yes", "Yes", "it is \"Yes\""),
-    (r#"kind = "lengths", unit = "line", direction = "ascending""#, "a\na b", "a b\na", "words by line: [2, 1]"),
+    (
+        r#"kind = "lengths", unit = "line", direction = "ascending""#,
+        "a\na b",
+        "a b\na",
+        "words by line: [2, 1]",
+    ),
     (r#"kind = "sorted", unit = "item""#, "- Ant\n- bee", "- bee\n- Ant", "\"bee\" comes before \"ant\""),
 ];
 
@@ -110,12 +177,17 @@ fn unknown_fields_and_kinds_are_refused() {
 #[test]
 fn faults_are_named() {
     let fault = |text: &str| read(text).validate().unwrap_err();
-    assert!(fault(r#"kind = "count", unit = "word", count = { between = [3, 2] }"#).contains("allows nothing"));
+    assert!(
+        fault(r#"kind = "count", unit = "word", count = { between = [3, 2] }"#).contains("allows nothing")
+    );
     assert!(fault(r#"kind = "include", terms = []"#).contains("no text"));
     assert!(fault(r#"kind = "exclude", terms = [" x"]"#).contains("white space"));
     assert!(fault(r#"kind = "template", form = "{sum}""#).contains("{sum}"));
     assert!(fault(r#"kind = "word", number = 0, is = "x""#).contains("from 1"));
-    assert!(fault(r#"kind = "table", columns = 3, header = ["A"], rows = { at_least = 1 }"#).contains("1 column names"));
+    assert!(
+        fault(r#"kind = "table", columns = 3, header = ["A"], rows = { at_least = 1 }"#)
+            .contains("1 column names")
+    );
     assert!(fault(r#"kind = "ends_with", text = "x ""#).contains("white space"));
 }
 
@@ -142,8 +214,15 @@ fn layered(steps: &[Step], at: usize) -> Constraint {
 
 #[test]
 fn a_missing_step_is_one_violation() {
-    let steps = [Step::Upper, Step::Twice, Step::Quotes, Step::Prefix("It is ".to_owned()), Step::Tag("b".to_owned())];
-    let verdicts = |answer: &str| [0, 1, 2, 3, 4].map(|at| u8::from(layered(&steps, at).check(answer).is_ok()));
+    let steps = [
+        Step::Upper,
+        Step::Twice,
+        Step::Quotes,
+        Step::Prefix("It is ".to_owned()),
+        Step::Tag("b".to_owned()),
+    ];
+    let verdicts =
+        |answer: &str| [0, 1, 2, 3, 4].map(|at| u8::from(layered(&steps, at).check(answer).is_ok()));
     assert_eq!(verdicts("<b>It is \"PARIS, PARIS\"</b>"), [1, 1, 1, 1, 1]);
     assert_eq!(verdicts("<b>It is \"Paris, Paris\"</b>"), [0, 1, 1, 1, 1]);
     assert_eq!(verdicts("<b>It is \"PARIS\"</b>"), [1, 0, 1, 1, 1]);

@@ -20,8 +20,8 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Abbreviations behind which a sentence goes on.
 const OPEN: [&str; 15] = [
-    "mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "e.g.", "i.e.", "vs.", "fig.", "approx.", "ca.", "cf.", "gen.",
-    "capt.",
+    "mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "e.g.", "i.e.", "vs.", "fig.", "approx.", "ca.", "cf.",
+    "gen.", "capt.",
 ];
 /// Abbreviations behind which a sentence ends when a capital follows.
 const EITHER: [&str; 5] = ["etc.", "a.m.", "p.m.", "u.s.", "u.k."];

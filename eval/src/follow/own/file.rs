@@ -33,9 +33,10 @@ impl SuiteFile {
     /// The groups with their categories.
     pub(super) fn groups(self) -> impl Iterator<Item = (Category, RawGroup)> {
         let all = [self.content, self.situation, self.style, self.format, self.example, self.mixed];
-        Category::ALL.into_iter().zip(all).flat_map(|(category, groups)| {
-            groups.into_iter().map(move |group| (category, group))
-        })
+        Category::ALL
+            .into_iter()
+            .zip(all)
+            .flat_map(|(category, groups)| groups.into_iter().map(move |group| (category, group)))
     }
 }
 

@@ -135,7 +135,10 @@ impl Group {
             match (index == level.index(), constraint.check(&answer)) {
                 (true, Ok(())) => return Err(problem(format!("{answer:?} meets it"))),
                 (false, Err(reason)) => {
-                    return Err(problem(format!("{answer:?} also breaks: {} — {reason}", constraint.describe())));
+                    return Err(problem(format!(
+                        "{answer:?} also breaks: {} — {reason}",
+                        constraint.describe()
+                    )));
                 }
                 _ => {}
             }
@@ -153,7 +156,9 @@ fn drafts(ask: &str, levels: Vec<RawLevel>) -> Result<Drafts, Fault> {
     for (index, level) in levels.into_iter().enumerate() {
         let fault = |problem| Fault::Level(index + 1, problem);
         let (Some(say), Some(check), None, None) = (level.say, level.check, level.ask, level.step) else {
-            return Err(fault(LevelProblem::Fields("a level has `say` and `check`; `ask` and `step` are for groups with `core`")));
+            return Err(fault(LevelProblem::Fields(
+                "a level has `say` and `check`; `ask` and `step` are for groups with `core`",
+            )));
         };
         if say.trim().is_empty() || said.contains(&say) {
             return Err(fault(LevelProblem::SameText));

@@ -95,7 +95,9 @@ impl Builtin {
     /// None for the files as they are shipped; a test reads them all.
     pub fn load(self) -> Result<OwnSuite, SuiteFileError> {
         let files = self.files().iter();
-        OwnSuite::parse(files.map(|(file, text)| SuiteText { file: (*file).to_owned(), text: (*text).to_owned() }))
+        OwnSuite::parse(
+            files.map(|(file, text)| SuiteText { file: (*file).to_owned(), text: (*text).to_owned() }),
+        )
     }
 }
 

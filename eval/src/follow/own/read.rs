@@ -114,8 +114,11 @@ type Found<'a> = (&'a mut HashSet<GroupId>, &'a mut Vec<SuiteFileError>);
 fn take(suite: &mut OwnSuite, file: SuiteFile, name: &str, (seen, wrong): Found<'_>) {
     for (category, raw) in file.groups() {
         let id = GroupId::new(category, &raw.name);
-        let group =
-            if seen.insert(id.clone()) { Group::new(category, raw) } else { Err(GroupProblem::Duplicate.into()) };
+        let group = if seen.insert(id.clone()) {
+            Group::new(category, raw)
+        } else {
+            Err(GroupProblem::Duplicate.into())
+        };
         match group {
             Ok(group) => suite.groups.push(group),
             Err(faults) => wrong.extend(faults.into_iter().map(|fault| located(name, id.clone(), fault))),

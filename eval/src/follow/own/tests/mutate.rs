@@ -30,7 +30,11 @@ fn rearranged(witness: &str) -> Vec<String> {
             answers.push(moved.join(separator));
             for (from, to) in [("", "Xq "), ("", " xq"), ("", "!"), ("", "-")] {
                 let mut changed: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
-                changed[at] = if to.starts_with(' ') || to.len() == 1 { format!("{from}{}{to}", parts[at]) } else { format!("{to}{}", parts[at]) };
+                changed[at] = if to.starts_with(' ') || to.len() == 1 {
+                    format!("{from}{}{to}", parts[at])
+                } else {
+                    format!("{to}{}", parts[at])
+                };
                 answers.push(changed.join(separator));
             }
             let mut changed: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
@@ -88,7 +92,13 @@ pub(super) fn answers(witness: &str, constraint: &Constraint) -> impl Iterator<I
         }
         answers.push(witness.replace(text.as_str(), "xq"));
     }
-    for word in ["I", "you", "he", "don't", "because then all of it goes on for very much longer than it should go on"] {
+    for word in [
+        "I",
+        "you",
+        "he",
+        "don't",
+        "because then all of it goes on for very much longer than it should go on",
+    ] {
         for (at, _) in witness.match_indices(' ') {
             answers.push(format!("{} {word}{}", &witness[..at], &witness[at..]));
             answers.push(format!("{} {word}.{}", &witness[..at], &witness[at..]));
