@@ -20,7 +20,7 @@
 //! ```
 //!
 //! The instruction of a level is `ask` and every `say` up to it, parted by one space, or by nothing behind a line break. The
-//! kinds of `check` are the variants of [`Constraint`].
+//! kinds of `check` are the variants of [`Constraint`](super::constraint::Constraint).
 //!
 //! A group of *steps* has `core = "Paris"`, and each level has `ask` (its whole instruction) and `step` instead of `say` and
 //! `check`; `witnesses` holds one answer for each level, since what a step comes to depends on the steps behind it.
