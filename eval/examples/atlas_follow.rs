@@ -15,7 +15,7 @@ use std::{collections::HashMap, env, fs, io, path::Path, process::ExitCode};
 /// Everything random comes from this.
 const SEED: u64 = 20_261_123;
 /// Groups of each category.
-const GROUPS: usize = 16;
+const GROUPS: usize = 40;
 
 /// Patterns by section; `true` where one is held out.
 type Sections = HashMap<String, Vec<(String, bool)>>;

@@ -47,7 +47,8 @@ use std::path::Path;
 pub enum Builtin {
     /// 120 groups in six categories, for any model.
     AmendFollow,
-    /// What the built-in model can be asked: facts of its world, with steps.
+    /// 120 groups that the built-in model can be asked: facts of its world, with steps. Three categories: `content` (three of
+    /// five steps add words), `format` (letter case and what encloses) and `mixed`.
     AtlasFollow,
 }
 
