@@ -8,6 +8,7 @@ pub mod constraint;
 pub mod item;
 pub mod judge;
 pub mod outcome;
+pub mod own;
 pub mod published;
 pub mod report;
 pub mod run;
