@@ -43,8 +43,8 @@ Examples:
   amend gate run --model ./better --against atlas   two models, here; no daemon is asked
   amend gate run --model https://new.example/v1#llama --against https://old.example/v1#llama
 
-A model is `atlas` (built in), a folder, a .gguf file, a hub id, or URL#NAME of any OpenAI-compatible endpoint (its key in
-the environment variable that --model-key-env or --against-key-env names).")]
+A model is `atlas` (built in), a folder, a .gguf file, a hub id, or URL#NAME of any OpenAI-compatible endpoint, whose key is \
+in the environment variable that --model-key-env or --against-key-env names.")]
     Run(Box<RunArgs>),
     /// Show one gate
     #[command(after_help = "\

@@ -1,10 +1,13 @@
 //! The suites that a policy names.
 
 use amend_eval::{
-    follow::{FollowSuite, GroupId, own, published},
+    follow::{
+        FollowSuite, GroupId,
+        own::{Builtin, OwnSuite},
+        published,
+    },
     gate::{Policy, SuitePolicy},
 };
-use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,18 +32,35 @@ pub(super) fn find(policy: &SuitePolicy) -> anyhow::Result<Suite> {
     let path = Path::new(&policy.name);
     let mut suite = match policy.name.as_str() {
         EDITS => return Ok(Suite::Edits),
-        own::AMEND_FOLLOW => own::amend_follow(),
-        own::ATLAS_FOLLOW => own::atlas_follow(),
-        _ if path.is_dir() => published::load(path).with_context(|| format!("suite {}", policy.name))?,
-        _ if path.is_file() => own::load(path).with_context(|| format!("suite {}", policy.name))?,
-        name => anyhow::bail!(
-            "there is no suite `{name}`: it is {}, {}, {EDITS}, a suite file, or a folder of FollowBench's files",
-            own::AMEND_FOLLOW,
-            own::ATLAS_FOLLOW
-        ),
+        name => match Builtin::named(name) {
+            Some(builtin) => builtin.load()?.suite(),
+            None if path.is_file() => OwnSuite::read(path)?.suite(),
+            None if path.is_dir() => from_folder(path)?,
+            None => {
+                let ours = Builtin::ALL.map(Builtin::name).join(", ");
+                anyhow::bail!(
+                    "there is no suite `{name}`: it is one of {ours} or {EDITS}, a suite file, a folder of such files, or a \
+                     folder of FollowBench's"
+                )
+            }
+        },
     };
     suite.name.clone_from(&policy.name);
     Ok(Suite::Follow(Arc::new(suite)))
+}
+
+/// FollowBench's files, or ours.
+fn from_folder(folder: &Path) -> anyhow::Result<FollowSuite> {
+    match published::load(folder) {
+        Ok(suite) => Ok(suite),
+        Err(of_theirs) => match OwnSuite::read(folder) {
+            Ok(ours) => Ok(ours.suite()),
+            Err(of_ours) => anyhow::bail!(
+                "{} is no suite: as a folder of FollowBench's files: {of_theirs}; as one of suite files: {of_ours}",
+                folder.display()
+            ),
+        },
+    }
 }
 
 /// The first groups of a suite: so many of each category as make its share of `groups`, in an order that the policy's seed

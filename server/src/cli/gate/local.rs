@@ -33,7 +33,7 @@ use std::{
 /// Models that are judged here.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Two models, here")]
-pub struct LocalArgs {
+pub(super) struct LocalArgs {
     /// The model to judge
     #[arg(long, value_name = "MODEL", requires = "against")]
     model: Option<String>,
