@@ -9,6 +9,7 @@ mod edit_log;
 mod endpoint;
 mod families;
 mod faults;
+mod gates;
 mod preferences;
 mod revisions;
 

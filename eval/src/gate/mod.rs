@@ -32,6 +32,5 @@ pub use decision::{GateDecision, Reason, Scored, SuiteDecision, Verdict};
 pub use error::PolicyError;
 pub use evidence::{Evidence, EvidenceItem, Seconds};
 pub use policy::{
-    CanaryPolicy, ContaminationAction, ContaminationPolicy, ContinuousPolicy, Limits, Metric, OnFail,
-    Percent, Policy, Sequential, SuitePolicy,
+    ContaminationAction, ContaminationPolicy, Limits, Metric, Percent, Policy, Sequential, SuitePolicy,
 };

@@ -109,48 +109,6 @@ pub struct Sequential {
     pub spending: Spending,
 }
 
-/// What follows when the live revision fails its gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFail {
-    /// A metric and a log line.
-    #[default]
-    Alert,
-    /// The same, and the revision that was live before is live again.
-    Rollback,
-}
-
-/// The live revision is gated again, against the one that was live before it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ContinuousPolicy {
-    /// How often.
-    pub every_hours: f64,
-    /// What follows when it fails.
-    #[serde(default)]
-    pub on_fail: OnFail,
-}
-
-/// A share of users' requests goes to the candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CanaryPolicy {
-    /// Which share, above 0, at most 0.5.
-    pub share: f64,
-    /// For how long.
-    pub minutes: f64,
-    /// The level at which a higher rate of failures, or of slow answers, ends it.
-    pub level: f64,
-    /// An answer is slow when its first token takes longer than this multiple of the live revision's 95th percentile.
-    pub slow_ratio: f64,
-}
-
-impl Default for CanaryPolicy {
-    fn default() -> Self {
-        Self { share: 0.05, minutes: 30.0, level: 0.01, slow_ratio: 1.5 }
-    }
-}
-
 /// A policy that makes sense.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,12 +139,6 @@ pub struct Policy {
     /// Deciding early; not, unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequential: Option<Sequential>,
-    /// Gating what is live; not, unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub continuous: Option<ContinuousPolicy>,
-    /// How a canary goes.
-    #[serde(default)]
-    pub canary: CanaryPolicy,
 }
 
 fn confidence() -> f64 {
@@ -285,13 +237,7 @@ impl Policy {
         if let Some(Sequential { looks, .. }) = self.sequential {
             within("sequential.looks", f64::from(looks), (2.0, 10.0))?;
         }
-        if let Some(continuous) = &self.continuous {
-            within("continuous.every_hours", continuous.every_hours, (0.01, 24.0 * 366.0))?;
-        }
-        within("canary.share", self.canary.share, (0.000_1, 0.5))?;
-        within("canary.minutes", self.canary.minutes, (0.01, 60.0 * 24.0 * 366.0))?;
-        within("canary.level", self.canary.level, (1e-9, 0.5))?;
-        within("canary.slow_ratio", self.canary.slow_ratio, (1.0, 1e3))
+        Ok(())
     }
 }
 
@@ -343,7 +289,6 @@ mod tests {
         let with = |more: &str| Policy::parse(&format!("{}\n{more}", DEFAULT)).unwrap_err().to_string();
         assert!(with("[sequental]\nlooks = 3").contains("sequental"));
         assert!(with("[sequential]\nlooks = 1\nspending = \"pocock\"").contains("sequential.looks"));
-        assert!(with("[canary]\nshare = 0.9").contains("canary.share"));
         let wrong = |from: &str, to: &str| Policy::parse(&DEFAULT.replace(from, to)).unwrap_err().to_string();
         assert!(wrong("version = 1", "version = 2").contains("version"));
         assert!(wrong("margin = 5.0", "margin = 0.0").contains("suites.amend-follow.margin"));

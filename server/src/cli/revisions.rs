@@ -33,10 +33,10 @@ pub enum RevisionsCommand {
     /// Make a revision live; requests under way finish where they began
     #[command(after_help = "\
 Examples:
-  amend revisions promote sha256:0123456789abcdef --force
+  amend revisions promote sha256:0123456789abcdef
   amend revisions promote sha256:0123456789abcdef --force --expected-live sha256:fedcba9876543210
 
-Until there is a gate that judges candidates, --force is needed: look at what was measured (amend revisions show) first.")]
+A gate must have let it through against what is live (amend gate run); --force goes past that, and is put on the record.")]
     Promote(PromoteArgs),
     /// Make the revision live again that was live before this one
     #[command(after_help = "Example:\n  amend revisions rollback")]

@@ -5,6 +5,7 @@ use super::{
     report::{self, ReportWanted},
     settings::GateSettings,
     store::{self, GateKey, NewGate},
+    suites,
     work::GateJob,
 };
 use crate::{
@@ -84,8 +85,7 @@ impl Gates {
         let candidate = self.revision(&request.candidate).await?;
         let policy = match &request.policy {
             None => self.0.settings.policy.clone(),
-            Some(text) => Policy::parse(text)
-                .map_err(|error| GateError::Invalid { param: "policy", message: error.to_string() })?,
+            Some(text) => self.requested(text)?,
         };
         let key = self.0.settings.key(&policy);
         if request.reuse
@@ -94,6 +94,24 @@ impl Gates {
             return Ok(Begun::Standing(standing));
         }
         self.enqueue(candidate, (key, &policy), request.on_verdict).await.map(Begun::New)
+    }
+
+    /// A policy that a request brings. It may name the suites that are shipped and those of the operator's policy, and no
+    /// other files of this machine.
+    fn requested(&self, text: &str) -> Result<Policy, GateError> {
+        let invalid = |message: String| GateError::Invalid { param: "policy", message };
+        let policy = Policy::parse(text).map_err(|error| invalid(error.to_string()))?;
+        let known = |name: &str| {
+            suites::is_shipped(name) || self.0.settings.policy.suites.iter().any(|suite| suite.name == name)
+        };
+        match policy.suites.iter().find(|suite| !known(&suite.name)) {
+            None => Ok(policy),
+            Some(suite) => Err(invalid(format!(
+                "there is no suite `{}`: a request may name {} and those of the operator's policy",
+                suite.name,
+                suites::shipped().join(", ")
+            ))),
+        }
     }
 
     /// Begins the gate of a revision that was just trained, if the operator wants that.

@@ -18,6 +18,16 @@ use std::{
 /// The live edits, as policies name them.
 pub(super) const EDITS: &str = "edits";
 
+/// The suites that need no files.
+pub(super) fn shipped() -> Vec<&'static str> {
+    Builtin::ALL.map(Builtin::name).into_iter().chain([EDITS]).collect()
+}
+
+/// Whether a suite needs no file.
+pub(super) fn is_shipped(name: &str) -> bool {
+    shipped().contains(&name)
+}
+
 /// One suite of a policy.
 #[derive(Debug, Clone)]
 pub(super) enum Suite {

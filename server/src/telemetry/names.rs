@@ -59,8 +59,6 @@ metrics! {
     GATE_SCORE = "amend_gate_score", "Score of the last gate, 0 to 1.";
     /// Histogram, seconds.
     GATE_DURATION = "amend_gate_duration_seconds", "Seconds that a gate measured.";
-    /// Gauge.
-    LIVE_GATE_FAILED = "amend_live_gate_failed", "Whether the live revision failed its last gate.";
     /// Counter, labels `kind` (`bmc`, `gate`) and `state` (`done`, `failed`, `cancelled`).
     JOBS_ENDED = "amend_jobs_ended_total", "Background jobs that ended.";
     /// Gauge.
