@@ -127,7 +127,8 @@ async fn a_poisoned_preference_set_is_stopped_by_the_gate_and_users_notice_nothi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_told_or_asked_for_is_said_with_codes_of_their_own() {
-    let daemon = sandbox(&[]).start().await.unwrap();
+    let sandbox = sandbox(&[]);
+    let daemon = sandbox.start().await.unwrap();
     let url = daemon.address();
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("few.toml");

@@ -6,7 +6,7 @@ const SETTINGS: ContaminationSettings = ContaminationSettings { similarity: 0.8,
 const LONG: &str = "Write a short note to the neighbours that says when the water will be turned off, why that has to \
     be, how long it will take, and whom they may call; use no more than fifty words and end with a friendly line.";
 
-fn guard<'a>(items: &[(&str, &'a str)]) -> Guard {
+fn guard(items: &[(&str, &str)]) -> Guard {
     Guard::new("s", items.iter().map(|(id, text)| ((*id).to_owned(), *text)), SETTINGS)
 }
 

@@ -213,6 +213,11 @@ fn judge(
         lower: bounds.lower(level) * POINTS,
         upper: bounds.upper(level) * POINTS,
     };
+    let share = |score: Scored| Scored {
+        lower: score.lower.clamp(0.0, POINTS),
+        upper: score.upper.clamp(0.0, POINTS),
+        ..score
+    };
     let margin = policy.margin / POINTS;
     let groups = differences.groups();
     let power =
@@ -223,8 +228,8 @@ fn judge(
         verdict: Verdict::Inconclusive,
         items: one.items,
         groups,
-        candidate: scored(candidate),
-        live: scored(live),
+        candidate: share(scored(candidate)),
+        live: share(scored(live)),
         difference: scored(difference),
         margin: policy.margin,
         level,

@@ -52,7 +52,8 @@ impl Differences {
         estimate(self.strata.iter().map(|stratum| stratum.groups.as_slice()))
     }
 
-    /// Its standard error; see [`standard_error`].
+    /// Its standard error: √(Σ s²/n) / C over the C strata, with s² the variance of a stratum's groups and one that differs
+    /// by a single item.
     #[must_use]
     pub fn standard_error(&self) -> f64 {
         standard_error(self.strata.iter().map(|stratum| stratum.groups.as_slice()), self.grain)
