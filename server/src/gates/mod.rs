@@ -5,7 +5,7 @@
 //! [`decide`](amend_eval::gate::decide) say pass, fail or inconclusive. What was generated is kept by content
 //! (`gates/answers/` of the data folder), so that a gate that was interrupted, and the next one with the same live revision,
 //! ask nothing twice. The verdict holds for exactly that candidate, live revision, policy and judges: promotion asks
-//! [`Gatekeeper`] for it.
+//! [`LedgerGatekeeper`] for it.
 
 mod error;
 mod gives_way;
@@ -22,6 +22,6 @@ pub use error::GateError;
 pub use keeper::LedgerGatekeeper;
 pub use report::{ReportFormat, ReportWanted, UnknownFormat, write_all};
 pub use service::{Begun, Gates, GatesConfig};
-pub use settings::GateSettings;
+pub use settings::{GateSettings, JudgesError};
 pub use store::GateKey;
 pub use work::GateWork;

@@ -100,7 +100,7 @@ pub(super) async fn run(args: LocalArgs, policy: Option<&Path>, as_json: bool) -
     match as_json {
         true => output::json(&serde_json::to_value(&decision)?)?,
         false => {
-            output::line(format!("{}", word(decision.verdict)))?;
+            output::line(word(decision.verdict))?;
             decision
                 .reasons
                 .iter()
