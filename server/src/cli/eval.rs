@@ -1,6 +1,11 @@
 //! `amend eval`: how well edits hold.
 
-use super::{Failure, exit, output, progress, serve::told_to_stop};
+use super::{
+    Failure, exit,
+    followbench::{FollowbenchArgs, followbench},
+    output, progress,
+    serve::told_to_stop,
+};
 use crate::{
     app::AppConfig,
     evaluation::{self, EvalError, EvalJob, Records},
@@ -41,6 +46,8 @@ The sets are those of ZsRE, KnowEdit, WikiBio, CounterFact and MQuAKE as publish
 The model is loaded here, over an empty store of its own; a running daemon is not touched. With --out an interrupted
 run goes on where it stopped.")]
     Edits(EditsArgs),
+    /// Constraint following: ask a suite, score published files, compare reports
+    Followbench(FollowbenchArgs),
 }
 
 /// Arguments of `amend eval edits`.
@@ -118,7 +125,10 @@ impl FromStr for SizeArg {
 /// # Errors
 /// When the data or the model cannot be read, or the run breaks off or is told to stop.
 pub async fn run(args: EvalArgs) -> anyhow::Result<()> {
-    let EvalCommand::Edits(args) = args.command;
+    let args = match args.command {
+        EvalCommand::Edits(args) => args,
+        EvalCommand::Followbench(args) => return followbench(args).await,
+    };
     let records = match args.data.as_slice() {
         [only] if only.as_os_str() == "atlas" => evaluation::atlas(args.seed, args.limit.min(ATLAS_EDITS)),
         files => evaluation::read(files, args.limit)?,

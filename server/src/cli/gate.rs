@@ -1,6 +1,6 @@
 //! `amend gate`: may a revision ship? For people and for pipelines: the exit code is the verdict.
 
-mod local;
+pub(super) mod local;
 
 use super::{
     Failure,

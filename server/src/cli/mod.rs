@@ -7,6 +7,7 @@ pub mod demo;
 pub mod edit;
 pub mod eval;
 pub mod exit;
+pub mod followbench;
 pub mod gate;
 mod gating;
 pub mod jobs;

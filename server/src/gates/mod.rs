@@ -22,6 +22,7 @@ pub use error::GateError;
 pub use keeper::LedgerGatekeeper;
 pub use report::{ReportFormat, ReportWanted, UnknownFormat, write_all};
 pub use service::{Begun, Gates, GatesConfig};
-pub use settings::{GateSettings, JudgesError};
+pub use settings::{GateSettings, JudgesError, judges};
 pub use store::GateKey;
+pub use suites::find_suite;
 pub use work::GateWork;

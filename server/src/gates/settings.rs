@@ -60,20 +60,20 @@ impl GateSettings {
             judges: self.judges.iter().map(|judge| format!("{}#{}", judge.url, judge.model)).collect(),
         }
     }
+}
 
-    /// The judges, ready to be asked; none where none is named.
-    ///
-    /// # Errors
-    /// [`JudgesError`].
-    pub fn panel(&self, language: Language) -> Result<Option<JudgePanel>, JudgesError> {
-        if self.judges.is_empty() {
-            return Ok(None);
-        }
-        let mut judges = Vec::with_capacity(self.judges.len());
-        for named in &self.judges {
-            let model = EndpointModel::new(named.clone(), EndpointLimits::default())?;
-            judges.push(Judge::new(named.model.as_str(), Arc::new(model), language));
-        }
-        Ok(Some(JudgePanel::new(judges, JudgeOptions::default())?))
+/// Judges behind endpoints, ready to be asked; none where none is named.
+///
+/// # Errors
+/// [`JudgesError`].
+pub fn judges(named: &[EndpointConfig], language: Language) -> Result<Option<JudgePanel>, JudgesError> {
+    if named.is_empty() {
+        return Ok(None);
     }
+    let mut judges = Vec::with_capacity(named.len());
+    for endpoint in named {
+        let model = EndpointModel::new(endpoint.clone(), EndpointLimits::default())?;
+        judges.push(Judge::new(endpoint.model.as_str(), Arc::new(model), language));
+    }
+    Ok(Some(JudgePanel::new(judges, JudgeOptions::default())?))
 }

@@ -37,11 +37,21 @@ pub(super) enum Suite {
     Edits,
 }
 
-/// The suite that a policy names: one of ours, a file of that form, or a folder of the published files.
+/// The suite that a policy names.
 pub(super) fn find(policy: &SuitePolicy) -> anyhow::Result<Suite> {
-    let path = Path::new(&policy.name);
-    let mut suite = match policy.name.as_str() {
-        EDITS => return Ok(Suite::Edits),
+    match policy.name.as_str() {
+        EDITS => Ok(Suite::Edits),
+        name => find_suite(name).map(Suite::Follow),
+    }
+}
+
+/// A suite of constraints by its name: one of ours, a file of that form, or a folder of such files or of the published ones.
+///
+/// # Errors
+/// When there is none, or it cannot be read; the text says which there are.
+pub fn find_suite(name: &str) -> anyhow::Result<Arc<FollowSuite>> {
+    let path = Path::new(name);
+    let mut suite = match name {
         name => match Builtin::named(name) {
             Some(builtin) => builtin.load()?.suite(),
             None if path.is_file() => OwnSuite::read(path)?.suite(),
@@ -55,8 +65,8 @@ pub(super) fn find(policy: &SuitePolicy) -> anyhow::Result<Suite> {
             }
         },
     };
-    suite.name.clone_from(&policy.name);
-    Ok(Suite::Follow(Arc::new(suite)))
+    suite.name = name.to_owned();
+    Ok(Arc::new(suite))
 }
 
 /// FollowBench's files, or ours.

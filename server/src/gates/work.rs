@@ -5,6 +5,7 @@ use super::{
     gives_way::GivesWay,
     measure::{Asking, GateProgress, Subject, decided, gate, live_edits, void_unless_still},
     report,
+    settings::judges,
     store::{self, Found},
 };
 use crate::{
@@ -95,7 +96,7 @@ impl GateWork {
                 Subject::edited_by(&self.editor, Arc::new(model))
             }
         };
-        let judges = config.settings.panel(Language::English)?;
+        let judges = judges(&config.settings.judges, Language::English)?;
         let asking = Asking {
             policy: &policy,
             cache: Some(Arc::new(FolderCache::open(&config.folder.join("answers"))?)),

@@ -6,7 +6,7 @@ use crate::{
     endpoint::{EndpointConfig, EndpointLimits, EndpointModel, EndpointUrl},
     engine::{EngineConfig, ModelSource},
     gates::{
-        GateSettings,
+        judges,
         measure::{self, Asking, GateProgress, Subject},
         write_all,
     },
@@ -46,15 +46,9 @@ pub(super) struct LocalArgs {
     /// The environment variable with the key of the endpoint that it is compared with
     #[arg(long, value_name = "VAR", requires = "model")]
     against_key_env: Option<String>,
-    /// Where the routes of a judge begin, for suites that code cannot decide
-    #[arg(long, value_name = "URL", requires = "judge_model")]
-    judge_url: Option<EndpointUrl>,
-    /// Which of its models
-    #[arg(long, value_name = "NAME", requires = "judge_url")]
-    judge_model: Option<ModelId>,
-    /// The environment variable with its key
-    #[arg(long, value_name = "VAR", requires = "judge_url")]
-    judge_key_env: Option<String>,
+    /// Who judges what code cannot
+    #[command(flatten)]
+    judge: JudgeArgs,
     /// Requests to a model at once [default: 1 for a model here, 4 for an endpoint]
     #[arg(long, value_name = "N", requires = "model")]
     concurrency: Option<NonZeroUsize>,
@@ -67,17 +61,51 @@ pub(super) struct LocalArgs {
     out: Option<PathBuf>,
 }
 
+/// A judge behind an endpoint.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct JudgeArgs {
+    /// Where the routes of a judge begin, for suites that code cannot decide
+    #[arg(long, value_name = "URL", requires = "judge_model")]
+    judge_url: Option<EndpointUrl>,
+    /// Which of its models
+    #[arg(long, value_name = "NAME", requires = "judge_url")]
+    judge_model: Option<ModelId>,
+    /// The environment variable with its key
+    #[arg(long, value_name = "VAR", requires = "judge_url")]
+    judge_key_env: Option<String>,
+}
+
+impl JudgeArgs {
+    /// The judges that are named: none, or one.
+    pub(in crate::cli) fn named(&self) -> Vec<EndpointConfig> {
+        let named = self.judge_url.clone().zip(self.judge_model.clone());
+        let endpoint = |(url, model)| EndpointConfig { url, model, key_env: self.judge_key_env.clone() };
+        named.map(endpoint).into_iter().collect()
+    }
+}
+
+/// A model as the command line names it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) struct Named<'a> {
+    /// `atlas`, a folder, a .gguf file, a hub id, or URL#NAME.
+    pub(in crate::cli) model: &'a str,
+    /// The environment variable with the endpoint's key.
+    pub(in crate::cli) key_env: Option<&'a str>,
+}
+
 impl LocalArgs {
     pub(super) fn is_named(&self) -> bool {
         self.model.is_some()
     }
 }
 
-/// A model that is judged, and what holds it up.
-struct Judged {
+/// A model that is asked.
+pub(in crate::cli) struct Judged {
     name: String,
-    model: Arc<dyn ChatModel>,
-    concurrency: usize,
+    /// It.
+    pub(in crate::cli) model: Arc<dyn ChatModel>,
+    /// Requests that it takes at once.
+    pub(in crate::cli) concurrency: NonZeroUsize,
 }
 
 /// Judges two models here.
@@ -128,24 +156,23 @@ async fn judge(args: &LocalArgs, file: Option<&Path>) -> anyhow::Result<GateDeci
     };
     let folder = tempfile::tempdir().context("failed to make a temporary data folder")?;
     let policy = policy(file, against)?;
-    let candidate = open(model, args.model_key_env.as_deref(), folder.path()).await?;
-    let live = open(against, args.against_key_env.as_deref(), folder.path()).await?;
-    let settings = GateSettings { judges: judge_of(args), ..GateSettings::default() };
-    let judges = settings.panel(Language::English)?;
+    let candidate = open(Named { model, key_env: args.model_key_env.as_deref() }, folder.path()).await?;
+    let against = Named { model: against, key_env: args.against_key_env.as_deref() };
+    let live = open(against, folder.path()).await?;
+    let judges = judges(&args.judge.named(), Language::English)?;
     let cache = match &args.out {
         None => None,
         Some(out) => Some(Arc::new(FolderCache::open(&out.join("answers"))?) as Arc<dyn Cache>),
     };
     let bar = Bar(progress::bar(0, "{pos}/{len} {msg}"));
-    let least = candidate.concurrency.min(live.concurrency);
     let asking = Asking {
         policy: &policy,
         cache,
-        concurrency: args.concurrency.or(NonZeroUsize::new(least)).unwrap_or(NonZeroUsize::MIN),
+        concurrency: args.concurrency.unwrap_or(candidate.concurrency.min(live.concurrency)),
         max_tokens: args.max_tokens,
         judges: judges.as_ref(),
         edits: Vec::new(),
-        most_edits: settings.edits,
+        most_edits: NonZeroUsize::MIN,
         trained_on: Vec::new(),
         priority: Priority::Live,
     };
@@ -179,18 +206,15 @@ fn policy(file: Option<&Path>, against: &str) -> anyhow::Result<Policy> {
     }
 }
 
-fn judge_of(args: &LocalArgs) -> Vec<EndpointConfig> {
-    let named = args.judge_url.clone().zip(args.judge_model.clone());
-    named
-        .map(|(url, model)| EndpointConfig { url, model, key_env: args.judge_key_env.clone() })
-        .into_iter()
-        .collect()
-}
-
 /// Requests to an endpoint at once.
-const TO_ENDPOINT: usize = 4;
+const TO_ENDPOINT: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
-async fn open(named: &str, key_env: Option<&str>, folder: &Path) -> anyhow::Result<Judged> {
+/// Loads a model, or takes the endpoint.
+///
+/// # Errors
+/// When it cannot be loaded, or its address or key cannot be used.
+pub(in crate::cli) async fn open(named: Named<'_>, folder: &Path) -> anyhow::Result<Judged> {
+    let Named { model: named, key_env } = named;
     if named.starts_with("http://") || named.starts_with("https://") {
         let (url, model) = named.rsplit_once('#').with_context(|| {
             format!("{named}: name the model behind the address, as in http://host/v1#name")
@@ -202,7 +226,7 @@ async fn open(named: &str, key_env: Option<&str>, folder: &Path) -> anyhow::Resu
     }
     let source = ModelSource::parse(named, &folder.join("models")).map_err(AppError::from)?;
     let engine = App::unpacked(EngineConfig::new(source)).await?;
-    let concurrency = engine.slots()?.get();
+    let concurrency = engine.slots()?;
     let model = engine.build().await.with_context(|| format!("failed to load {named}"))?;
     Ok(Judged { name: named.to_owned(), model: Arc::new(model), concurrency })
 }
@@ -247,6 +271,18 @@ pub(super) fn compare(before: &Value, after: &Value, as_json: bool) -> anyhow::R
         0 => Err(Failure::new(exit::FAILURE, "the two have no suite in common").into()),
         _ => Ok(()),
     }
+}
+
+/// Compares two report files.
+///
+/// # Errors
+/// When one cannot be read, or they hold nothing that can be compared.
+pub(in crate::cli) fn compare_files(before: &Path, after: &Path, as_json: bool) -> anyhow::Result<()> {
+    let read = |file: &Path| -> anyhow::Result<Value> {
+        let text = std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is not a report", file.display()))
+    };
+    compare(&read(before)?, &read(after)?, as_json)
 }
 
 /// The candidate's reports of a gate, or one report.
