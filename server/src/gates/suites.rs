@@ -51,19 +51,17 @@ pub(super) fn find(policy: &SuitePolicy) -> anyhow::Result<Suite> {
 /// When there is none, or it cannot be read; the text says which there are.
 pub fn find_suite(name: &str) -> anyhow::Result<Arc<FollowSuite>> {
     let path = Path::new(name);
-    let mut suite = match name {
-        name => match Builtin::named(name) {
-            Some(builtin) => builtin.load()?.suite(),
-            None if path.is_file() => OwnSuite::read(path)?.suite(),
-            None if path.is_dir() => from_folder(path)?,
-            None => {
-                let ours = Builtin::ALL.map(Builtin::name).join(", ");
-                anyhow::bail!(
-                    "there is no suite `{name}`: it is one of {ours} or {EDITS}, a suite file, a folder of such files, or a \
-                     folder of FollowBench's"
-                )
-            }
-        },
+    let mut suite = match Builtin::named(name) {
+        Some(builtin) => builtin.load()?.suite(),
+        None if path.is_file() => OwnSuite::read(path)?.suite(),
+        None if path.is_dir() => from_folder(path)?,
+        None => {
+            let ours = Builtin::ALL.map(Builtin::name).join(", ");
+            anyhow::bail!(
+                "there is no suite `{name}`: it is one of {ours} or {EDITS}, a suite file, a folder of such files, or a \
+                 folder of FollowBench's"
+            )
+        }
     };
     suite.name = name.to_owned();
     Ok(Arc::new(suite))
