@@ -90,7 +90,10 @@ async fn what_is_wrong_with_a_job_is_named_and_one_that_waits_is_called_off() {
     let mut client = JobsClient::new(bench.channel.clone());
     let mut wrong = async |request| refused(client.begin_job(request).await);
     let unspecified = v1::BeginJobRequest { kind: 0, ..begin() };
-    assert_eq!(wrong(unspecified).await, (Code::InvalidArgument, "kind must be JOB_KIND_BMC; gates are begun by amend.v1.Gates".to_owned()));
+    assert_eq!(
+        wrong(unspecified).await,
+        (Code::InvalidArgument, "kind must be JOB_KIND_BMC; gates are begun by amend.v1.Gates".to_owned())
+    );
     let (code, message) = wrong(v1::BeginJobRequest { objective: 99, ..begin() }).await;
     assert_eq!((code, message.split(' ').next()), (Code::InvalidArgument, Some("objective")));
     let rate = v1::BeginJobRequest { learning_rate: Some(-1.0), ..begin() };
