@@ -9,7 +9,7 @@
 use amend_eval::{
     gate::{
         Sequential,
-        simulate::{Outcomes, Simulation},
+        simulate::{Loss, Outcomes, Simulation},
     },
     stats::Spending,
 };
@@ -36,6 +36,12 @@ fn main() -> io::Result<()> {
                 gates,
             ));
         }
+    }
+    for groups in [60, 120, 164] {
+        let one = Simulation { loss: Loss::WholeGroups, ..Simulation::new(groups, -5.0) };
+        rows.push((format!("worse by the margin in whole groups, {groups} groups"), one.clone(), gates));
+        let looked = Simulation { sequential: looks, ..one };
+        rows.push((format!("worse by the margin in whole groups, {groups} groups, 3 looks"), looked, gates));
     }
     let two = Simulation { suites: 2, ..Simulation::new(120, 0.0) };
     rows.push(("equal, 120 groups in each of 2 suites".to_owned(), two, gates));

@@ -2,12 +2,14 @@
 
 use super::{
     decision::{GateDecision, Reason, Scored, SuiteDecision, Verdict},
-    evidence::{Evidence, EvidenceItem},
+    evidence::{Evidence, EvidenceItem, Population},
     policy::{ContaminationAction, Metric, Policy, SuitePolicy},
 };
 use crate::{
     contamination::ContaminationReport,
-    stats::{Bootstrap, Bounds, Differences, Power, groups_needed, sign_test},
+    stats::{
+        Bootstrap, Bounds, Differences, Power, groups_needed, sign_test, unseen_loss, unseen_probability,
+    },
 };
 use std::collections::{HashMap, HashSet};
 
@@ -53,6 +55,7 @@ pub struct GateInput<'a> {
 struct Compared<'a> {
     policy: &'a SuitePolicy,
     items: usize,
+    population: Population,
     differences: Differences,
     difference: Bounds,
     candidate: Bounds,
@@ -122,17 +125,30 @@ fn compare<'a>(input: &GateInput<'_>, policy: &'a SuitePolicy) -> Result<Compare
         Differences::of(pairs.iter().map(|(item, one, other)| (key(item).0, key(item).1, one - other)));
     let groups = differences.groups();
     let wanted = if input.look.is_last() { policy.min_groups } else { 0 };
-    if groups < wanted.max(2) {
-        return Err(Reason::TooFewGroups { suite: suite(), groups, wanted: wanted.max(2) });
+    let population = match (candidate.population, live.population) {
+        (Population::Whole, Population::Whole) => Population::Whole,
+        _ => Population::Sample,
+    };
+    let wanted = wanted.max(match population {
+        Population::Sample => 2,
+        Population::Whole => 1,
+    });
+    if groups < wanted {
+        return Err(Reason::TooFewGroups { suite: suite(), groups, wanted });
     }
     let bootstrap = Bootstrap { resamples: input.policy.resamples, seed: input.policy.seed };
+    let bounds = |differences: &Differences| match population {
+        Population::Sample => bootstrap.run(differences),
+        Population::Whole => Bounds::certain(differences),
+    };
     let scores = |of: fn(&(&EvidenceItem, f64, f64)) -> f64| {
-        bootstrap.run(&Differences::of(pairs.iter().map(|pair| (key(pair.0).0, key(pair.0).1, of(pair)))))
+        bounds(&Differences::of(pairs.iter().map(|pair| (key(pair.0).0, key(pair.0).1, of(pair)))))
     };
     Ok(Compared {
         policy,
         items: pairs.len(),
-        difference: bootstrap.run(&differences),
+        population,
+        difference: bounds(&differences),
         candidate: scores(|pair| pair.1),
         live: scores(|pair| pair.2),
         differences,
@@ -207,7 +223,15 @@ fn judge(
     input: &GateInput<'_>,
     (level, p_corrected): (f64, f64),
 ) -> (SuiteDecision, Vec<Reason>) {
-    let Compared { policy, differences, difference, candidate, live, .. } = one;
+    let Compared { policy, differences, difference, candidate, live, population, .. } = one;
+    // What whole groups could hide that none of these is one of; it would have to make up for a gain, too.
+    let gain = difference.estimate().max(0.0);
+    let (unseen, hidden) = match population {
+        Population::Sample => {
+            (unseen_loss(differences, level), unseen_probability(differences, gain + policy.margin / POINTS))
+        }
+        Population::Whole => (0.0, 0.0),
+    };
     let scored = |bounds: &Bounds| Scored {
         estimate: bounds.estimate() * POINTS,
         lower: bounds.lower(level) * POINTS,
@@ -230,10 +254,13 @@ fn judge(
         groups,
         candidate: share(scored(candidate)),
         live: share(scored(live)),
-        difference: scored(difference),
+        difference: Scored {
+            lower: (difference.lower(level).min(gain - unseen) * POINTS).max(-POINTS),
+            ..scored(difference)
+        },
         margin: policy.margin,
         level,
-        p_no_worse: difference.level_above(-margin),
+        p_no_worse: difference.level_above(-margin).max(hidden),
         p_worse: difference.level_below(0.0),
         p_worse_corrected: p_corrected,
         mcnemar: sign_test(differences.strata().iter().flat_map(|stratum| stratum.groups.iter().copied())),

@@ -5,6 +5,17 @@ use serde::{Deserialize, Serialize};
 /// A time in seconds.
 pub type Seconds = f64;
 
+/// What the groups stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Population {
+    /// Others like them, of which these were drawn or written: what is measured is uncertain.
+    #[default]
+    Sample,
+    /// Themselves, as all live edits do: what is measured is what is asked.
+    Whole,
+}
+
 /// One item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceItem {
@@ -35,6 +46,9 @@ pub struct Evidence {
     pub judges: Vec<String>,
     /// How answers were drawn, with the seed: measurements of different ones are not compared.
     pub sampling: String,
+    /// What the groups stand for.
+    #[serde(default)]
+    pub population: Population,
     /// Every item of the suite, also those without a result.
     pub items: Vec<EvidenceItem>,
     /// Items that failed with an error.

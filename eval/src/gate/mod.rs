@@ -13,6 +13,10 @@
 //! | fail | D is below −margin and also significantly below 0 (Holm over the suites at α); or the score is below the floor |
 //! | inconclusive | otherwise; and whenever the two measurements cannot be compared |
 //!
+//! Bounds are the wider of two intervals ([`crate::stats::Bounds`]) and allow for whole groups that none was seen of
+//! ([`crate::stats::unseen_loss`]). Where the groups are all that there is ([`Population::Whole`], such as all live edits)
+//! there is nothing to be unsure of: D itself decides.
+//!
 //! A gate passes when all its suites do: no correction is needed for that (an intersection-union test, Berger 1982): a
 //! candidate that is worse in any one suite passes that one with probability α at most, and so the gate. It fails when one
 //! does, which is what Holm's correction is for.
@@ -30,7 +34,7 @@ mod tests;
 pub use decide::{GateInput, Look, decide};
 pub use decision::{GateDecision, Reason, Scored, SuiteDecision, Verdict};
 pub use error::PolicyError;
-pub use evidence::{Evidence, EvidenceItem, Seconds};
+pub use evidence::{Evidence, EvidenceItem, Population, Seconds};
 pub use policy::{
     ContaminationAction, ContaminationPolicy, Limits, Metric, Percent, Policy, Sequential, SuitePolicy,
 };

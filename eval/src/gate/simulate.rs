@@ -8,7 +8,7 @@
 use super::{
     decide::{GateInput, Look, decide},
     decision::Verdict,
-    evidence::{Evidence, EvidenceItem},
+    evidence::{Evidence, EvidenceItem, Population},
     policy::{Metric, Policy, Sequential, SuitePolicy},
 };
 use rand::{Rng, SeedableRng};
@@ -35,12 +35,23 @@ pub struct Simulation {
     pub churn: f64,
     /// The true difference, in points: below 0 is worse.
     pub effect: f64,
+    /// What a worse candidate loses.
+    pub loss: Loss,
     /// The margin, in points.
     pub margin: f64,
     /// Looks, if it is decided early.
     pub sequential: Option<Sequential>,
     /// Draws of the bootstrap of each gate.
     pub resamples: usize,
+}
+
+/// What a worse candidate loses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// Items here and there, while it gains others.
+    Mixed,
+    /// Whole groups of a live model that satisfies everything, and nothing else: what a sample shows least of.
+    WholeGroups,
 }
 
 /// How the gates ended.
@@ -71,6 +82,7 @@ impl Simulation {
             correlation: 0.3,
             churn: 0.1,
             effect,
+            loss: Loss::Mixed,
             margin: 5.0,
             sequential: None,
             resamples: 1_000,
@@ -149,13 +161,19 @@ impl Simulation {
         let mends = (self.churn / 2.0 + effect.max(0.0)) / (1.0 - self.rate);
         let (mut candidate, mut live) = (empty(suite, "candidate"), empty(suite, "live"));
         for group in 0..self.groups {
+            let lost = random.random_bool((-effect).clamp(0.0, 1.0));
             let uniform: f64 = random.random_range(1e-9..1.0 - 1e-9);
             let ability = ability.as_ref().map_or(self.rate, |ability| ability.inverse_cdf(uniform));
             let changes = f64::from(2 * u8::from(random.random::<bool>()));
             for level in 0..self.levels {
-                let before = random.random_bool(ability.clamp(0.0, 1.0));
-                let chance = changes * if before { breaks } else { mends };
-                let after = before != random.random_bool(chance.clamp(0.0, 1.0));
+                let (before, after) = match self.loss {
+                    Loss::Mixed => {
+                        let before = random.random_bool(ability.clamp(0.0, 1.0));
+                        let chance = changes * if before { breaks } else { mends };
+                        (before, before != random.random_bool(chance.clamp(0.0, 1.0)))
+                    }
+                    Loss::WholeGroups => (true, !lost),
+                };
                 let item = |hard: bool| EvidenceItem {
                     id: format!("{group}#{level}"),
                     stratum: (group % self.strata.max(1)).to_string(),
@@ -179,6 +197,7 @@ fn empty(suite: &str, revision: &str) -> Evidence {
         revision: revision.to_owned(),
         judges: Vec::new(),
         sampling: String::new(),
+        population: Population::Sample,
         items: Vec::new(),
         errors: 0,
         unparsed: 0,
@@ -201,6 +220,15 @@ mod tests {
     fn a_candidate_at_the_margin_passes_as_rarely_as_stated() {
         let outcomes = Simulation::new(60, -5.0).run(GATES, 1);
         assert!(outcomes.pass <= MOST_OF_FIVE_PERCENT, "{outcomes:?}");
+    }
+
+    #[test]
+    fn one_that_loses_whole_groups_passes_no_more_often() {
+        let simulation = Simulation { loss: Loss::WholeGroups, ..Simulation::new(120, -5.0) };
+        let outcomes = simulation.run(GATES, 6);
+        assert!(outcomes.pass <= MOST_OF_FIVE_PERCENT, "{outcomes:?}");
+        let few = Simulation { loss: Loss::WholeGroups, ..Simulation::new(58, -5.0) };
+        assert_eq!(few.run(40, 7).pass, 0);
     }
 
     #[test]

@@ -18,6 +18,7 @@ fn evidence(satisfied: impl Fn(usize, usize) -> bool) -> Evidence {
         soft: Some(if satisfied(group, level) { 1.0 } else { 0.5 }),
     };
     Evidence {
+        population: Population::Sample,
         suite: "s".to_owned(),
         fingerprint: "f".to_owned(),
         model: "m".to_owned(),

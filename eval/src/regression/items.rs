@@ -77,6 +77,8 @@ pub struct RegressionSuite {
     pub seed: u64,
     /// The questions, edit by edit.
     pub items: Vec<RegressionItem>,
+    /// Edits that were not drawn.
+    pub not_drawn: usize,
     /// Edits that were drawn and cannot be asked about.
     pub not_asked: Vec<EditId>,
 }
@@ -101,6 +103,7 @@ impl RegressionSuite {
         edits.sort_by(|a, b| a.id.cmp(&b.id));
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         edits.shuffle(&mut random);
+        let not_drawn = edits.len().saturating_sub(most.get());
         edits.truncate(most.get());
         let facts: Vec<Option<Fact>> = edits.iter().map(fact).collect();
         let relations: BTreeSet<&str> = facts.iter().flatten().map(|fact| fact.relation.as_str()).collect();
@@ -124,7 +127,7 @@ impl RegressionSuite {
                 not_asked.push(edit.id.clone());
             }
         }
-        Ok(Self { fingerprint: fingerprint(&items), seed, items, not_asked })
+        Ok(Self { fingerprint: fingerprint(&items), seed, items, not_drawn, not_asked })
     }
 }
 

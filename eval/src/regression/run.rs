@@ -74,6 +74,9 @@ pub struct RegressionReport {
     pub outcomes: Vec<RegressionOutcome>,
     /// Questions that got an error.
     pub errors: usize,
+    /// Edits that were not drawn: the others are a sample where there are any.
+    #[serde(default)]
+    pub not_drawn: usize,
     /// Edits that cannot be asked about.
     pub not_asked: usize,
 }
@@ -104,6 +107,7 @@ pub async fn run(
         scores: Aspect::ALL.iter().filter_map(|aspect| score(*aspect, &outcomes)).collect(),
         errors: outcomes.iter().filter(|outcome| outcome.held.is_none()).count(),
         outcomes,
+        not_drawn: suite.not_drawn,
         not_asked: suite.not_asked.len(),
     }
 }

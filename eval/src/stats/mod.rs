@@ -9,6 +9,7 @@ mod power;
 mod sign;
 mod spending;
 mod strata;
+mod unseen;
 
 pub use agreement::kappa;
 pub use bootstrap::{Bootstrap, Bounds};
@@ -16,6 +17,7 @@ pub use power::{Power, groups_needed};
 pub use sign::{SignTest, sign_test};
 pub use spending::Spending;
 pub use strata::{Differences, Stratum};
+pub use unseen::{unseen_loss, unseen_probability};
 
 use statrs::distribution::{ContinuousCDF, Normal};
 

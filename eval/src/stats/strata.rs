@@ -59,6 +59,20 @@ impl Differences {
         standard_error(self.strata.iter().map(|stratum| stratum.groups.as_slice()), self.grain)
     }
 
+    /// The standard error with half a group gained and half a group lost, ±1, added to the spread (Agresti & Min 2005),
+    /// shared by the strata so that it weighs the same however many they are.
+    #[must_use]
+    pub fn guarded_error(&self) -> f64 {
+        let grain = (self.strata.len().max(1) as f64).recip().sqrt();
+        standard_error(self.strata.iter().map(|stratum| stratum.groups.as_slice()), grain)
+    }
+
+    /// Groups less strata: the degrees of freedom of the standard error, at least 1.
+    #[must_use]
+    pub fn freedom(&self) -> usize {
+        self.groups().saturating_sub(self.strata.len()).max(1)
+    }
+
     pub(super) fn grain(&self) -> f64 {
         self.grain
     }

@@ -10,7 +10,7 @@ use amend_eval::{
         report::FollowReport,
         run::{Cache, RunOptions, run},
     },
-    gate::{Evidence, EvidenceItem, GateDecision, GateInput, Look, Policy, decide},
+    gate::{Evidence, EvidenceItem, GateDecision, GateInput, Look, Policy, Population, decide},
     regression::{self, LiveEdit, Questions, RegressionOptions, RegressionReport, RegressionSuite},
 };
 use amend_proto::{ChatModel, Priority, RevisionId, Sampling, TenantId};
@@ -226,6 +226,7 @@ fn evidence(report: &SuiteReport) -> Evidence {
                 revision: report.model.revision.clone(),
                 judges: report.judge_version.iter().cloned().collect(),
                 sampling: format!("{:?}", report.sampling),
+                population: Population::Sample,
                 items: report.evidence_items().into_iter().map(item).collect(),
                 errors: report.errors.count,
                 unparsed: report.unparsed.count,
@@ -240,6 +241,7 @@ fn evidence(report: &SuiteReport) -> Evidence {
             revision: report.revision.clone(),
             judges: Vec::new(),
             sampling: "greedy".to_owned(),
+            population: if report.not_drawn == 0 { Population::Whole } else { Population::Sample },
             items: report.outcomes.iter().map(edit_item).collect(),
             errors: report.errors,
             unparsed: 0,

@@ -110,17 +110,17 @@ impl Writer {
 }
 
 async fn run(mut database: Database, mut inbox: mpsc::Receiver<Job>) {
-    let mut closing = None;
-    while closing.is_none() {
+    let mut closing = Vec::new();
+    while closing.is_empty() {
         let Some(first) = inbox.recv().await else { break };
         let mut works: VecDeque<Box<dyn Work>> = VecDeque::new();
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
                 Job::Write(work) => works.push_back(work),
-                Job::Close(reply) => closing = Some(reply),
+                Job::Close(reply) => closing.push(reply),
             }
-            next = match works.len() < MAX_GROUP && closing.is_none() {
+            next = match works.len() < MAX_GROUP && closing.is_empty() {
                 true => inbox.try_recv().ok(),
                 false => None,
             };
@@ -129,14 +129,20 @@ async fn run(mut database: Database, mut inbox: mpsc::Receiver<Job>) {
             write(&mut database.connection, &mut works).await;
         }
     }
-    let closed = database.close().await;
-    match closing {
-        Some(reply) => drop(reply.send(closed)),
-        None => {
-            if let Err(error) = closed {
-                tracing::error!(error = &error as &dyn Error, "the ledger did not close cleanly");
-            }
+    // What was sent meanwhile gets an answer, too; nothing can be sent from here on.
+    inbox.close();
+    while let Some(job) = inbox.recv().await {
+        match job {
+            Job::Write(work) => work.refuse(LedgerError::Closed),
+            Job::Close(reply) => closing.push(reply),
         }
+    }
+    let closed = database.close().await;
+    if let Err(error) = &closed {
+        tracing::error!(error = error as &dyn Error, "the ledger did not close cleanly");
+    }
+    for reply in closing {
+        drop(reply.send(closed.clone()));
     }
 }
 
