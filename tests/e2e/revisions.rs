@@ -216,6 +216,9 @@ async fn swaps_under_load_fail_and_cut_no_answer() {
     }
     let answers = answers.load(Ordering::SeqCst);
     eprintln!("{swaps} swaps, {answers} answers; resident MiB after each: {memory:?}");
-    let (early, late) = (memory[memory.len() / 2], memory[memory.len() - 1]);
+    // One sample may be low, since what the former revision had is given back in its own time.
+    let peak = |samples: &[u64]| samples.iter().copied().max().unwrap_or_default();
+    let (first, second) = memory.split_at(memory.len() / 2);
+    let (early, late) = (peak(first), peak(second));
     assert!(late <= early + early / 5, "the daemon grew from {early} to {late} MiB");
 }

@@ -156,6 +156,14 @@ pub struct EndpointLimits {
     pub longest_pause: Duration,
 }
 
+impl EndpointLimits {
+    /// The defaults without further tries: for those who ask again themselves.
+    #[must_use]
+    pub fn once() -> Self {
+        Self { tries: 0, ..Self::default() }
+    }
+}
+
 impl Default for EndpointLimits {
     /// 10 s to connect, a minute of silence, ten minutes and 8 MiB for an answer, lines of a megabyte; four more tries after
     /// one, two, four and eight seconds, or when the endpoint says, within a minute.

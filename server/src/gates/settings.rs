@@ -72,7 +72,7 @@ pub fn judges(named: &[EndpointConfig], language: Language) -> Result<Option<Jud
     }
     let mut judges = Vec::with_capacity(named.len());
     for endpoint in named {
-        let model = EndpointModel::new(endpoint.clone(), EndpointLimits::default())?;
+        let model = EndpointModel::new(endpoint.clone(), EndpointLimits::once())?;
         judges.push(Judge::new(endpoint.model.as_str(), Arc::new(model), language));
     }
     Ok(Some(JudgePanel::new(judges, JudgeOptions::default())?))

@@ -221,7 +221,7 @@ pub(in crate::cli) async fn open(named: Named<'_>, folder: &Path) -> anyhow::Res
         })?;
         let endpoint =
             EndpointConfig { url: url.parse()?, model: model.parse()?, key_env: key_env.map(str::to_owned) };
-        let model: Arc<dyn ChatModel> = Arc::new(EndpointModel::new(endpoint, EndpointLimits::default())?);
+        let model: Arc<dyn ChatModel> = Arc::new(EndpointModel::new(endpoint, EndpointLimits::once())?);
         return Ok(Judged { name: named.to_owned(), model, concurrency: TO_ENDPOINT });
     }
     let source = ModelSource::parse(named, &folder.join("models")).map_err(AppError::from)?;

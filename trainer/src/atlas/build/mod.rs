@@ -70,7 +70,7 @@ impl Default for Recipe {
     fn default() -> Self {
         Self {
             seed: 20_261_122,
-            steps: 11_000,
+            steps: 30_000,
             rows_per_step: 32,
             learning_rate: 3e-3,
             matrix_rate: 2.0,
