@@ -11,8 +11,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(feature = "grpc")]
 fn compile() -> Result<(), Box<dyn std::error::Error>> {
     use std::{env, fs, path::PathBuf};
-    let services =
-        ["edits", "gates", "jobs", "preferences", "revisions"].map(|name| format!("amend/v1/{name}.proto"));
+    let services = ["canaries", "edits", "gates", "jobs", "preferences", "revisions"]
+        .map(|name| format!("amend/v1/{name}.proto"));
     let files = protox::compile(services, ["."])?;
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     // What reflection serves.

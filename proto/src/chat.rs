@@ -201,6 +201,8 @@ pub struct ChatRequest {
     pub priority: Priority,
     /// Whose edits apply.
     pub tenant: TenantId,
+    /// Who asks, as the client names them: while two revisions answer, one user is answered by one of them.
+    pub user: Option<String>,
 }
 
 impl ChatRequest {
@@ -218,6 +220,7 @@ impl ChatRequest {
             tool_choice: ToolChoice::Auto,
             priority: Priority::Live,
             tenant: TenantId::default(),
+            user: None,
         }
     }
 

@@ -142,6 +142,11 @@ id! {
     /// Names one gate: a judgement of a revision, `gate-0190…`.
     GateId
 }
+id! {
+    /// Names one canary: a candidate that answers a share of the users, `canary-0190…`.
+    CanaryId
+}
+fresh!(CanaryId, "canary-");
 fresh!(EditId, "edit-");
 fresh!(PairId, "pair-");
 fresh!(JobId, "job-");

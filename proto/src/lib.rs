@@ -30,7 +30,7 @@ pub use event::{
     AppliedEdit, ChatEvent, Completion, Delta, Finish, FinishReason, Provenance, TokenLogprob, Usage,
 };
 pub use ids::{
-    CompletionId, EditId, EmbedderId, GateId, InvalidId, JobId, ModelId, PairId, RequestId, RevisionId,
-    TenantId,
+    CanaryId, CompletionId, EditId, EmbedderId, GateId, InvalidId, JobId, ModelId, PairId, RequestId,
+    RevisionId, TenantId,
 };
 pub use model::{ChatModel, ChatStream, ModelInfo, collect};

@@ -248,6 +248,12 @@ impl App {
     /// [`AppError::Revision`], whose sources name the file and what to do.
     pub async fn load(&self) -> Result<ModelInfo, AppError> {
         self.state.learning.revisions.begin().await?;
+        if let Err(error) = self.state.learning.canaries.resume().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a canary cannot go on: nobody is answered by it"
+            );
+        }
         self.state.lifecycle.ready();
         Ok(self.state.model.info())
     }

@@ -2,9 +2,10 @@
 
 use crate::{
     app::AppError,
+    canary::{Canaries, CanariesConfig},
     edit_template::TemplateSearch,
     engine::{EngineConfig, ModelSource},
-    gates::{GateSettings, GateWork, Gates, GatesConfig, LedgerGatekeeper},
+    gates::{GateSettings, GateWork, Gates, GatesConfig, LedgerGatekeeper, keep_gating},
     http::{Lifecycle, Phase},
     jobs::{Ended, JobContext, JobError, Jobs, JobsConfig, Work},
     ledger::Ledger,
@@ -43,8 +44,11 @@ pub struct Learning {
     pub jobs: Jobs,
     /// What may go live.
     pub gates: Gates,
+    /// What is tried on users.
+    pub canaries: Canaries,
     /// What is learned from.
     pub pairs: Pairs,
+    preferences: PreferenceService,
     settings: TrainingSettings,
 }
 
@@ -82,14 +86,20 @@ impl Learning {
         let revisions = Revisions::new(RevisionsConfig {
             ledger: ledger.clone(),
             folder: data_dir.join("revisions"),
-            registry,
+            registry: Arc::clone(&registry),
             loader: Arc::new(loader),
             gatekeeper: Arc::new(LedgerGatekeeper { ledger: ledger.clone(), key }),
         });
         let folder = data_dir.join("jobs");
         let jobs = JobsConfig { ledger: ledger.clone(), folder, busy, quiet: settings.quiet };
         let jobs = Jobs::open(jobs).await?;
-        let mut sources: Vec<Arc<dyn PairSource>> = vec![Arc::new(CollectedPairs::new(preferences))];
+        let canaries = Canaries::new(CanariesConfig {
+            ledger: ledger.clone(),
+            revisions: revisions.clone(),
+            registry,
+            preferences: preferences.clone(),
+        });
+        let mut sources: Vec<Arc<dyn PairSource>> = vec![Arc::new(CollectedPairs::new(preferences.clone()))];
         if !settings.files.is_empty() {
             sources.push(Arc::new(FilePairs::new(settings.files.clone())));
         }
@@ -100,7 +110,8 @@ impl Learning {
             folder: data_dir.join("gates"),
             settings: gates,
         });
-        Ok(Self { ledger, revisions, jobs, gates, pairs: Pairs::new(sources), settings })
+        let pairs = Pairs::new(sources);
+        Ok(Self { ledger, revisions, jobs, gates, canaries, pairs, preferences, settings })
     }
 
     /// Begins a job: as the request says, and as the operator set it where the request says nothing.
@@ -123,10 +134,12 @@ impl Learning {
         let this = self.clone();
         tokio::spawn(async move {
             lifecycle.reached(Phase::Ready).await;
-            let Self { revisions, jobs, gates, pairs, settings, .. } = this;
+            let Self { revisions, jobs, gates, pairs, preferences, settings, .. } = this;
+            let again = gates.clone();
             let gate = GateWork {
                 gates: gates.clone(),
                 pairs: pairs.clone(),
+                preferences,
                 editor: editor.clone(),
                 model: Arc::clone(&model),
             };
@@ -136,7 +149,7 @@ impl Learning {
                 tracing::error!(%error, "no thread for jobs: none is done");
                 return;
             }
-            keep_training(jobs, pairs, settings).await;
+            tokio::join!(keep_training(jobs, pairs, settings), keep_gating(again));
         })
     }
 
@@ -233,6 +246,7 @@ impl Load for EngineLoader {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
+    use crate::preferences::PreferenceSettings;
     use amend_proto::{RevisionId, testing::ScriptedModel};
 
     /// Every revision is this model.
@@ -270,7 +284,7 @@ pub(crate) mod testing {
             let revisions = Revisions::new(RevisionsConfig {
                 ledger: ledger.clone(),
                 folder: data_dir.join("revisions"),
-                registry,
+                registry: Arc::clone(&registry),
                 loader: Arc::new(Scripted(model)),
                 gatekeeper: Arc::new(LedgerGatekeeper { ledger: ledger.clone(), key }),
             });
@@ -285,8 +299,16 @@ pub(crate) mod testing {
                 folder: data_dir.join("gates"),
                 settings,
             });
-            let settings = TrainingSettings::default();
-            Self { ledger, revisions, jobs, gates, pairs: Pairs::default(), settings }
+            let preferences = PreferenceSettings::default();
+            let preferences = PreferenceService::open(ledger.clone(), preferences, data_dir).await.unwrap();
+            let canaries = Canaries::new(CanariesConfig {
+                ledger: ledger.clone(),
+                revisions: revisions.clone(),
+                registry,
+                preferences: preferences.clone(),
+            });
+            let (pairs, settings) = (Pairs::default(), TrainingSettings::default());
+            Self { ledger, revisions, jobs, gates, canaries, pairs, preferences, settings }
         }
     }
 }

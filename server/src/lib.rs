@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod app;
 pub mod bench;
+pub mod canary;
 pub mod cli;
 mod edit_template;
 pub mod edits;

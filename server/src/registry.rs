@@ -4,8 +4,9 @@
 //! meantime. Before the first revision is live every request is refused with
 //! [`ErrorKind::NotReady`].
 
+use crate::canary::{Arm, Canary, Counts, Watch, counts};
 use amend_proto::{
-    ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelId, ModelInfo, RevisionId,
+    CanaryId, ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelId, ModelInfo, RevisionId,
 };
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ pub struct Registry {
     /// What [`info`](ChatModel::info) says until a revision is live.
     pending: ModelInfo,
     live: ArcSwapOption<Box<dyn ChatModel>>,
+    canary: ArcSwapOption<Canary>,
 }
 
 impl Registry {
@@ -34,12 +36,35 @@ impl Registry {
             context_length: 0,
             description: "the model is being loaded".to_owned(),
         };
-        Self { pending, live: ArcSwapOption::empty() }
+        Self { pending, live: ArcSwapOption::empty(), canary: ArcSwapOption::empty() }
     }
 
-    /// Makes this model live. Requests under way finish on the one they began with, which is dropped after the last.
+    /// Makes this model live, and ends a canary. Requests under way finish on the one they began with, which is dropped after
+    /// the last.
     pub fn switch(&self, model: Box<dyn ChatModel>) {
         self.live.store(Some(Arc::new(model)));
+        self.end_canary();
+    }
+
+    /// A candidate answers its share from now on.
+    pub(crate) fn begin_canary(&self, canary: Canary) {
+        self.end(self.canary.swap(Some(Arc::new(canary))));
+    }
+
+    /// The live revision answers everybody.
+    pub(crate) fn end_canary(&self) {
+        self.end(self.canary.swap(None));
+    }
+
+    /// What a canary that runs has counted.
+    pub(crate) fn canary_counts(&self, id: &CanaryId) -> Option<Counts> {
+        self.canary.load().as_ref().filter(|canary| canary.id == *id).map(|canary| canary.tally.counts())
+    }
+
+    fn end(&self, canary: Option<Arc<Canary>>) {
+        if let Some(canary) = canary {
+            canary.tally.end();
+        }
     }
 
     /// Whether a revision is live.
@@ -60,7 +85,20 @@ impl ChatModel for Registry {
             let kind = ErrorKind::NotReady { retry_after: LOADING_RETRY };
             return Err(ModelError::new(kind, "the model is still being loaded; try again in a moment"));
         };
-        live.stream(request).await
+        let canary = self.canary.load_full().filter(|_| counts(&request));
+        let Some(canary) = canary else { return live.stream(request).await };
+        let (arm, model) = match canary.takes(&request) {
+            true => (Arm::Candidate, &canary.model),
+            false => (Arm::Live, &*live),
+        };
+        let watch = Watch::begin(&canary.tally, arm);
+        match model.stream(request).await {
+            Ok(answer) => Ok(watch.over(answer)),
+            Err(error) => {
+                watch.failed(&error);
+                Err(error)
+            }
+        }
     }
 
     fn count_tokens(&self, text: &str) -> Option<usize> {

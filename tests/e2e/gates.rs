@@ -72,6 +72,43 @@ async fn what_was_learned_goes_live_by_itself_when_its_gate_passes() {
     assert_eq!(code(&back), Some(exit::OK), "{}", err(&back));
     let again = amend(daemon.address(), &["revisions", "promote", gate["candidate"].as_str().unwrap()]).await;
     assert_eq!(code(&again), Some(exit::OK), "the same pair was judged: {}", err(&again));
+    tried_on_users(&daemon, gate["candidate"].as_str().unwrap()).await;
+}
+
+/// A canary of a candidate that passed: it answers a share of the users, and goes live after so many answers.
+async fn tried_on_users(daemon: &Daemon, candidate: &str) {
+    let url = daemon.address();
+    let back = amend(url, &["revisions", "rollback"]).await;
+    assert_eq!(code(&back), Some(exit::OK), "{}", err(&back));
+    let args = ["canary", "start", candidate, "--share", "0.5", "--answers", "8", "--promote", "--json"];
+    let started = amend(url, &args).await;
+    assert_eq!(code(&started), Some(exit::OK), "{}", err(&started));
+    let canary: Value = serde_json::from_str(&out(&started)).unwrap();
+    let id = canary["id"].as_str().unwrap();
+    let second = amend(url, &args).await;
+    assert_eq!(code(&second), Some(exit::REFUSED), "{}", err(&second));
+    let (mut by_candidate, mut ended) = (0, Value::Null);
+    for user in 0..200 {
+        let body = json!({
+            "model": "default", "user": format!("user {user}"), "messages": [{"role": "user", "content": QUESTION}],
+        });
+        let answer = daemon.post("/v1/chat/completions", &body).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        by_candidate += usize::from(answer.body["amend"]["revision"] == candidate);
+        ended = daemon.get(&format!("/v1/canaries/{id}")).await.unwrap().body;
+        if ended["state"] != "running" {
+            break;
+        }
+    }
+    // Promoting takes a moment, in which answers go on.
+    assert!(by_candidate >= 8, "{by_candidate}");
+    assert_eq!((&ended["state"], live(daemon).await.as_str()), (&json!("promoted"), candidate), "{ended}");
+    let shown = amend(url, &["canary", "show", id]).await;
+    assert!(out(&shown).contains("promoted"), "{}", out(&shown));
+    let listed = amend(url, &["canary", "list"]).await;
+    assert!(out(&listed).contains(id), "{}", out(&listed));
+    let stopped = amend(url, &["canary", "stop", id]).await;
+    assert_eq!(code(&stopped), Some(exit::REFUSED), "{}", err(&stopped));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +127,10 @@ async fn a_poisoned_preference_set_is_stopped_by_the_gate_and_users_notice_nothi
     let reasons = gate["reasons"].as_array().unwrap();
     let worse = |reason: &&Value| reason["code"] == "worse_than_live" && reason["suite"] == "atlas-follow";
     assert!(reasons.iter().any(|reason| worse(&reason)), "{gate}");
-    assert_eq!((live(&daemon).await, daemon.ask(QUESTION).await.unwrap()), (base, "Paris".to_owned()));
+    assert_eq!(
+        (live(&daemon).await, daemon.ask(QUESTION).await.unwrap()),
+        (base.clone(), "Paris".to_owned())
+    );
     let (id, candidate) = (gate["id"].as_str().unwrap(), gate["candidate"].as_str().unwrap());
     let revision = daemon.get(&format!("/v1/revisions/{candidate}")).await.unwrap().body;
     assert_eq!(revision["state"], "rejected");
@@ -111,6 +151,18 @@ async fn a_poisoned_preference_set_is_stopped_by_the_gate_and_users_notice_nothi
     assert!(out(&page).contains("<span class=\"fail\">fail</span>"), "{}", out(&page));
     let junit = amend(url, &["gate", "show", id, "--report", "junit"]).await;
     assert!(out(&junit).contains("<failure type=\"worse_than_live\""), "{}", out(&junit));
+
+    // It is tried on nobody. Somebody insists; the gate of what is live finds it, and puts it back.
+    let tried = amend(url, &["canary", "start", candidate]).await;
+    assert_eq!(code(&tried), Some(exit::REFUSED), "{}", err(&tried));
+    let forced = amend(url, &["revisions", "promote", candidate, "--force"]).await;
+    assert_eq!(code(&forced), Some(exit::OK), "{}", err(&forced));
+    let again = amend(url, &["gate", "run", "live", "--against", "previous", "--roll-back", "--json"]).await;
+    assert_eq!(code(&again), Some(exit::GATE_FAILED), "{}{}", out(&again), err(&again));
+    let again: Value = serde_json::from_str(&out(&again)).unwrap();
+    assert_eq!((&again["candidate"], &again["live"]), (&json!(candidate), &json!(base)), "{again}");
+    ended(&daemon, again["job"].as_str().unwrap()).await;
+    assert_eq!((live(&daemon).await, daemon.ask(QUESTION).await.unwrap()), (base, "Paris".to_owned()));
 
     // The files themselves, judged without a daemon.
     let exported = sandbox.data_dir().join("exported");
@@ -167,6 +219,8 @@ async fn what_cannot_be_told_or_asked_for_is_said_with_codes_of_their_own() {
             json!("policy"),
         ),
         (json!({"candidate": "live", "on": "pass"}), 400, json!("on")),
+        (json!({"candidate": "live", "against": "sha256:nobody"}), 404, Value::Null),
+        (json!({"candidate": "sha256:nobody", "on_verdict": "roll_back"}), 404, Value::Null),
     ] {
         let refused = daemon.post("/v1/gates", &request).await.unwrap();
         assert_eq!((refused.status, &refused.body["error"]["param"]), (status, &param), "{}", refused.body);

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod bootstrap;
+mod fisher;
 mod power;
 mod sign;
 mod spending;
@@ -13,6 +14,7 @@ mod unseen;
 
 pub use agreement::kappa;
 pub use bootstrap::{Bootstrap, Bounds};
+pub use fisher::fisher_more;
 pub use power::{Power, groups_needed};
 pub use sign::{SignTest, sign_test};
 pub use spending::Spending;

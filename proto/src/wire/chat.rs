@@ -288,6 +288,7 @@ impl ChatCompletionRequest {
             format: read_format(response_format, &mut unknown)?,
             tools,
             tool_choice,
+            user: user.clone(),
             ..ChatRequest::new(Prompt::Chat(messages))
         };
         let choices = n.map_or(Ok(1), |n| count("n", n, limits.max_choices))?;

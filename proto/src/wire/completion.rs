@@ -9,10 +9,10 @@ use super::{
     tag,
 };
 use crate::{
-    chat::{ChatRequest, Logprobs, Priority, Prompt, ResponseFormat, ToolChoice},
+    chat::{ChatRequest, Logprobs, Prompt},
     error::ModelError,
     event::{Completion, FinishReason, TokenLogprob},
-    ids::{RequestId, TenantId},
+    ids::RequestId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -143,14 +143,10 @@ impl CompletionRequest {
         let request = ChatRequest {
             id,
             model: read_model(model)?,
-            prompt: first,
             sampling: sampling.read("max_tokens")?,
             logprobs: logprobs.map_or(Ok(Logprobs::Off), |top| top_logprobs("logprobs", top))?,
-            format: ResponseFormat::Text,
-            tools: Vec::new(),
-            tool_choice: ToolChoice::Auto,
-            priority: Priority::Live,
-            tenant: TenantId::default(),
+            user: user.clone(),
+            ..ChatRequest::new(first)
         };
         let delivery = read_delivery(stream, stream_options, &mut unknown)?;
         Ok(Asked {

@@ -62,6 +62,23 @@ pub enum GateAction {
     Record,
     /// The same, and one that passed goes live.
     Promote,
+    /// It is put on the record, and when the live revision itself fails, the one before it goes live again. For a gate of
+    /// `live` against `previous`.
+    RollBack,
+}
+
+/// Why there is a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum GateOrigin {
+    /// Somebody asked for it.
+    #[default]
+    Asked,
+    /// The candidate was just trained.
+    Trained,
+    /// It was time to look at the live revision again.
+    Schedule,
 }
 
 /// One reason of a verdict.
@@ -99,7 +116,8 @@ pub struct GateObject {
     /// What is judged.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub candidate: RevisionId,
-    /// What it is compared with: the revision that was live when the gate began.
+    /// What it is compared with, once that is measured: the revision that was live when the gate began, unless another one
+    /// was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub live: Option<RevisionId>,
@@ -109,6 +127,8 @@ pub struct GateObject {
     pub judges: Vec<String>,
     /// What follows.
     pub on_verdict: GateAction,
+    /// Why there is a gate.
+    pub origin: GateOrigin,
     /// Where it is.
     pub state: GateState,
     /// What it found, once it has.
@@ -152,6 +172,10 @@ pub struct GateList {
 pub struct GateRequest {
     /// What is to be judged: `live` is the live revision itself.
     pub candidate: String,
+    /// What it is compared with: a revision, or `previous`, which was live before the live one (itself, if none was); the live
+    /// one, unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
     /// A policy in TOML; the operator's, unless given. Only a gate by the operator's opens the way to promotion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -162,4 +186,18 @@ pub struct GateRequest {
     /// it is given, and none is begun.
     #[serde(default)]
     pub reuse: bool,
+}
+
+impl GateRequest {
+    /// Of a candidate against what is live, by the operator's policy; the verdict is recorded.
+    #[must_use]
+    pub fn of(candidate: impl Into<String>) -> Self {
+        Self {
+            candidate: candidate.into(),
+            against: None,
+            policy: None,
+            on_verdict: GateAction::Record,
+            reuse: false,
+        }
+    }
 }

@@ -12,6 +12,7 @@
 //! With the feature `openapi` the types describe themselves to `utoipa`.
 
 mod answer;
+mod canary;
 mod chat;
 mod choice;
 mod chunk;
@@ -37,6 +38,10 @@ pub use answer::{
     AmendInfo, AnswerHead, AppliedEditObject, AssistantTag, ChatAnswer, ChatChoice, ChatCompletion,
     ChatCompletionTag, TokenUsage,
 };
+pub use canary::{
+    CanaryArm, CanaryEnd, CanaryList, CanaryObject, CanaryRequest, CanaryState, CanaryTag,
+    ENOUGH_CANARY_ANSWERS,
+};
 pub use chat::{Asked, ChatCompletionRequest, Delivery, RequestLimits, Store, StreamOptions};
 pub use choice::{ChoiceLogprobs, TokenInfo, TopToken};
 pub use chunk::{ChatCompletionChunk, ChunkChoice, ChunkDelta, ChunkTag, ChunkToolCall};
@@ -54,7 +59,8 @@ pub use error::{ErrorBody, ErrorCode, ErrorObject, ErrorType, status_of};
 pub use fields::{Extra, UnknownFields};
 pub use format::{FormatType, JsonSchemaFormat, ResponseFormatParam};
 pub use gate::{
-    GateAction, GateList, GateObject, GatePolicy, GateReason, GateRequest, GateState, GateTag, GateVerdict,
+    GateAction, GateList, GateObject, GateOrigin, GatePolicy, GateReason, GateRequest, GateState, GateTag,
+    GateVerdict,
 };
 pub use job::{
     JobKind, JobLine, JobLineTag, JobList, JobObject, JobPhase, JobProgress, JobRequest, JobState, JobTag,

@@ -2,13 +2,17 @@
 
 use crate::{
     endpoint::{EndpointConfig, EndpointUrl},
-    gates::GateSettings,
+    gates::{Again, GateSettings},
 };
 use amend_eval::gate::Policy;
 use amend_proto::{ModelId, wire::GateAction};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 /// What follows the gate of a revision that was just trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,6 +32,24 @@ impl From<OnCandidateArg> for GateAction {
     }
 }
 
+/// What follows when the live revision fails its gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnFailureArg {
+    /// The record and the metrics say so
+    Record,
+    /// The same, and the revision before it goes live again
+    RollBack,
+}
+
+impl From<OnFailureArg> for GateAction {
+    fn from(chosen: OnFailureArg) -> Self {
+        match chosen {
+            OnFailureArg::Record => Self::Record,
+            OnFailureArg::RollBack => Self::RollBack,
+        }
+    }
+}
+
 /// The options of `amend serve` about gates.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Gates")]
@@ -39,6 +61,18 @@ pub struct GatingArgs {
     /// Gate every revision that is trained here [default: only when asked to]
     #[arg(long, env = "AMEND_GATE_ON_CANDIDATE", value_enum, value_name = "WHAT")]
     gate_on_candidate: Option<OnCandidateArg>,
+    /// Gate the live revision again every so many hours, against the one before it [default: never]
+    #[arg(long, env = "AMEND_GATE_EVERY_HOURS", value_name = "N")]
+    gate_every_hours: Option<NonZeroU64>,
+    /// What follows when the live revision fails [default: only the record, and amend_gate_live_failing is 1]
+    #[arg(
+        long,
+        env = "AMEND_GATE_ON_FAILURE",
+        value_enum,
+        value_name = "WHAT",
+        requires = "gate_every_hours"
+    )]
+    gate_on_failure: Option<OnFailureArg>,
     /// Where the routes of a judge begin, for suites that code cannot decide
     #[arg(long, env = "AMEND_GATE_JUDGE_URL", value_name = "URL", requires = "gate_judge_model")]
     gate_judge_url: Option<EndpointUrl>,
@@ -51,6 +85,9 @@ pub struct GatingArgs {
     /// Live edits that a gate tries at most
     #[arg(long, env = "AMEND_GATE_EDITS", default_value = "100", value_name = "N")]
     gate_edits: NonZeroUsize,
+    /// Kept completions that a gate asks again at most, the newest, if the policy names the suite `traffic`
+    #[arg(long, env = "AMEND_GATE_TRAFFIC", default_value = "200", value_name = "N")]
+    gate_traffic: NonZeroUsize,
     /// Tokens of an answer to a gate's question
     #[arg(long, env = "AMEND_GATE_MAX_TOKENS", default_value_t = 256, value_name = "N")]
     gate_max_tokens: u32,
@@ -79,7 +116,12 @@ impl GatingArgs {
             policy,
             judges: judge.into_iter().collect(),
             automatic: self.gate_on_candidate.map(Into::into),
+            again: self.gate_every_hours.map(|hours| Again {
+                every: Duration::from_secs(hours.get().saturating_mul(60 * 60)),
+                on_verdict: self.gate_on_failure.map(Into::into).unwrap_or_default(),
+            }),
             edits: self.gate_edits,
+            traffic: self.gate_traffic,
             max_tokens: self.gate_max_tokens,
             ..GateSettings::default()
         })

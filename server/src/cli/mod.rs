@@ -1,6 +1,7 @@
 //! The command line: `amend` alone serves; the other commands talk to a daemon, measure, or train.
 
 pub mod bench;
+pub mod canary;
 pub mod chat;
 pub mod client;
 pub mod demo;
@@ -67,6 +68,8 @@ enum Command {
     Revisions(revisions::RevisionsArgs),
     /// Whether a revision may ship
     Gate(gate::GateArgs),
+    /// Try a candidate on a share of the users
+    Canary(canary::CanaryArgs),
 }
 
 /// Runs the command line of this process.
@@ -108,6 +111,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Jobs(args) => runtime()?.block_on(jobs::run(args)),
         Command::Revisions(args) => runtime()?.block_on(revisions::run(args)),
         Command::Gate(args) => runtime()?.block_on(gate::run(args)),
+        Command::Canary(args) => runtime()?.block_on(canary::run(args)),
     }
 }
 

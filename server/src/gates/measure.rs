@@ -1,6 +1,9 @@
 //! Asking the candidate and the live revision the suites of a policy.
 
-use super::suites::{self, EDITS, Suite};
+use super::{
+    suites::{self, EDITS, Suite, TRAFFIC},
+    traffic::{self, Replay, TrafficOutcome, TrafficReport, TrafficSuite},
+};
 use amend_editor::{EditedModel, Editor, Page};
 use amend_eval::{
     Progress,
@@ -16,7 +19,7 @@ use amend_eval::{
 use amend_proto::{ChatModel, Priority, RevisionId, Sampling, TenantId};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
 
 /// Whose edits stand in front of the suites' questions: nobody's, so that an edit changes no score.
 const NOBODY: &str = "amend:gate";
@@ -35,6 +38,8 @@ pub enum SuiteReport {
     Follow(Box<FollowReport>),
     /// Live edits.
     Edits(Box<RegressionReport>),
+    /// Kept completions.
+    Traffic(Box<TrafficReport>),
 }
 
 /// What the suites found of both.
@@ -82,6 +87,8 @@ pub struct Asking<'a> {
     pub edits: Vec<LiveEdit>,
     /// How many of them at most.
     pub most_edits: NonZeroUsize,
+    /// Questions of users; none are asked without.
+    pub traffic: TrafficSuite,
     /// Training texts of the candidate, with ids.
     pub trained_on: Vec<(String, String)>,
     /// Whether users go first.
@@ -135,6 +142,7 @@ pub async fn gate(
                         let part = suites::part(suite, groups, asking.policy);
                         SuiteReport::Follow(Box::new(follow(subject, &part, asking, &told).await?))
                     }
+                    Suite::Traffic => SuiteReport::Traffic(Box::new(replayed(subject, asking, &told).await)),
                     Suite::Edits => SuiteReport::Edits(Box::new(tried(subject, &edits, asking, &told).await)),
                 });
             }
@@ -189,6 +197,20 @@ async fn tried(
         priority: asking.priority,
     };
     regression::run((edited.as_ref(), subject.model.as_ref()), suite, &options, told).await
+}
+
+async fn replayed(subject: &Subject, asking: &Asking<'_>, told: &Told<'_>) -> TrafficReport {
+    let object = |edit: &LiveEdit| Some((edit.id.clone(), edit.object.clone()?));
+    let objects = asking.edits.iter().filter_map(object).collect();
+    let replay = Replay {
+        objects: &objects,
+        concurrency: asking.concurrency,
+        max_tokens: asking.max_tokens,
+        priority: asking.priority,
+        seed: asking.policy.seed,
+    };
+    let model = subject.edited.as_ref().unwrap_or(&subject.model);
+    traffic::replay(model.as_ref(), &asking.traffic, &replay, told).await
 }
 
 /// The pure function, off the runtime's threads.
@@ -248,6 +270,33 @@ fn evidence(report: &SuiteReport) -> Evidence {
             first_token_p99: None,
             void: None,
         },
+        SuiteReport::Traffic(report) => Evidence {
+            suite: TRAFFIC.to_owned(),
+            fingerprint: report.fingerprint.clone(),
+            model: report.model.clone(),
+            revision: report.revision.clone(),
+            judges: Vec::new(),
+            sampling: "greedy".to_owned(),
+            population: Population::Sample,
+            items: report.outcomes.iter().map(traffic_item).collect(),
+            errors: report.errors,
+            unparsed: 0,
+            first_token_p99: None,
+            void: None,
+        },
+    }
+}
+
+fn traffic_item(outcome: &TrafficOutcome) -> EvidenceItem {
+    let share = |held: &BTreeMap<_, bool>| {
+        held.values().filter(|held| **held).count() as f64 / held.len().max(1) as f64
+    };
+    EvidenceItem {
+        id: outcome.id.to_string(),
+        stratum: TRAFFIC.to_owned(),
+        group: outcome.group.clone(),
+        hard: outcome.held.as_ref().map(|held| held.values().all(|held| *held)),
+        soft: outcome.held.as_ref().map(share),
     }
 }
 
@@ -274,7 +323,7 @@ async fn contamination(asking: &Asking<'_>, suites: &[Suite]) -> anyhow::Result<
     let looked = tokio::task::spawn_blocking(move || {
         let follow = suites.iter().filter_map(|suite| match suite {
             Suite::Follow(suite) => Some(suite),
-            Suite::Edits => None,
+            Suite::Edits | Suite::Traffic => None,
         });
         let report = |suite: &Arc<amend_eval::follow::FollowSuite>| {
             let items = suite.items.iter().map(|item| (item.id(), item.instruction()));

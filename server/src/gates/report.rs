@@ -127,7 +127,7 @@ fn links(measured: &MeasuredPair, href: impl Fn(&str) -> String) -> Vec<SuiteLin
                 suite.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
             Some(SuiteLink { suite, href: href(&name) })
         }
-        SuiteReport::Edits(_) => None,
+        SuiteReport::Edits(_) | SuiteReport::Traffic(_) => None,
     };
     measured.candidate.iter().filter_map(of).collect()
 }

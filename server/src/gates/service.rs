@@ -3,7 +3,7 @@
 use super::{
     GateError,
     report::{self, ReportWanted},
-    settings::GateSettings,
+    settings::{Again, GateSettings},
     store::{self, GateKey, NewGate},
     suites,
     work::GateJob,
@@ -16,7 +16,7 @@ use crate::{
 use amend_eval::gate::Policy;
 use amend_proto::{
     GateId, RevisionId,
-    wire::{GateAction, GateObject, GateRequest, GateState, JobKind, RevisionState},
+    wire::{GateAction, GateObject, GateOrigin, GateRequest, GateState, GateVerdict, JobKind, RevisionState},
 };
 use futures::FutureExt;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -28,6 +28,8 @@ const LOOKED_THROUGH: usize = 100;
 const STANDING: usize = 100;
 /// The word for the live revision.
 const LIVE: &str = "live";
+/// The word for the one that was live before it.
+const PREVIOUS: &str = "previous";
 
 /// What gates need.
 pub struct GatesConfig {
@@ -82,18 +84,35 @@ impl Gates {
     /// # Errors
     /// [`GateError`]; then there is none.
     pub async fn begin(&self, request: GateRequest) -> Result<Begun, GateError> {
-        let candidate = self.revision(&request.candidate).await?;
+        self.begin_for(GateOrigin::Asked, request).await
+    }
+
+    async fn begin_for(&self, origin: GateOrigin, request: GateRequest) -> Result<Begun, GateError> {
+        let candidate = self.revision("candidate", &request.candidate).await?;
+        let against = match request.against.as_deref() {
+            None | Some(LIVE) => None,
+            Some(named) => Some(self.revision("against", named).await?.id),
+        };
+        if request.on_verdict == GateAction::RollBack && request.candidate != LIVE {
+            let message = "roll_back is for a gate of `live`, the live revision itself".to_owned();
+            return Err(GateError::Invalid { param: "on_verdict", message });
+        }
+        if request.on_verdict == GateAction::Promote && against.is_some() {
+            let message = "promote is for a gate against what is live".to_owned();
+            return Err(GateError::Invalid { param: "on_verdict", message });
+        }
         let policy = match &request.policy {
             None => self.0.settings.policy.clone(),
             Some(text) => self.requested(text)?,
         };
         let key = self.0.settings.key(&policy);
         if request.reuse
-            && let Some(standing) = self.standing(&candidate.id, &key).await?
+            && let Some(standing) = self.standing((&candidate.id, against.as_ref()), &key).await?
         {
             return Ok(Begun::Standing(standing));
         }
-        self.enqueue(candidate, (key, &policy), request.on_verdict).await.map(Begun::New)
+        let key = (key, &policy);
+        self.enqueue((candidate, against), key, (origin, request.on_verdict)).await.map(Begun::New)
     }
 
     /// A policy that a request brings. It may name the suites that are shipped and those of the operator's policy, and no
@@ -120,26 +139,66 @@ impl Gates {
     /// As [`begin`](Self::begin).
     pub async fn begin_automatic(&self, candidate: &str) -> Result<Option<GateObject>, GateError> {
         let Some(on_verdict) = self.0.settings.automatic else { return Ok(None) };
-        let candidate = candidate.to_owned();
-        let request = GateRequest { candidate, policy: None, on_verdict, reuse: true };
-        Ok(Some(self.begin(request).await?.into_gate()))
+        let request = GateRequest { on_verdict, reuse: true, ..GateRequest::of(candidate) };
+        Ok(Some(self.begin_for(GateOrigin::Trained, request).await?.into_gate()))
+    }
+
+    /// Begins the gate of the live revision against the one before it, if the operator wants that and it is time.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_scheduled(&self) -> Result<Option<GateObject>, GateError> {
+        let Some(Again { every, on_verdict }) = self.0.settings.again else { return Ok(None) };
+        let live = self.0.revisions.live().await?;
+        let newest = {
+            let mut connection = self.0.ledger.read().await?;
+            store::newest_scheduled(&mut connection, (&live.line, &live.id)).await?
+        };
+        let age = |at: i64| u64::try_from(chrono::Utc::now().timestamp().saturating_sub(at)).unwrap_or(0);
+        if newest.is_some_and(|at| age(at) < every.as_secs()) {
+            return Ok(None);
+        }
+        let against = Some(PREVIOUS.to_owned());
+        let request = GateRequest { against, on_verdict, ..GateRequest::of(LIVE) };
+        match self.begin_for(GateOrigin::Schedule, request).await {
+            Ok(begun) => {
+                let gate = begun.into_gate();
+                tracing::info!(gate = %gate.id, "the live revision is gated again");
+                Ok(Some(gate))
+            }
+            // It is looked at already.
+            Err(GateError::UnderWay { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the newest verdict on the live revision is that it fails.
+    ///
+    /// # Errors
+    /// The database's; [`RevisionError::NotReady`](crate::revisions::RevisionError::NotReady).
+    pub async fn live_fails(&self) -> Result<bool, GateError> {
+        let live = self.0.revisions.live().await?;
+        let mut connection = self.0.ledger.read().await?;
+        let newest = store::newest_of(&mut connection, (&live.line, &live.id)).await?;
+        Ok(newest == Some(GateVerdict::Fail))
     }
 
     async fn enqueue(
         &self,
-        candidate: Revision,
+        (candidate, against): (Revision, Option<RevisionId>),
         (key, policy): (GateKey, &Policy),
-        on_verdict: GateAction,
+        (origin, on_verdict): (GateOrigin, GateAction),
     ) -> Result<GateObject, GateError> {
         let (id, line, at) = (GateId::fresh(), candidate.line, chrono::Utc::now().timestamp());
         let job = GateJob {
             gate: id.clone(),
             candidate: candidate.id.clone(),
+            against,
             policy: policy.to_toml(),
             on_verdict,
         };
         let job = serde_json::to_value(job)?;
-        let new = NewGate { id, line, candidate: candidate.id, key, on_verdict, at };
+        let new = NewGate { id, line, candidate: candidate.id, key, on_verdict, origin, at };
         let write = self.0.ledger.write(move |connection| {
             async move {
                 if let Some(gate) = store::under_way(connection, &new.line, &new.candidate).await? {
@@ -155,20 +214,32 @@ impl Gates {
         Ok(gate)
     }
 
-    async fn revision(&self, named: &str) -> Result<Revision, GateError> {
-        if named == LIVE {
-            return Ok(self.0.revisions.live().await?);
+    async fn revision(&self, param: &'static str, named: &str) -> Result<Revision, GateError> {
+        match named {
+            LIVE => return Ok(self.0.revisions.live().await?),
+            PREVIOUS => {
+                return Ok(match self.0.revisions.previous().await? {
+                    Some(previous) => previous,
+                    None => self.0.revisions.live().await?,
+                });
+            }
+            _ => {}
         }
-        let invalid = |error: amend_proto::InvalidId| GateError::Invalid {
-            param: "candidate",
-            message: error.to_string(),
-        };
+        let invalid =
+            |error: amend_proto::InvalidId| GateError::Invalid { param, message: error.to_string() };
         Ok(self.0.revisions.get(&RevisionId::new(named).map_err(invalid)?).await?)
     }
 
-    /// The newest gate of a revision by this key that is under way, or found something against what is live now.
-    async fn standing(&self, candidate: &RevisionId, key: &GateKey) -> Result<Option<GateObject>, GateError> {
-        let live = self.0.revisions.live().await?.id;
+    /// The newest gate of a revision by this key that is under way, or found something against that one, or what is live now.
+    async fn standing(
+        &self,
+        (candidate, against): (&RevisionId, Option<&RevisionId>),
+        key: &GateKey,
+    ) -> Result<Option<GateObject>, GateError> {
+        let live = match against {
+            Some(against) => against.clone(),
+            None => self.0.revisions.live().await?.id,
+        };
         let newest = self.list(None, STANDING).await?.into_iter().find(|gate| {
             gate.candidate == *candidate
                 && gate.policy.fingerprint == key.policy.fingerprint

@@ -7,7 +7,7 @@ use amend_eval::{
     gate::Policy,
 };
 use amend_proto::wire::{GateAction, GatePolicy};
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 /// What an operator decides about gates.
 #[derive(Debug, Clone)]
@@ -18,12 +18,25 @@ pub struct GateSettings {
     pub judges: Vec<EndpointConfig>,
     /// A candidate is gated as soon as it is trained, and this follows; not by itself, unless given.
     pub automatic: Option<GateAction>,
+    /// How often the live revision is gated again, and what follows; never, unless given.
+    pub again: Option<Again>,
     /// Live edits that are tried at most.
     pub edits: NonZeroUsize,
+    /// Kept completions that are asked again at most, the newest, where a policy names the suite `traffic`.
+    pub traffic: NonZeroUsize,
     /// Tokens of an answer.
     pub max_tokens: u32,
     /// Requests to a model at once.
     pub concurrency: NonZeroUsize,
+}
+
+/// Gating the live revision again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// After so long.
+    pub every: Duration,
+    /// [`GateAction::RollBack`], or only [`GateAction::Record`].
+    pub on_verdict: GateAction,
 }
 
 impl Default for GateSettings {
@@ -32,7 +45,9 @@ impl Default for GateSettings {
             policy: Policy::default(),
             judges: Vec::new(),
             automatic: None,
+            again: None,
             edits: NonZeroUsize::MIN.saturating_add(99),
+            traffic: NonZeroUsize::MIN.saturating_add(199),
             max_tokens: 256,
             concurrency: NonZeroUsize::MIN,
         }

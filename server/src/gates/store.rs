@@ -4,7 +4,9 @@ use super::GateError;
 use crate::revisions::{from_word, word};
 use amend_proto::{
     GateId, JobId, RevisionId,
-    wire::{GateAction, GateObject, GatePolicy, GateReason, GateState, GateTag, GateVerdict, JobState},
+    wire::{
+        GateAction, GateObject, GateOrigin, GatePolicy, GateReason, GateState, GateTag, GateVerdict, JobState,
+    },
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
@@ -19,6 +21,7 @@ pub(super) struct NewGate {
     pub(super) candidate: RevisionId,
     pub(super) key: GateKey,
     pub(super) on_verdict: GateAction,
+    pub(super) origin: GateOrigin,
     pub(super) at: i64,
 }
 
@@ -44,7 +47,7 @@ pub(super) struct Found {
 /// With the state of its job, which may be forgotten by now.
 const SELECT: &str =
     "SELECT gates.id, candidate, live, policy_name, policy_fingerprint, judges, on_verdict, verdict,
-     reasons, decision, job, gates.created_at, coalesce(gates.ended_at, jobs.ended_at), jobs.state
+     reasons, decision, job, gates.created_at, coalesce(gates.ended_at, jobs.ended_at), jobs.state, origin
      FROM gates LEFT JOIN jobs ON jobs.id = gates.job";
 
 fn gate(row: &SqliteRow) -> Result<GateObject, GateError> {
@@ -62,6 +65,7 @@ fn gate(row: &SqliteRow) -> Result<GateObject, GateError> {
         policy: GatePolicy { name: row.try_get(3)?, fingerprint: row.try_get(4)? },
         judges: serde_json::from_str(row.try_get(5)?)?,
         on_verdict: from_word(row.try_get(6)?)?,
+        origin: from_word(row.try_get(14)?)?,
         state: state(verdict, job.map(from_word).transpose()?),
         verdict,
         reasons: reasons.map(serde_json::from_str).transpose()?.unwrap_or_default(),
@@ -105,8 +109,8 @@ pub(super) async fn insert(
     job: &JobId,
 ) -> Result<GateObject, GateError> {
     sqlx::query(
-        "INSERT INTO gates (id, job, line, candidate, policy_name, policy_fingerprint, judges, on_verdict, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO gates (id, job, line, candidate, policy_name, policy_fingerprint, judges, on_verdict, created_at,
+         origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )
     .bind(new.id.as_str())
     .bind(job.as_str())
@@ -117,6 +121,7 @@ pub(super) async fn insert(
     .bind(serde_json::to_string(&new.key.judges)?)
     .bind(word(new.on_verdict)?)
     .bind(new.at)
+    .bind(word(new.origin)?)
     .execute(&mut *connection)
     .await?;
     get(connection, &new.id).await?.ok_or_else(|| GateError::NotFound(new.id.to_string()))
@@ -184,4 +189,24 @@ pub(super) async fn newest_verdict(
         Ok((id, from_word(row.try_get(1)?)?))
     };
     row.map(read).transpose()
+}
+
+/// The newest verdict on a revision, whatever it was compared with.
+pub(super) async fn newest_of(
+    connection: &mut Connection,
+    (line, candidate): (&str, &RevisionId),
+) -> Result<Option<GateVerdict>, GateError> {
+    let sql = "SELECT verdict FROM gates WHERE line = ?1 AND candidate = ?2 AND verdict IS NOT NULL
+               ORDER BY id DESC LIMIT 1";
+    let row = sqlx::query(sql).bind(line).bind(candidate.as_str()).fetch_optional(connection).await?;
+    row.map(|row| Ok(from_word(row.try_get(0)?)?)).transpose()
+}
+
+/// When the newest gate of a revision was begun on schedule, Unix seconds.
+pub(super) async fn newest_scheduled(
+    connection: &mut Connection,
+    (line, candidate): (&str, &RevisionId),
+) -> Result<Option<i64>, GateError> {
+    let sql = "SELECT max(created_at) FROM gates WHERE line = ?1 AND candidate = ?2 AND origin = 'schedule'";
+    Ok(sqlx::query(sql).bind(line).bind(candidate.as_str()).fetch_one(connection).await?.try_get(0)?)
 }

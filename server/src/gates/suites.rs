@@ -17,10 +17,12 @@ use std::{
 
 /// The live edits, as policies name them.
 pub(super) const EDITS: &str = "edits";
+/// Kept completions, likewise.
+pub(super) const TRAFFIC: &str = "traffic";
 
 /// The suites that need no files.
 pub(super) fn shipped() -> Vec<&'static str> {
-    Builtin::ALL.map(Builtin::name).into_iter().chain([EDITS]).collect()
+    Builtin::ALL.map(Builtin::name).into_iter().chain([EDITS, TRAFFIC]).collect()
 }
 
 /// Whether a suite needs no file.
@@ -35,12 +37,15 @@ pub(super) enum Suite {
     Follow(Arc<FollowSuite>),
     /// Live edits.
     Edits,
+    /// Kept completions.
+    Traffic,
 }
 
 /// The suite that a policy names.
 pub(super) fn find(policy: &SuitePolicy) -> anyhow::Result<Suite> {
     match policy.name.as_str() {
         EDITS => Ok(Suite::Edits),
+        TRAFFIC => Ok(Suite::Traffic),
         name => find_suite(name).map(Suite::Follow),
     }
 }
@@ -58,7 +63,7 @@ pub fn find_suite(name: &str) -> anyhow::Result<Arc<FollowSuite>> {
         None => {
             let ours = Builtin::ALL.map(Builtin::name).join(", ");
             anyhow::bail!(
-                "there is no suite `{name}`: it is one of {ours} or {EDITS}, a suite file, a folder of such files, or a \
+                "there is no suite `{name}`: it is one of {ours}, {EDITS} or {TRAFFIC}, a suite file, a folder of such files, or a \
                  folder of FollowBench's"
             )
         }

@@ -4,12 +4,15 @@ use super::{
     Gates,
     gives_way::GivesWay,
     measure::{Asking, GateProgress, Subject, decided, gate, live_edits, void_unless_still},
-    report,
+    report, schedule,
     settings::judges,
     store::{self, Found},
+    suites::TRAFFIC,
+    traffic::TrafficSuite,
 };
 use crate::{
     jobs::{Ended, JobContext, Work},
+    preferences::PreferenceService,
     revisions::Revision,
     telemetry::names,
     training::Pairs,
@@ -39,6 +42,9 @@ const MOST_PAIRS: usize = 200_000;
 pub(super) struct GateJob {
     pub(super) gate: GateId,
     pub(super) candidate: RevisionId,
+    /// What it is compared with, if that is not what is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) against: Option<RevisionId>,
     /// In TOML.
     pub(super) policy: String,
     pub(super) on_verdict: GateAction,
@@ -50,6 +56,8 @@ pub struct GateWork {
     pub gates: Gates,
     /// What the daemon's training has learned from.
     pub pairs: Pairs,
+    /// What users asked.
+    pub preferences: PreferenceService,
     /// The live edits.
     pub editor: Editor,
     /// The live revision: the whole stack, behind admission.
@@ -87,14 +95,14 @@ impl GateWork {
         let live = config.revisions.live().await?;
         let candidate = config.revisions.get(&settings.candidate).await?;
         job.at(JobPhase::Loading, (0, 1), None);
-        let of_live = Subject { model: Arc::clone(&self.model), edited: Some(Arc::clone(&self.model)) };
-        let of_candidate = match candidate.id == live.id {
+        let reference = match &settings.against {
+            Some(against) => config.revisions.get(against).await?,
+            None => live.clone(),
+        };
+        let of_live = self.subject(job, (&reference, &live)).await?;
+        let of_candidate = match candidate.id == reference.id {
             true => of_live.clone(),
-            false => {
-                let (_, model) = config.revisions.load(&candidate).await?;
-                let model = GivesWay::new(Arc::from(model), job.control.clone());
-                Subject::edited_by(&self.editor, Arc::new(model))
-            }
+            false => self.subject(job, (&candidate, &live)).await?,
         };
         let judges = judges(&config.settings.judges, Language::English)?;
         let asking = Asking {
@@ -105,6 +113,7 @@ impl GateWork {
             judges: judges.as_ref(),
             edits: live_edits(&self.editor).await?,
             most_edits: config.settings.edits,
+            traffic: self.traffic(&policy).await?,
             trained_on: self.trained_on(&candidate).await?,
             priority: Priority::Background,
         };
@@ -121,7 +130,21 @@ impl GateWork {
         for reason in &decision.reasons {
             job.say(reason.to_string());
         }
-        self.record(settings, (live.id, &decision)).await
+        self.record(settings, (reference.id, &decision)).await
+    }
+
+    /// A revision as it answers users, with the live edits: the live one itself, or one that is loaded beside it.
+    async fn subject(
+        &self,
+        job: &JobContext,
+        (revision, live): (&Revision, &Revision),
+    ) -> anyhow::Result<Subject> {
+        if revision.id == live.id {
+            return Ok(Subject { model: Arc::clone(&self.model), edited: Some(Arc::clone(&self.model)) });
+        }
+        let (_, model) = self.gates.config().revisions.load(revision).await?;
+        let model = GivesWay::new(Arc::from(model), job.control.clone());
+        Ok(Subject::edited_by(&self.editor, Arc::new(model)))
     }
 
     async fn record(
@@ -160,8 +183,16 @@ impl GateWork {
     async fn act(&self, job: &JobContext, settings: &GateJob, verdict: GateVerdict) -> anyhow::Result<()> {
         let revisions = &self.gates.config().revisions;
         revisions.judged(&settings.candidate, verdict).await?;
-        if (verdict, settings.on_verdict) != (GateVerdict::Pass, GateAction::Promote) {
-            return Ok(());
+        let is_live = revisions.live().await?.id == settings.candidate;
+        if is_live {
+            schedule::tell(verdict == GateVerdict::Fail);
+        }
+        match (verdict, settings.on_verdict) {
+            (GateVerdict::Pass, GateAction::Promote) => {}
+            (GateVerdict::Fail, GateAction::RollBack) if is_live => {
+                return self.roll_back(job, &settings.candidate).await;
+            }
+            _ => return Ok(()),
         }
         let live = self.gates.get(&settings.gate).await?.live;
         let request = PromoteRequest { force: false, expected_live: live };
@@ -176,6 +207,35 @@ impl GateWork {
             }
         }
         Ok(())
+    }
+
+    async fn roll_back(&self, job: &JobContext, failed: &RevisionId) -> anyhow::Result<()> {
+        let revisions = &self.gates.config().revisions;
+        match revisions.roll_back(Some(failed.clone())).await {
+            Ok(done) => {
+                tracing::warn!(from = %done.from, to = %done.to, "the live revision failed its gate; the one before is live");
+                job.say(format!("{} is live again", done.to));
+                schedule::tell(self.gates.live_fails().await?);
+            }
+            Err(error) => {
+                tracing::error!(
+                    revision = %failed, error = &error as &dyn std::error::Error,
+                    "the live revision failed its gate and cannot be rolled back"
+                );
+                job.say(format!("it failed, and cannot be rolled back: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What users asked, where the policy wants it asked again and they let it be kept.
+    async fn traffic(&self, policy: &Policy) -> anyhow::Result<TrafficSuite> {
+        if policy.suites.iter().all(|suite| suite.name != TRAFFIC) {
+            return Ok(TrafficSuite::default());
+        }
+        let most = self.gates.config().settings.traffic.get();
+        let kept = self.preferences.newest_completions(most).await;
+        Ok(TrafficSuite::of(kept.context("the kept completions cannot be read")?))
     }
 
     /// What the daemon's trainings learn from, for a revision that one of them made.

@@ -5,7 +5,7 @@ use crate::{gates::Gates as Service, paging::Page};
 use amend_proto::{
     GateId,
     grpc::v1::{self, gates_server},
-    wire::{GateAction, GateObject, GateReason, GateRequest, GateState},
+    wire::{GateAction, GateObject, GateOrigin, GateReason, GateRequest, GateState},
 };
 use tonic::{Request, Response, Status};
 
@@ -32,6 +32,12 @@ fn gate(gate: GateObject) -> v1::Gate {
     let on_verdict = match gate.on_verdict {
         GateAction::Record => v1::GateAction::Record,
         GateAction::Promote => v1::GateAction::Promote,
+        GateAction::RollBack => v1::GateAction::RollBack,
+    };
+    let origin = match gate.origin {
+        GateOrigin::Asked => v1::GateOrigin::Asked,
+        GateOrigin::Trained => v1::GateOrigin::Trained,
+        GateOrigin::Schedule => v1::GateOrigin::Schedule,
     };
     let reason = |GateReason { code, suite, message }| v1::GateReason { code, suite, message };
     v1::Gate {
@@ -48,6 +54,7 @@ fn gate(gate: GateObject) -> v1::Gate {
         job: gate.job.into(),
         created_at: gate.created_at,
         ended_at: gate.ended_at,
+        origin: origin.into(),
     }
 }
 
@@ -55,12 +62,13 @@ fn wanted(request: v1::BeginGateRequest) -> Result<GateRequest, Failure> {
     let on_verdict = match v1::GateAction::try_from(request.on_verdict) {
         Ok(v1::GateAction::Unspecified | v1::GateAction::Record) => GateAction::Record,
         Ok(v1::GateAction::Promote) => GateAction::Promote,
+        Ok(v1::GateAction::RollBack) => GateAction::RollBack,
         Err(_) => {
             return Err(Failure::invalid("on_verdict has a value that this server does not know"));
         }
     };
-    let v1::BeginGateRequest { candidate, policy, on_verdict: _, reuse } = request;
-    Ok(GateRequest { candidate, policy, on_verdict, reuse })
+    let v1::BeginGateRequest { candidate, policy, on_verdict: _, reuse, against } = request;
+    Ok(GateRequest { candidate, against, policy, on_verdict, reuse })
 }
 
 #[tonic::async_trait]

@@ -1,8 +1,9 @@
-//! The gRPC API: `amend.v1.Edits`, `Preferences`, `Jobs`, `Gates` and `Revisions` over the same services as the HTTP routes, with
+//! The gRPC API: `amend.v1.Edits`, `Preferences`, `Jobs`, `Gates`, `Canaries` and `Revisions` over the same services as the HTTP routes, with
 //! health and reflection.
 //!
 //! [`serve`] puts it on a listener of its own. `proto/amend/v1/*.proto` say what the calls do.
 
+mod canaries;
 mod convert;
 mod edits;
 mod gates;
@@ -26,10 +27,11 @@ use crate::{
 use amend_proto::grpc::{
     DESCRIPTORS,
     v1::{
-        edits_server::EditsServer, gates_server::GatesServer, jobs_server::JobsServer,
-        preferences_server::PreferencesServer, revisions_server::RevisionsServer,
+        canaries_server::CanariesServer, edits_server::EditsServer, gates_server::GatesServer,
+        jobs_server::JobsServer, preferences_server::PreferencesServer, revisions_server::RevisionsServer,
     },
 };
+use canaries::Canaries;
 use edits::Edits;
 use gates::Gates;
 use jobs::Jobs;
@@ -48,8 +50,14 @@ const MAX_STREAMS: u32 = 128;
 /// A connection that says nothing for this long is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The services' names in the health checks; the empty name stands for the whole server.
-const SERVICES: [&str; 5] =
-    ["amend.v1.Edits", "amend.v1.Gates", "amend.v1.Jobs", "amend.v1.Preferences", "amend.v1.Revisions"];
+const SERVICES: [&str; 6] = [
+    "amend.v1.Canaries",
+    "amend.v1.Edits",
+    "amend.v1.Gates",
+    "amend.v1.Jobs",
+    "amend.v1.Preferences",
+    "amend.v1.Revisions",
+];
 
 /// What is served.
 #[derive(Clone)]
@@ -97,6 +105,7 @@ pub async fn serve(
     };
     let Services { edits, preferences, learning } = services;
     let revisions = RevisionsServer::new(Revisions(learning.revisions.clone()));
+    let canaries = CanariesServer::new(Canaries(learning.canaries.clone()));
     let gates = GatesServer::new(Gates(learning.gates.clone()));
     let jobs = JobsServer::new(Jobs { learning, lifecycle: lifecycle.clone() });
     let transfer = Transfer::new(lifecycle.clone(), limits.read_stall);
@@ -119,6 +128,7 @@ pub async fn serve(
         .add_service(preferences)
         .add_service(jobs)
         .add_service(gates)
+        .add_service(canaries)
         .add_service(revisions)
         .serve_with_incoming_shutdown(incoming::connections(listener, limits), async move {
             draining.reached(Phase::Draining).await;

@@ -1,6 +1,7 @@
 //! Failures as gRPC tells them: a code, the client's message, and what only the log tells.
 
 use crate::{
+    canary::CanaryError,
     edits::TenantError,
     gates::GateError,
     jobs::JobError,
@@ -143,6 +144,20 @@ impl From<GateError> for Failure {
             GateError::Ledger(_) | GateError::Files(_) | GateError::Template(_) => {
                 return Self::internal(chain(&error));
             }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<CanaryError> for Failure {
+    fn from(error: CanaryError) -> Self {
+        let code = match error {
+            CanaryError::Revision(error) => return error.into(),
+            CanaryError::Ledger(LedgerError::Closed) => return Self::going_down(),
+            CanaryError::NotFound(_) => Code::NotFound,
+            CanaryError::Invalid { .. } => Code::InvalidArgument,
+            CanaryError::UnderWay(_) | CanaryError::Ended(_) => Code::FailedPrecondition,
+            CanaryError::Ledger(_) => return Self::internal(chain(&error)),
         };
         Self::new(code, error.to_string())
     }

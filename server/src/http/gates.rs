@@ -9,7 +9,7 @@ use crate::{
 };
 use amend_proto::{
     GateId,
-    wire::{ErrorBody, GateAction, GateList, GateObject, GateRequest, GateState, ListTag, parse},
+    wire::{ErrorBody, GateList, GateObject, GateRequest, GateState, ListTag, parse},
 };
 use axum::{
     Json,
@@ -222,7 +222,7 @@ pub(super) async fn webhook(
         Some(candidate) => candidate,
         None => gates.newest_candidate().await?.to_string(),
     };
-    let request = GateRequest { candidate, policy: None, on_verdict: GateAction::Record, reuse: true };
+    let request = GateRequest { reuse: true, ..GateRequest::of(candidate) };
     Ok(Require::Pass.answer(gates.begin(request).await?.into_gate()))
 }
 

@@ -7,6 +7,7 @@
 
 mod ask;
 mod body;
+mod canaries;
 mod chat;
 mod connection;
 mod edits;
@@ -141,6 +142,7 @@ fn routes() -> Vec<Route> {
     all.extend(preferences::routes());
     all.extend(jobs::routes());
     all.extend(gates::routes());
+    all.extend(canaries::routes());
     all.extend(revisions::routes());
     all
 }

@@ -1,6 +1,6 @@
 //! `/openapi.json`: the API's description, from the code.
 
-use super::{chat, edits, gates, health, jobs, models, preferences, revisions};
+use super::{canaries, chat, edits, gates, health, jobs, models, preferences, revisions};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header;
@@ -54,6 +54,10 @@ use utoipa::OpenApi;
         gates::show,
         gates::report,
         gates::webhook,
+        canaries::list,
+        canaries::begin,
+        canaries::show,
+        canaries::stop,
         revisions::list,
         revisions::show,
         revisions::files,
@@ -76,6 +80,7 @@ use utoipa::OpenApi;
         (name = "preferences", description = "What users prefer, to learn from"),
         (name = "jobs", description = "What is done in the background"),
         (name = "gates", description = "Whether a revision may ship"),
+        (name = "canaries", description = "A candidate that answers a share of the users"),
         (name = "revisions", description = "The versions of the served model"),
         (name = "operation", description = "For operators"),
     )

@@ -3,7 +3,9 @@
 //! Of each answer the newest verdict, the newest correction, and of each completion the newest choice is kept. Saying the
 //! same again changes nothing. Saying something else takes the place of what was said, and of the pairs that it made.
 
-use super::{PreferenceError, StoredPair, TenantPreferences, check_author, counted, kept, once::Once, pairs};
+use super::{
+    Heard, PreferenceError, StoredPair, TenantPreferences, check_author, counted, kept, once::Once, pairs,
+};
 use crate::telemetry::preference_names as names;
 use amend_proto::{CompletionId, PairId, TenantId};
 use amend_trainer::preference::{
@@ -41,6 +43,8 @@ pub struct Judged {
     pub pairs: Vec<StoredPair>,
     /// When it was said.
     pub at: UnixMillis,
+    /// What that says of a revision's answer; nothing when it was said before, or is no verdict.
+    pub(super) heard: Option<Heard>,
 }
 
 /// What a key is remembered with.
@@ -111,6 +115,10 @@ impl TenantPreferences {
         if fresh {
             metrics::counter!(names::FEEDBACK, "kind" => kind).increment(1);
             counted(&judged.pairs);
+            if let Some(heard) = judged.heard.clone() {
+                // Nobody may listen.
+                let _ = self.service.0.opinions.send(heard);
+            }
         }
         Ok(judged)
     }
@@ -147,7 +155,7 @@ impl Work {
     /// What was answered before, with the pairs that are still there.
     async fn replay(&self, c: &mut SqliteConnection, said: Said) -> Result<Judged, PreferenceError> {
         let Said { completion, answer, pairs: ids, at } = said;
-        Ok(Judged { completion, answer, pairs: self.stored(c, &ids).await?, at })
+        Ok(Judged { completion, answer, pairs: self.stored(c, &ids).await?, at, heard: None })
     }
 
     async fn stored(
@@ -185,7 +193,7 @@ impl Work {
             let same = earlier.record.opinion == feedback.opinion && earlier.record.answer == feedback.answer;
             if same {
                 let pairs = self.stored(c, &earlier.pairs).await?;
-                return Ok((judged(&feedback, pairs), false));
+                return Ok((judged(&feedback, pairs, None), false));
             }
             pairs::remove_any(c, &self.tenant, &earlier.pairs).await?;
         }
@@ -197,8 +205,11 @@ impl Work {
             let own = earlier.as_ref().map(|earlier| earlier.seq);
             stored.extend(self.opposite(c, verdict, own, kept.user).await?);
         }
+        let tone = verdict.as_ref().map(|verdict| verdict.tone);
+        let tone = tone.or(matches!(feedback.opinion, Opinion::Correction(_)).then_some(Tone::Bad));
         self.write(c, (place, earlier), (&feedback, verdict), &stored).await?;
-        Ok((judged(&feedback, stored), true))
+        let heard = tone.map(|tone| Heard { revision: kept.completion.revision, tone });
+        Ok((judged(&feedback, stored, heard), true))
     }
 
     async fn earlier(
@@ -302,11 +313,12 @@ impl Work {
     }
 }
 
-fn judged(feedback: &Feedback, pairs: Vec<StoredPair>) -> Judged {
+fn judged(feedback: &Feedback, pairs: Vec<StoredPair>, heard: Option<Heard>) -> Judged {
     Judged {
         completion: feedback.completion.clone(),
         answer: feedback.answer,
         pairs,
         at: feedback.created_at,
+        heard,
     }
 }

@@ -90,6 +90,18 @@ pub(super) async fn remove_older(c: &mut SqliteConnection, since: UnixMillis) ->
     Ok(())
 }
 
+/// The newest `limit` of all tenants, newest first.
+pub(super) async fn newest(
+    c: &mut SqliteConnection,
+    since: UnixMillis,
+    limit: usize,
+) -> Result<Vec<Placed>, PreferenceError> {
+    let sql = "SELECT seq, record FROM completions WHERE at >= ?1 ORDER BY seq DESC LIMIT ?2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = sqlx::query(sql).bind(since.0).bind(limit).fetch_all(c).await?;
+    Ok(rows.iter().map(records::placed).collect::<Result<_, _>>()?)
+}
+
 /// Removes the oldest of a tenant, so that `most` are left.
 pub(super) async fn remove_beyond(
     c: &mut SqliteConnection,

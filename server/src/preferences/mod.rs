@@ -28,10 +28,10 @@ pub use transfer::{ImportStopped, Imported, Unread};
 
 use crate::{ledger::Ledger, telemetry::preference_names as names};
 use amend_proto::{
-    PairId, TenantId,
+    PairId, RevisionId, TenantId,
     wire::{About, KeepRule, MAX_AUTHOR_CHARS, PreferenceBody},
 };
-use amend_trainer::preference::{IdempotencyKey, Pair, PairSource, Provenance, UnixMillis};
+use amend_trainer::preference::{IdempotencyKey, Pair, PairSource, Provenance, Tone, UnixMillis};
 use futures::FutureExt;
 use std::{
     collections::HashMap,
@@ -40,7 +40,7 @@ use std::{
     sync::{Arc, RwLock},
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::broadcast, task::JoinHandle};
 
 /// How often what is too old is removed while nothing is written.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
@@ -60,7 +60,23 @@ struct Inner {
     spool: PathBuf,
     /// What tenants decided: asked for by every completion, which must not wait for a disk.
     keeping: RwLock<HashMap<TenantId, KeepRule>>,
+    opinions: broadcast::Sender<Heard>,
 }
+
+/// What somebody thinks of a revision's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// What answered.
+    pub revision: RevisionId,
+    /// Whether it is liked.
+    pub tone: Tone,
+}
+
+/// What users say, as they say it. Who falls behind misses some.
+pub type Opinions = broadcast::Receiver<Heard>;
+
+/// Opinions that wait for who listens.
+const OPINIONS_WAITING: usize = 256;
 
 impl fmt::Debug for PreferenceService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,10 +95,17 @@ impl PreferenceService {
         spool: impl Into<PathBuf>,
     ) -> Result<Self, PreferenceError> {
         let keeping = kept::rules(&mut *ledger.read().await?).await?;
-        let inner = Inner { ledger, settings, spool: spool.into(), keeping: RwLock::new(keeping) };
+        let (opinions, _) = broadcast::channel(OPINIONS_WAITING);
+        let inner = Inner { ledger, settings, spool: spool.into(), keeping: RwLock::new(keeping), opinions };
         let service = Self(Arc::new(inner));
         service.sweep().await?;
         Ok(service)
+    }
+
+    /// What users say from now on, of all tenants.
+    #[must_use]
+    pub fn opinions(&self) -> Opinions {
+        self.0.opinions.subscribe()
     }
 
     /// Those of one tenant.
@@ -107,6 +130,15 @@ impl PreferenceService {
     /// When the ledger cannot be read.
     pub async fn count_after(&self, seq: i64) -> Result<u64, PreferenceError> {
         pairs::count_after(&mut *self.0.ledger.read().await?, seq).await
+    }
+
+    /// The newest completions that are kept, `limit` of all tenants, newest first: for asking them again.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn newest_completions(&self, limit: usize) -> Result<Vec<Kept>, PreferenceError> {
+        let rows = kept::newest(&mut *self.0.ledger.read().await?, self.oldest(), limit).await?;
+        Ok(records::read(rows).await?.into_iter().map(|(_, kept)| kept).collect())
     }
 
     /// Removes what is too old.

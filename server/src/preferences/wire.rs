@@ -79,7 +79,7 @@ pub(crate) fn feedback(
 }
 
 pub(crate) fn judged(judged: Judged) -> FeedbackObject {
-    let Judged { completion, answer, pairs, at } = judged;
+    let Judged { completion, answer, pairs, at, heard: _ } = judged;
     FeedbackObject {
         object: FeedbackTag::Tag,
         completion_id: completion,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{ledger::Ledger, registry::Registry};
 use amend_proto::{
-    ChatModel, RevisionId,
+    ChatModel, GateId, RevisionId,
     wire::{
         GateVerdict, PromoteRequest, RevisionFile, RevisionKind, RevisionProvenance, RevisionState,
         SwitchNote,
@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// What the registry is made of.
 pub struct RevisionsConfig {
@@ -179,6 +179,28 @@ impl Revisions {
         store::live(&mut connection, line).await?.ok_or(RevisionError::NotReady)
     }
 
+    /// What a rollback would make live; `None` when no other was live before.
+    ///
+    /// # Errors
+    /// As [`live`](Self::live).
+    pub async fn previous(&self) -> Result<Option<Revision>, RevisionError> {
+        let live = self.live().await?;
+        self.before(&live.id).await
+    }
+
+    async fn before(&self, live: &RevisionId) -> Result<Option<Revision>, RevisionError> {
+        let names = self.names()?;
+        let before = {
+            let mut connection = self.0.config.ledger.read().await?;
+            store::before(&mut connection, &names.line, live).await?
+        };
+        // The base is served as the daemon is set up now.
+        Ok(match before {
+            Some(before) if before.kind == RevisionKind::Base => Some(self.get(&names.base).await?),
+            before => before,
+        })
+    }
+
     /// `limit` revisions, newest first, those older than `after` only.
     ///
     /// # Errors
@@ -266,20 +288,34 @@ impl Revisions {
     pub async fn promote(&self, id: RevisionId, request: PromoteRequest) -> Result<Promotion, RevisionError> {
         let this = self.clone();
         finish(tokio::spawn(async move {
-            let _alone = this.0.switching.lock().await;
-            let target = this.get(&id).await?;
-            let live = this.expect(request.expected_live).await?;
-            if target.state == RevisionState::Live {
-                return Err(RevisionError::Live(target.id));
-            }
-            let gatekeeper = &this.0.config.gatekeeper;
-            let gate = gatekeeper.let_through(&target.line, &target.id, &live.id).await?;
-            if gate.is_none() && !request.force {
-                return Err(RevisionError::NotGated { id: target.id, state: target.state, live: live.id });
-            }
+            let _alone = this.alone().await;
+            let (live, target, gate) = this.let_through(&id, request).await?;
             this.change((live, target), How::Promote { gate }).await
         }))
         .await
+    }
+
+    /// While this is held no other revision becomes live.
+    pub(super) async fn alone(&self) -> MutexGuard<'_, ()> {
+        self.0.switching.lock().await
+    }
+
+    /// The live revision, one that may answer in its place, and the gate that let it through: none when somebody insists.
+    pub(super) async fn let_through(
+        &self,
+        id: &RevisionId,
+        request: PromoteRequest,
+    ) -> Result<(Revision, Revision, Option<GateId>), RevisionError> {
+        let target = self.get(id).await?;
+        let live = self.expect(request.expected_live).await?;
+        if target.state == RevisionState::Live {
+            return Err(RevisionError::Live(target.id));
+        }
+        let gate = self.0.config.gatekeeper.let_through(&target.line, &target.id, &live.id).await?;
+        if gate.is_none() && !request.force {
+            return Err(RevisionError::NotGated { id: target.id, state: target.state, live: live.id });
+        }
+        Ok((live, target, gate))
     }
 
     /// Makes the revision live that was live before this one.
@@ -291,17 +327,8 @@ impl Revisions {
         finish(tokio::spawn(async move {
             let _alone = this.0.switching.lock().await;
             let live = this.expect(expected_live).await?;
-            let names = this.names()?;
-            let before = {
-                let mut connection = this.0.config.ledger.read().await?;
-                store::before(&mut connection, &names.line, &live.id).await?
-            };
-            let before = before.ok_or_else(|| RevisionError::NothingBefore(live.id.clone()))?;
-            // The base is served as the daemon is set up now.
-            let target = match before.kind {
-                RevisionKind::Base => this.get(&names.base).await?,
-                RevisionKind::Trained => before,
-            };
+            let target = this.before(&live.id).await?;
+            let target = target.ok_or_else(|| RevisionError::NothingBefore(live.id.clone()))?;
             this.change((live, target), How::Rollback).await
         }))
         .await

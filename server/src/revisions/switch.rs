@@ -7,11 +7,12 @@ use super::{
     store::{self, How, Revision, Switch},
 };
 use amend_proto::{
-    ChatModel, ChatRequest, Message,
-    wire::{RevisionKind, RevisionState},
+    ChatModel, ChatRequest, GateId, Message, RevisionId,
+    wire::{PromoteRequest, RevisionKind, RevisionState},
 };
 use futures::FutureExt;
 use std::time::{Duration, Instant};
+use tokio::sync::MutexGuard;
 
 /// What a new revision is asked before it answers anybody.
 const WARM_UP: &str = include_str!("warm_up.txt");
@@ -19,6 +20,16 @@ const WARM_UP: &str = include_str!("warm_up.txt");
 const WARM_UP_TOKENS: u32 = 8;
 /// How long it may take.
 const WARM_UP_LIMIT: Duration = Duration::from_secs(120);
+
+/// A revision that is ready to answer beside the live one.
+pub(crate) struct Beside<'a> {
+    pub(crate) model: Box<dyn ChatModel>,
+    pub(crate) live: RevisionId,
+    /// What let it through; nothing when somebody insisted.
+    pub(crate) gate: Option<GateId>,
+    /// While this is held no other revision becomes live.
+    pub(crate) alone: MutexGuard<'a, ()>,
+}
 
 impl Revisions {
     pub(super) async fn change(
@@ -56,6 +67,26 @@ impl Revisions {
         }
         tracing::info!(from = %live.id, to = %target.id, forced, seconds = load.as_secs_f64(), "another revision is live");
         Ok(Promotion { from: live.id, to: target.id, at, load })
+    }
+
+    /// Loads a revision that shall answer beside the live one, if a gate has let it through or somebody insists.
+    ///
+    /// # Errors
+    /// As [`promote`](Self::promote).
+    pub(crate) async fn load_beside(
+        &self,
+        id: &RevisionId,
+        request: PromoteRequest,
+    ) -> Result<Beside<'_>, RevisionError> {
+        let alone = self.alone().await;
+        let (live, target, gate) = self.let_through(id, request).await?;
+        match self.load(&target).await {
+            Ok((_, model)) => Ok(Beside { model, live: live.id, gate, alone }),
+            Err(RevisionError::Load(source)) => {
+                Err(RevisionError::Unusable { id: target.id, live: live.id, source })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Loads and warms a revision beside the live one.

@@ -55,6 +55,14 @@ metrics! {
     REVISION_SWITCHES = "amend_revision_switches_total", "Times another revision became live.";
     /// Counter, label `verdict` (`pass`, `fail`, `inconclusive`).
     GATES = "amend_gates_total", "Gates that found something.";
+    /// Gauge.
+    GATE_LIVE_FAILING = "amend_gate_live_failing", "1 while the newest verdict on the live revision is that it fails.";
+    /// Counter, labels `of` (`candidate`, `live`) and `outcome` (`answered`, `failed`).
+    CANARY_ANSWERS = "amend_canary_answers_total", "Users' requests that ended while a canary ran.";
+    /// Gauge.
+    CANARY_SHARE = "amend_canary_share", "Share of users that a candidate answers, 0 to 1; 0 without a canary.";
+    /// Counter, label `state` (`passed`, `promoted`, `aborted`, `stopped`, `superseded`).
+    CANARIES = "amend_canaries_total", "Canaries that ended.";
     /// Gauge, labels `suite` and `of` (`candidate`, `live`).
     GATE_SCORE = "amend_gate_score", "Score of the last gate, 0 to 1.";
     /// Histogram, seconds.

@@ -6,7 +6,7 @@ use crate::{
     endpoint::{EndpointConfig, EndpointLimits, EndpointModel, EndpointUrl},
     engine::{EngineConfig, ModelSource},
     gates::{
-        judges,
+        TrafficSuite, judges,
         measure::{self, Asking, GateProgress, Subject},
         write_all,
     },
@@ -37,9 +37,9 @@ pub(super) struct LocalArgs {
     /// The model to judge
     #[arg(long, value_name = "MODEL", requires = "against")]
     model: Option<String>,
-    /// What it is compared with
-    #[arg(long, value_name = "MODEL", requires = "model")]
-    against: Option<String>,
+    /// What it is compared with; of a daemon's gate a revision, or `previous`, which was live before [default there: what is live]
+    #[arg(long, value_name = "MODEL")]
+    pub(super) against: Option<String>,
     /// The environment variable with the key of the endpoint to judge
     #[arg(long, value_name = "VAR", requires = "model")]
     model_key_env: Option<String>,
@@ -173,6 +173,7 @@ async fn judge(args: &LocalArgs, file: Option<&Path>) -> anyhow::Result<GateDeci
         judges: judges.as_ref(),
         edits: Vec::new(),
         most_edits: NonZeroUsize::MIN,
+        traffic: TrafficSuite::default(),
         trained_on: Vec::new(),
         priority: Priority::Live,
     };
