@@ -112,7 +112,7 @@ mod tests {
         assert_eq!((found.measure, found.candidate), (Measure::Failures, (8, 8)));
         assert_eq!(
             found.to_string(),
-            "8 of the candidate's 8 answers failed, 0 of the live revision's 80 failed (p = 1.55e-11)"
+            "8 of the candidate's 8 answers failed, 0 of the live revision's 80 failed (p = 1.56e-11)"
         );
         assert_eq!(look(&counts((0, 8), (0, 80)), 1), None);
         assert_eq!(look(&counts((1, 8), (8, 80)), 1), None);

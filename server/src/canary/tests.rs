@@ -1,6 +1,6 @@
-use super::{Arm, Canaries, CanariesConfig, CanaryError, FIRST_LOOK};
+use super::{Canaries, CanariesConfig, CanaryError, FIRST_LOOK};
 use crate::{
-    ledger::Ledger,
+    ledger::{Ledger, LedgerError},
     preferences::{NewFeedback, PreferenceService, PreferenceSettings},
     registry::Registry,
     revisions::{
@@ -13,7 +13,11 @@ use amend_proto::{
     wire::{CanaryEnd, CanaryObject, CanaryRequest, CanaryState, PromoteRequest, RevisionProvenance},
 };
 use async_trait::async_trait;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tempfile::TempDir;
 
 /// The base says `base`, whatever else there is does as the script says.
@@ -60,6 +64,7 @@ impl Gatekeeper for Says {
 
 struct Bench {
     folder: TempDir,
+    ledger: Ledger,
     candidate: RevisionId,
     registry: Arc<Registry>,
     revisions: Revisions,
@@ -79,7 +84,7 @@ async fn bench(script: fn(&ChatRequest) -> Script, gate: Option<GateId>) -> Benc
 }
 
 async fn open(folder: TempDir, script: fn(&ChatRequest) -> Script, gate: Option<GateId>) -> Bench {
-    let ledger = Ledger::open(folder.path().join("learning.db")).await.unwrap();
+    let ledger = unlocked(folder.path()).await;
     let registry = Arc::new(Registry::loading(ModelId::new("m").unwrap()));
     let revisions = Revisions::new(RevisionsConfig {
         ledger: ledger.clone(),
@@ -92,13 +97,26 @@ async fn open(folder: TempDir, script: fn(&ChatRequest) -> Script, gate: Option<
     let settings = PreferenceSettings::default();
     let preferences = PreferenceService::open(ledger.clone(), settings, folder.path()).await.unwrap();
     let canaries = Canaries::new(CanariesConfig {
-        ledger,
+        ledger: ledger.clone(),
         revisions: revisions.clone(),
         registry: Arc::clone(&registry),
         preferences: preferences.clone(),
     });
     let candidate = RevisionId::new("better").unwrap();
-    Bench { folder, candidate, registry, revisions, preferences, canaries }
+    Bench { folder, ledger, candidate, registry, revisions, preferences, canaries }
+}
+
+/// The ledger, once whoever had it is gone: its thread ends a moment after its last user.
+async fn unlocked(folder: &Path) -> Ledger {
+    let mut polls = tokio::time::interval(Duration::from_millis(5));
+    for _ in 0..2_000 {
+        polls.tick().await;
+        match Ledger::open(folder.join("learning.db")).await {
+            Err(LedgerError::Locked { .. }) => {}
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the ledger stays locked");
 }
 
 impl Bench {
@@ -274,60 +292,52 @@ async fn one_that_no_gate_let_through_or_that_makes_no_sense_is_refused() {
     assert_eq!((forced.forced, forced.gate), (true, None));
 }
 
-#[tokio::test]
-async fn it_goes_on_after_a_restart_and_ends_when_another_revision_goes_live() {
-    let bench = bench(better, gate()).await;
-    let canary = bench.canaries.begin(CanaryRequest { answers: 1_000, ..bench.request() }).await.unwrap();
-    while bench.registry.canary_counts(&canary.id).unwrap().candidate.ended < FIRST_LOOK {
-        bench
-            .ask(
-                bench
-                    .registry
-                    .canary_counts(&canary.id)
-                    .map_or(0, |c| (c.live.ended + c.candidate.ended) as usize),
-            )
-            .await;
-    }
-    // What was looked at is on disk.
-    let line = bench.revisions.line().unwrap().to_owned();
-    let kept = loop {
-        let listed = bench.canaries.list(None, 1).await.unwrap();
-        assert_eq!(listed.len(), 1, "{line}");
-        if listed[0].of_candidate.ended >= FIRST_LOOK {
-            break listed[0].clone();
-        }
-    };
-    let Bench { folder, registry, revisions, preferences, canaries, .. } = bench;
-    // As kill -9 leaves it: nobody says goodbye.
-    drop((registry, revisions, preferences, canaries));
-    let again = reopened(folder).await;
-    again.canaries.resume().await.unwrap();
-    let resumed = again.canaries.get(&canary.id).await.unwrap();
-    assert_eq!(resumed.state, CanaryState::Running);
-    assert!(resumed.of_candidate.ended <= kept.of_candidate.ended, "{resumed:?}");
-    let mut answers = Vec::new();
-    for user in 0..40 {
-        answers.push(again.ask(user).await.unwrap());
-    }
-    assert!(answers.contains(&"better".to_owned()) && answers.contains(&"base".to_owned()));
-    let request = PromoteRequest { force: true, expected_live: None };
-    again.revisions.promote(again.candidate.clone(), request).await.unwrap();
-    let ended = again.ask_until_it_ends(&canary).await;
-    assert_eq!(ended.state, CanaryState::Superseded);
-    assert_eq!(Arm::Candidate.as_str(), "candidate");
+/// A runtime whose end ends all its tasks, as kill -9 does: nobody says goodbye.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// The lock of the ledger goes with its last user, which is a task that has not seen the end yet.
-async fn reopened(folder: TempDir) -> Bench {
-    let path = folder.path().to_owned();
-    loop {
-        match Ledger::open(path.join("learning.db")).await {
-            Ok(ledger) => {
-                ledger.close().await.unwrap();
-                drop(ledger);
-                return open(folder, better, gate()).await;
-            }
-            Err(_) => tokio::task::yield_now().await,
+#[test]
+fn it_goes_on_after_a_restart_and_ends_when_another_revision_goes_live() {
+    let first = runtime();
+    let (folder, id, kept) = first.block_on(async {
+        let bench = bench(better, gate()).await;
+        let canary = bench.canaries.begin(CanaryRequest { answers: 1_000, ..bench.request() }).await.unwrap();
+        for user in 0..200 {
+            bench.ask(user).await;
         }
-    }
+        // What was looked at is on disk after a moment.
+        let kept = loop {
+            let kept = on_disk(&bench, &canary).await;
+            if kept >= FIRST_LOOK {
+                break kept;
+            }
+            tokio::task::yield_now().await;
+        };
+        (bench.folder, canary.id, kept)
+    });
+    drop(first);
+    runtime().block_on(async {
+        let again = open(folder, better, gate()).await;
+        again.canaries.resume().await.unwrap();
+        let resumed = again.canaries.get(&id).await.unwrap();
+        assert_eq!(resumed.state, CanaryState::Running);
+        assert!(resumed.of_candidate.ended >= kept, "{resumed:?}");
+        let mut answers = Vec::new();
+        for user in 0..40 {
+            answers.push(again.ask(user).await.unwrap());
+        }
+        assert!(answers.contains(&"better".to_owned()) && answers.contains(&"base".to_owned()));
+        let request = PromoteRequest { force: true, expected_live: None };
+        again.revisions.promote(again.candidate.clone(), request).await.unwrap();
+        let ended = again.ask_until_it_ends(&resumed).await;
+        assert_eq!(ended.state, CanaryState::Superseded);
+    });
+}
+
+/// What the record says that the candidate has ended.
+async fn on_disk(bench: &Bench, canary: &CanaryObject) -> u64 {
+    let mut reader = bench.ledger.read().await.unwrap();
+    let found = super::store::get(&mut reader, &canary.id).await.unwrap();
+    found.unwrap().of_candidate.ended
 }

@@ -44,6 +44,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (100, "revisions", include_str!("../../migrations/0100_revisions.sql")),
     (101, "jobs", include_str!("../../migrations/0101_jobs.sql")),
     (200, "gates", include_str!("../../migrations/0200_gates.sql")),
+    (201, "canaries", include_str!("../../migrations/0201_canaries.sql")),
 ];
 
 /// The open database. Clones share it.
