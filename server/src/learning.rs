@@ -49,6 +49,7 @@ pub struct Learning {
     /// What is learned from.
     pub pairs: Pairs,
     preferences: PreferenceService,
+    users: watch::Receiver<usize>,
     settings: TrainingSettings,
 }
 
@@ -91,6 +92,7 @@ impl Learning {
             gatekeeper: Arc::new(LedgerGatekeeper { ledger: ledger.clone(), key }),
         });
         let folder = data_dir.join("jobs");
+        let users = busy.clone();
         let jobs = JobsConfig { ledger: ledger.clone(), folder, busy, quiet: settings.quiet };
         let jobs = Jobs::open(jobs).await?;
         let canaries = Canaries::new(CanariesConfig {
@@ -111,7 +113,7 @@ impl Learning {
             settings: gates,
         });
         let pairs = Pairs::new(sources);
-        Ok(Self { ledger, revisions, jobs, gates, canaries, pairs, preferences, settings })
+        Ok(Self { ledger, revisions, jobs, gates, canaries, pairs, preferences, users, settings })
     }
 
     /// Begins a job: as the request says, and as the operator set it where the request says nothing.
@@ -134,7 +136,7 @@ impl Learning {
         let this = self.clone();
         tokio::spawn(async move {
             lifecycle.reached(Phase::Ready).await;
-            let Self { revisions, jobs, gates, pairs, preferences, settings, .. } = this;
+            let Self { revisions, jobs, gates, pairs, preferences, users, settings, .. } = this;
             let again = gates.clone();
             let gate = GateWork {
                 gates: gates.clone(),
@@ -142,6 +144,7 @@ impl Learning {
                 preferences,
                 editor: editor.clone(),
                 model: Arc::clone(&model),
+                users,
             };
             let bmc = BmcWorkConfig { revisions, pairs: pairs.clone(), editor, model };
             let works = Works { bmc: BmcWork::new(bmc), gate, automatic: gates };
@@ -290,6 +293,7 @@ pub(crate) mod testing {
             });
             revisions.begin().await.unwrap();
             let (folder, busy) = (data_dir.join("jobs"), watch::Sender::new(0).subscribe());
+            let users = busy.clone();
             let jobs =
                 Jobs::open(JobsConfig { ledger: ledger.clone(), folder, busy, quiet: None }).await.unwrap();
             let gates = Gates::new(GatesConfig {
@@ -308,7 +312,7 @@ pub(crate) mod testing {
                 preferences: preferences.clone(),
             });
             let (pairs, settings) = (Pairs::default(), TrainingSettings::default());
-            Self { ledger, revisions, jobs, gates, canaries, pairs, preferences, settings }
+            Self { ledger, revisions, jobs, gates, canaries, pairs, preferences, users, settings }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `amend bench swaps`: another revision goes live again and again under load, and a training runs beside users' requests.
+//! `amend bench swaps`: another revision goes live again and again under load, and a training and a gate run beside users'
+//! requests.
 //!
 //! Everything goes over HTTP to a daemon in this process, whose resident memory therefore holds the clients' as well.
 
@@ -21,6 +22,8 @@ use tokio::time::interval;
 
 /// What is asked: an answer of a few tokens.
 const QUESTION: &str = include_str!("swaps_question.txt");
+/// What the gate beside the questions decides by.
+const POLICY: &str = include_str!("swaps_policy.toml");
 /// How often it is looked whether something has happened.
 const LOOK: Duration = Duration::from_millis(5);
 /// The least time between two questions whose first token is timed: so long that a training gets its turn in between.
@@ -34,7 +37,7 @@ const WINDOW: usize = 10;
 const SETTLED: usize = 10;
 /// Memory may be so much more or less than after that swap, as a share of it.
 pub const MEMORY_BOUND: f64 = 0.05;
-/// The slowest first token of a hundred, beside a training, may take so many times what it takes without.
+/// The slowest first token of a hundred, beside a training or a gate, may take so many times what it takes without.
 pub const FIRST_TOKEN_BOUND: f64 = 1.5;
 
 /// What to measure.
@@ -44,7 +47,7 @@ pub struct SwapOptions {
     pub swaps: usize,
     /// Streams at a time.
     pub streams: usize,
-    /// First tokens that are timed, without a training and beside one.
+    /// First tokens that are timed: with nothing beside, beside a training, and beside a gate.
     pub probes: usize,
 }
 
@@ -74,8 +77,12 @@ pub struct SwapReport {
     pub first_token_training: Latency,
     /// Steps that the training made meanwhile.
     pub training_steps: u64,
-    /// The second `p99` over the first.
+    /// Its `p99` over that without a training.
     pub ratio: f64,
+    /// Time to the first token while a gate measures.
+    pub first_token_gate: Latency,
+    /// Its `p99` over that without.
+    pub gate_ratio: f64,
 }
 
 impl SwapReport {
@@ -85,6 +92,7 @@ impl SwapReport {
         self.failed + self.truncated == 0
             && self.growth.is_none_or(|growth| growth.abs() <= MEMORY_BOUND)
             && self.ratio <= FIRST_TOKEN_BOUND
+            && self.gate_ratio <= FIRST_TOKEN_BOUND
     }
 }
 
@@ -109,7 +117,9 @@ impl fmt::Display for SwapReport {
             f,
             "p99 beside training:          {:.2} times; {} steps meanwhile",
             self.ratio, self.training_steps
-        )
+        )?;
+        writeln!(f, "first token, beside a gate:   {}", self.first_token_gate)?;
+        writeln!(f, "p99 beside a gate:            {:.2} times", self.gate_ratio)
     }
 }
 
@@ -137,6 +147,7 @@ async fn measure(asking: &Arc<Asking>, options: SwapOptions) -> Result<SwapRepor
     asking.post(&format!("/v1/jobs/{job}/cancel"), &json!({})).await?;
     asking.until(&job, |job| job["state"] == "cancelled").await?;
     let first_token_training = beside?;
+    let first_token_gate = beside_gates(asking, &candidate, options.probes).await?;
     let load = Load::begin(asking, options.streams);
     let swapped = swap(asking, &load, &candidate, options.swaps).await;
     let counts = load.end().await;
@@ -155,7 +166,42 @@ async fn measure(asking: &Arc<Asking>, options: SwapOptions) -> Result<SwapRepor
         first_token_training,
         training_steps,
         ratio: first_token_training.p99_ms / first_token.p99_ms,
+        first_token_gate,
+        gate_ratio: first_token_gate.p99_ms / first_token.p99_ms,
     })
+}
+
+/// First tokens while gates measure a candidate, one after the other.
+async fn beside_gates(asking: &Asking, candidate: &str, probes: usize) -> Result<Latency, BenchError> {
+    let timed = tokio::select! {
+        timed = asking.first_tokens(probes) => timed?,
+        error = gates(asking, candidate) => return Err(error),
+    };
+    let page = asking.get("/v1/gates?limit=1").await?;
+    if let ("queued" | "running", Some(job)) =
+        (page["data"][0]["state"].as_str().unwrap_or_default(), page["data"][0]["job"].as_str())
+    {
+        asking.post(&format!("/v1/jobs/{job}/cancel"), &json!({})).await?;
+        asking.until(job, |job| job["state"] == "cancelled").await?;
+    }
+    Ok(timed)
+}
+
+/// Gates a candidate until something goes wrong, each time with another seed, so that no answer is known already.
+async fn gates(asking: &Asking, candidate: &str) -> BenchError {
+    let mut seed = 1;
+    loop {
+        let body = json!({"candidate": candidate, "policy": format!("seed = {seed}\n{POLICY}")});
+        let ended = async {
+            let gate = asking.post("/v1/gates", &body).await?;
+            let job = gate["job"].as_str().ok_or(BenchError::Broken)?.to_owned();
+            asking.until(&job, |job| job["state"] == "done").await
+        };
+        if let Err(error) = ended.await {
+            return error;
+        }
+        seed += 1;
+    }
 }
 
 /// The median memory of the swaps after the tenth, and of the last ones.
@@ -338,9 +384,13 @@ impl Asking {
         job["id"].as_str().map(str::to_owned).ok_or(BenchError::Broken)
     }
 
-    async fn job(&self, id: &str) -> Result<Value, BenchError> {
-        let sent = self.http.get(format!("{}/v1/jobs/{id}", self.address)).send().await?;
+    async fn get(&self, path: &str) -> Result<Value, BenchError> {
+        let sent = self.http.get(format!("{}{path}", self.address)).send().await?;
         Ok(sent.error_for_status()?.json().await?)
+    }
+
+    async fn job(&self, id: &str) -> Result<Value, BenchError> {
+        self.get(&format!("/v1/jobs/{id}")).await
     }
 
     async fn steps(&self, job: &str) -> Result<u64, BenchError> {

@@ -31,6 +31,7 @@ use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// How often it is looked whether the job shall stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -62,6 +63,8 @@ pub struct GateWork {
     pub editor: Editor,
     /// The live revision: the whole stack, behind admission.
     pub model: Arc<dyn ChatModel>,
+    /// How many users' requests wait or are answered.
+    pub users: watch::Receiver<usize>,
 }
 
 impl Work for GateWork {
@@ -139,12 +142,15 @@ impl GateWork {
         job: &JobContext,
         (revision, live): (&Revision, &Revision),
     ) -> anyhow::Result<Subject> {
+        let gives_way = |model| -> Arc<dyn ChatModel> {
+            Arc::new(GivesWay::new(model, job.control.clone(), self.users.clone()))
+        };
         if revision.id == live.id {
-            return Ok(Subject { model: Arc::clone(&self.model), edited: Some(Arc::clone(&self.model)) });
+            let model = gives_way(Arc::clone(&self.model));
+            return Ok(Subject { model: Arc::clone(&model), edited: Some(model) });
         }
         let (_, model) = self.gates.config().revisions.load(revision).await?;
-        let model = GivesWay::new(Arc::from(model), job.control.clone());
-        Ok(Subject::edited_by(&self.editor, Arc::new(model)))
+        Ok(Subject::edited_by(&self.editor, gives_way(Arc::from(model))))
     }
 
     async fn record(
