@@ -26,4 +26,4 @@ pub(crate) use routing::{Canary, counts};
 pub use routing::{InvalidShare, Share};
 pub use rule::{ERROR_RATE, FIRST_LOOK, Found, Measure, due, look};
 pub use service::{Canaries, CanariesConfig};
-pub use tally::{Arm, Counts, Liked, Tally};
+pub use tally::{Arm, Counts, Tally};

@@ -37,8 +37,7 @@ impl Watch {
     /// It failed; a failure that is the client's, or of a server that is busy, says nothing of the revision.
     pub(crate) fn failed(&self, error: &ModelError) {
         if matches!(error.kind(), ErrorKind::Engine | ErrorKind::Timeout) {
-            self.count("failed");
-            self.tally.failed(self.arm);
+            self.broke_off();
         }
     }
 

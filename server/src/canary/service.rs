@@ -3,9 +3,9 @@
 use super::{
     CanaryError,
     routing::{Canary, Share},
-    rule::{due, look},
+    rule::{FIRST_LOOK, due, look},
     store,
-    tally::{Arm, Counts, Liked, Tally},
+    tally::{Arm, Counts, Tally},
 };
 use crate::{
     ledger::Ledger,
@@ -18,13 +18,10 @@ use amend_proto::{
     CanaryId, RevisionId,
     wire::{CanaryEnd, CanaryObject, CanaryRequest, CanaryState, CanaryTag, PromoteRequest},
 };
-use amend_trainer::preference::Tone;
 use futures::FutureExt;
 use std::{error::Error, sync::Arc};
 use tokio::sync::broadcast::error::RecvError;
 
-/// Fewer answers say nothing.
-const FEWEST_ANSWERS: u64 = 8;
 /// More would take for ever.
 const MOST_ANSWERS: u64 = 10_000_000;
 
@@ -60,8 +57,8 @@ impl Canaries {
         let candidate =
             RevisionId::new(&request.candidate).map_err(|error| invalid("candidate", error.to_string()))?;
         let share = Share::new(request.share).map_err(|error| invalid("share", error.to_string()))?;
-        if !(FEWEST_ANSWERS..=MOST_ANSWERS).contains(&request.answers) {
-            return Err(invalid("answers", format!("answers must be {FEWEST_ANSWERS} to {MOST_ANSWERS}")));
+        if !(FIRST_LOOK..=MOST_ANSWERS).contains(&request.answers) {
+            return Err(invalid("answers", format!("answers must be {FIRST_LOOK} to {MOST_ANSWERS}")));
         }
         let this = self.clone();
         let begun = tokio::spawn(async move { this.begin_with((candidate, share), request).await });
@@ -300,7 +297,7 @@ async fn hear(mut opinions: Opinions, (live, candidate): (RevisionId, RevisionId
                     revision if revision == live => Arm::Live,
                     _ => continue,
                 };
-                tally.judged(arm, if opinion.tone == Tone::Good { Liked::Yes } else { Liked::No });
+                tally.judged(arm, opinion.tone);
             }
             // Some are not counted: that is no reason to stop.
             Err(RecvError::Lagged(_)) => {}

@@ -1,6 +1,7 @@
 //! What the two revisions did.
 
 use amend_proto::wire::CanaryArm;
+use amend_trainer::preference::Tone;
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
@@ -110,11 +111,11 @@ impl Tally {
     }
 
     /// Somebody said something of an answer.
-    pub fn judged(&self, arm: Arm, liked: Liked) {
+    pub fn judged(&self, arm: Arm, tone: Tone) {
         self.with(|state| {
             let counts = state.counts.of(arm);
             counts.judged += 1;
-            counts.disliked += u64::from(liked == Liked::No);
+            counts.disliked += u64::from(tone == Tone::Bad);
         });
         self.changed.notify_one();
     }
@@ -145,15 +146,6 @@ impl Tally {
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// What somebody thinks of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Liked {
-    /// They like it.
-    Yes,
-    /// They do not, or corrected it.
-    No,
 }
 
 fn median(times: &VecDeque<Duration>) -> Option<Duration> {

@@ -253,8 +253,7 @@ async fn compare(client: &Client, args: CompareArgs) -> anyhow::Result<()> {
 async fn measured(client: &Client, named: &str) -> anyhow::Result<Value> {
     let file = std::path::Path::new(named);
     if file.is_file() {
-        let text = std::fs::read(file).with_context(|| format!("failed to read {named}"))?;
-        return serde_json::from_slice(&text).with_context(|| format!("{named} is not a report"));
+        return local::read_report(file);
     }
     client.get(&["v1", "gates", named, "report"], &[("format", "json".to_owned())]).await
 }

@@ -279,11 +279,13 @@ pub(super) fn compare(before: &Value, after: &Value, as_json: bool) -> anyhow::R
 /// # Errors
 /// When one cannot be read, or they hold nothing that can be compared.
 pub(in crate::cli) fn compare_files(before: &Path, after: &Path, as_json: bool) -> anyhow::Result<()> {
-    let read = |file: &Path| -> anyhow::Result<Value> {
-        let text = std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is not a report", file.display()))
-    };
-    compare(&read(before)?, &read(after)?, as_json)
+    compare(&read_report(before)?, &read_report(after)?, as_json)
+}
+
+/// A report file.
+pub(super) fn read_report(file: &Path) -> anyhow::Result<Value> {
+    let text = std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is not a report", file.display()))
 }
 
 /// The candidate's reports of a gate, or one report.
