@@ -18,7 +18,7 @@ use crate::{
 };
 use amend_editor::Editor;
 use amend_proto::{
-    ChatModel, ModelId,
+    ChatModel, ModelId, Priority,
     wire::{JobKind, JobObject, JobRequest},
 };
 use async_trait::async_trait;
@@ -221,8 +221,12 @@ impl Load for EngineLoader {
         self.engine.source.local_files().filter(|files| files.is_dir()).map(Path::to_owned)
     }
 
-    async fn load(&self, what: &Loadable) -> Result<Box<dyn ChatModel>, LoadError> {
-        let mut engine = self.engine.clone();
+    fn copies_for_jobs(&self) -> bool {
+        self.engine.is_small_on_cpu()
+    }
+
+    async fn load(&self, what: &Loadable, priority: Priority) -> Result<Box<dyn ChatModel>, LoadError> {
+        let mut engine = EngineConfig { priority, ..self.engine.clone() };
         if let Loadable::Folder { id, model } = what {
             engine.source = ModelSource::Folder(model.clone());
             engine.revision = Some(id.clone());
@@ -270,7 +274,11 @@ pub(crate) mod testing {
             None
         }
 
-        async fn load(&self, _: &Loadable) -> Result<Box<dyn ChatModel>, LoadError> {
+        fn copies_for_jobs(&self) -> bool {
+            false
+        }
+
+        async fn load(&self, _: &Loadable, _: Priority) -> Result<Box<dyn ChatModel>, LoadError> {
             Ok(Box::new(self.0.clone()))
         }
 

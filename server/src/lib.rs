@@ -24,6 +24,7 @@ pub mod preferences;
 pub mod registry;
 pub mod revisions;
 pub mod telemetry;
+mod threads;
 pub mod training;
 
 /// The edits that stand are millions of small pieces of memory, made on several threads at once at every start.

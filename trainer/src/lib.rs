@@ -24,6 +24,7 @@ mod order;
 mod pace;
 pub mod preference;
 pub mod sft;
+pub mod synth;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tokenizer;

@@ -8,7 +8,7 @@ use crate::{
     },
 };
 use amend_proto::{
-    ChatModel, ChatRequest, GateId, Message, ModelId, RevisionId,
+    ChatModel, ChatRequest, GateId, Message, ModelId, Priority, RevisionId,
     testing::{Script, ScriptedModel},
     wire::{CanaryEnd, CanaryObject, CanaryRequest, CanaryState, PromoteRequest, RevisionProvenance},
 };
@@ -37,7 +37,11 @@ impl Load for Loads {
         None
     }
 
-    async fn load(&self, what: &Loadable) -> Result<Box<dyn ChatModel>, LoadError> {
+    fn copies_for_jobs(&self) -> bool {
+        false
+    }
+
+    async fn load(&self, what: &Loadable, _: Priority) -> Result<Box<dyn ChatModel>, LoadError> {
         Ok(match what {
             Loadable::Base => Box::new(ScriptedModel::new(|_| Script::Say("base".into()))),
             Loadable::Folder { .. } => Box::new(self.0.clone()),

@@ -1,7 +1,13 @@
 //! What an operator decides about the engine.
 
-use super::{ModelSource, error::EngineError, load::Decisions, model::MistralEngine, revision::revision};
-use amend_proto::{ModelId, RevisionId};
+use super::{
+    ModelSource,
+    error::EngineError,
+    load::{Decisions, weight_bytes},
+    model::MistralEngine,
+    revision::revision,
+};
+use amend_proto::{ModelId, Priority, RevisionId};
 use mistralrs::{IsqType, ModelDType};
 use std::{fmt, num::NonZeroUsize, str::FromStr};
 
@@ -132,6 +138,8 @@ pub struct EngineConfig {
     pub slots: Option<NonZeroUsize>,
     /// What its answers call the revision; `None` is a hash of the files and of the format that they are served in.
     pub revision: Option<RevisionId>,
+    /// Whom it answers: an engine that only the daemon's own jobs ask has the processor after all others.
+    pub priority: Priority,
 }
 
 impl EngineConfig {
@@ -147,6 +155,7 @@ impl EngineConfig {
             max_context: None,
             slots: None,
             revision: None,
+            priority: Priority::Live,
         }
     }
 
@@ -157,6 +166,14 @@ impl EngineConfig {
     /// When the device cannot be opened.
     pub fn slots(&self) -> Result<NonZeroUsize, EngineError> {
         Decisions::new(self).map(|decisions| decisions.slots)
+    }
+
+    /// Whether it computes on CPU and its weights take up to [`SMALL_MODEL_BYTES`] on disk: it then answers one request at
+    /// a time, and costs little twice.
+    #[must_use]
+    pub fn is_small_on_cpu(&self) -> bool {
+        Decisions::new(self).is_ok_and(|decisions| decisions.device.is_cpu())
+            && weight_bytes(&self.source).is_some_and(|bytes| bytes <= SMALL_MODEL_BYTES)
     }
 
     /// What the model's files are called, and what they are called as they are served; `None` for those that are fetched

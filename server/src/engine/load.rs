@@ -12,6 +12,7 @@ use super::{
     template::{ChatTemplate, ControlTexts},
     vocabulary::Vocabulary,
 };
+use crate::threads::apart;
 use mistralrs::{
     Device, GgufModelBuilder, MemoryGpuConfig, ModelBuilder, ModelDType, PagedAttentionMetaBuilder,
     SchedulerConfig,
@@ -19,7 +20,7 @@ use mistralrs::{
     model_builder_trait::{build_auto_pipeline, build_gguf_pipeline},
 };
 use std::{collections::HashSet, num::NonZeroUsize, path::Path, sync::Arc};
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 
 /// The weights and what runs them.
 pub(super) type SharedPipeline = Arc<Mutex<dyn Pipeline>>;
@@ -93,19 +94,15 @@ impl Decisions {
 
 /// Loads on a thread of its own.
 pub(super) async fn load(config: EngineConfig, decisions: Decisions) -> Result<Loaded, EngineError> {
-    let (sender, receiver) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
-    let model = config.source.to_string();
+    let (model, priority) = (config.source.to_string(), config.priority);
     let work = move || {
         let loaded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             runtime.block_on(load_here(&config, &decisions))
         }));
-        let result = loaded.unwrap_or_else(|panic| Err(load_error(&model, &panic_text(&*panic))));
-        // Nobody waits any more when the start was given up.
-        drop(sender.send(result));
+        loaded.unwrap_or_else(|panic| Err(load_error(&model, &panic_text(&*panic))))
     };
-    std::thread::Builder::new().name("amend-load".to_owned()).spawn(work).map_err(|_| EngineError::Thread)?;
-    receiver.await.map_err(|_| EngineError::Thread)?
+    apart("amend-load", priority, work).await.map_err(|_| EngineError::Thread)?
 }
 
 async fn load_here(config: &EngineConfig, decisions: &Decisions) -> Result<Loaded, EngineError> {
@@ -202,7 +199,7 @@ fn open(choice: DeviceChoice) -> Result<Device, EngineError> {
 }
 
 /// The size of the weights on disk, where they are on this machine.
-fn weight_bytes(source: &ModelSource) -> Option<u64> {
+pub(super) fn weight_bytes(source: &ModelSource) -> Option<u64> {
     let folder = match source {
         ModelSource::Builtin { folder } | ModelSource::Folder(folder) => folder,
         ModelSource::Hub(_) | ModelSource::Gguf(_) => return None,

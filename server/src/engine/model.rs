@@ -12,7 +12,7 @@ use super::{
     sampling::Plan,
     simd::warn_of_unused_simd,
 };
-use crate::telemetry::names;
+use crate::{telemetry::names, threads::apart};
 use amend_proto::{
     ChatEvent, ChatModel, ChatRequest, ChatStream, ErrorKind, ModelError, ModelId, ModelInfo, Prompt,
     Provenance, RevisionId,
@@ -68,8 +68,10 @@ impl MistralEngine {
         if let Some(name) = &config.revision {
             info.revision = name.clone();
         }
-        let running = Stopped::new(pipeline, scheduler).start().await.map_err(|error| {
-            EngineError::Unusable { model: config.source.to_string(), reason: error.to_string() }
+        let stopped = Stopped { pipeline, scheduler, priority: config.priority };
+        let running = stopped.start().await.map_err(|error| EngineError::Unusable {
+            model: config.source.to_string(),
+            reason: error.to_string(),
         })?;
         let shared = Shared {
             turns: decisions.device.is_cpu().then(|| Arc::new(Semaphore::new(1))),
@@ -158,9 +160,8 @@ async fn describe(
     let device = format!("{:?}", decisions.device.location()).to_lowercase();
     let description = format!("{}, {format}, on {device}", config.source.name());
     let hashed = config.clone();
-    let revision = tokio::task::spawn_blocking(move || revision(&hashed, &dtype))
-        .await
-        .map_err(|_| EngineError::Thread)??;
+    let hash = move || revision(&hashed, &dtype);
+    let revision = apart("amend-hash", config.priority, hash).await.map_err(|_| EngineError::Thread)??;
     Ok(ModelInfo { id, revision, context_length, description })
 }
 
@@ -317,8 +318,8 @@ impl Shared {
                 "its files are not those that were served; restart the daemon to serve them".to_owned(),
             ));
         }
-        let loaded = load(self.config.clone(), self.decisions.clone()).await?;
-        let running = Stopped::new(loaded.pipeline, loaded.scheduler).start().await;
+        let Loaded { pipeline, scheduler, .. } = load(self.config.clone(), self.decisions.clone()).await?;
+        let running = Stopped { pipeline, scheduler, priority: self.config.priority }.start().await;
         metrics::counter!(names::ENGINE_RESTARTS, "how" => "reload").increment(1);
         running.map_err(|error| unusable(error.to_string()))
     }

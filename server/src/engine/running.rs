@@ -8,6 +8,8 @@
 //! harmless in the tens; `amend_engine_restarts_total` counts them.
 
 use super::load::SharedPipeline;
+use crate::threads::apart;
+use amend_proto::Priority;
 use mistralrs::{
     Constraint, CustomLogitsProcessor, MistralRs, NormalRequest, Request, RequestMessage, Response,
     SamplingParams, SchedulerConfig, core::MistralRsBuilder,
@@ -42,6 +44,7 @@ struct Parts {
     engine: Arc<MistralRs>,
     pipeline: SharedPipeline,
     scheduler: SchedulerConfig,
+    priority: Priority,
 }
 
 /// Why the engine did not come up.
@@ -64,26 +67,26 @@ pub(super) struct Job {
 
 /// What stays of an engine when it is stopped: enough to start it again.
 pub(super) struct Stopped {
-    pipeline: SharedPipeline,
-    scheduler: SchedulerConfig,
+    pub(super) pipeline: SharedPipeline,
+    pub(super) scheduler: SchedulerConfig,
+    /// Of the engine's thread.
+    pub(super) priority: Priority,
 }
 
 impl Stopped {
-    pub(super) fn new(pipeline: SharedPipeline, scheduler: SchedulerConfig) -> Self {
-        Self { pipeline, scheduler }
-    }
-
     /// Starts the engine's thread, warms it up and makes sure that it answers.
     pub(super) async fn start(self) -> Result<Running, StartError> {
-        let Self { pipeline, scheduler } = self;
+        let Self { pipeline, scheduler, priority } = self;
         let on_cpu = pipeline.lock().await.device().is_cpu();
         let builder = MistralRsBuilder::new(Arc::clone(&pipeline), scheduler.clone(), false, None)
             .with_no_prefix_cache(on_cpu)
             .with_prefix_cache_n(if on_cpu { 0 } else { PREFIX_CACHE });
-        // In a task of its own: what panics in there must not take the caller along.
-        let engine = tokio::spawn(builder.build()).await.map_err(|_| StartError::Panicked)?;
+        // Apart: what panics in there must not take the caller along, and the engine's thread has this one's priority.
+        let runtime = tokio::runtime::Handle::current();
+        let build = move || runtime.block_on(builder.build());
+        let engine = apart("amend-start", priority, build).await.map_err(|_| StartError::Panicked)?;
         let sender = engine.get_sender(None).map_err(|error| StartError::Silent(error.to_string()))?;
-        let parts = Some(Parts { engine, pipeline, scheduler });
+        let parts = Some(Parts { engine, pipeline, scheduler, priority });
         let running = Running { parts, sender, next_id: AtomicUsize::new(1) };
         running.probe().await?;
         Ok(running)
@@ -98,7 +101,11 @@ impl Running {
 
     /// What it takes to start the engine again on the same weights.
     pub(super) fn stopped(&self) -> Option<Stopped> {
-        self.parts.as_ref().map(|parts| Stopped::new(Arc::clone(&parts.pipeline), parts.scheduler.clone()))
+        self.parts.as_ref().map(|Parts { pipeline, scheduler, priority, .. }| Stopped {
+            pipeline: Arc::clone(pipeline),
+            scheduler: scheduler.clone(),
+            priority: *priority,
+        })
     }
 
     /// The engine itself, for comparisons with it.

@@ -4,6 +4,7 @@ use super::{
     suites::{self, EDITS, Suite, TRAFFIC},
     traffic::{self, Replay, TrafficOutcome, TrafficReport, TrafficSuite},
 };
+use crate::threads::apart;
 use amend_editor::{EditedModel, Editor, Page};
 use amend_eval::{
     Progress,
@@ -221,7 +222,7 @@ pub async fn decided(policy: &Policy, measured: &MeasuredPair, look: Look) -> an
     let (policy, contamination) = (policy.clone(), measured.contamination.clone());
     let of = |all: &[SuiteReport]| all.iter().map(evidence).collect::<Vec<Evidence>>();
     let (candidate, live) = (of(&measured.candidate), of(&measured.live));
-    let decided = tokio::task::spawn_blocking(move || {
+    let decided = apart("amend-decide", Priority::Background, move || {
         decide(&GateInput {
             policy: &policy,
             candidate: &candidate,
@@ -320,7 +321,7 @@ async fn contamination(asking: &Asking<'_>, suites: &[Suite]) -> anyhow::Result<
         words: asking.policy.contamination.words,
     };
     let (texts, suites) = (asking.trained_on.clone(), suites.to_vec());
-    let looked = tokio::task::spawn_blocking(move || {
+    let looked = apart("amend-guard", Priority::Background, move || {
         let follow = suites.iter().filter_map(|suite| match suite {
             Suite::Follow(suite) => Some(suite),
             Suite::Edits | Suite::Traffic => None,

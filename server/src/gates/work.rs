@@ -136,7 +136,8 @@ impl GateWork {
         self.record(settings, (reference.id, &decision)).await
     }
 
-    /// A revision as it answers users, with the live edits: the live one itself, or one that is loaded beside it.
+    /// A revision as it answers users, with the live edits: loaded beside what they ask, or the live one itself where a
+    /// second copy costs too much.
     async fn subject(
         &self,
         job: &JobContext,
@@ -145,11 +146,12 @@ impl GateWork {
         let gives_way = |model| -> Arc<dyn ChatModel> {
             Arc::new(GivesWay::new(model, job.control.clone(), self.users.clone()))
         };
-        if revision.id == live.id {
+        let revisions = &self.gates.config().revisions;
+        if revision.id == live.id && !revisions.copies_for_jobs() {
             let model = gives_way(Arc::clone(&self.model));
             return Ok(Subject { model: Arc::clone(&model), edited: Some(model) });
         }
-        let (_, model) = self.gates.config().revisions.load(revision).await?;
+        let (_, model) = revisions.load(revision, Priority::Background).await?;
         Ok(Subject::edited_by(&self.editor, gives_way(Arc::from(model))))
     }
 

@@ -1,7 +1,7 @@
 //! The seams of the registry: to the engine, and to what judges revisions.
 
 use super::RevisionError;
-use amend_proto::{ChatModel, GateId, RevisionId};
+use amend_proto::{ChatModel, GateId, Priority, RevisionId};
 use async_trait::async_trait;
 use std::path::PathBuf;
 
@@ -46,11 +46,15 @@ pub trait Load: Send + Sync {
     /// The folder of the base model's files, if it is one on this machine.
     fn base_folder(&self) -> Option<PathBuf>;
 
-    /// Loads a model beside whatever runs.
+    /// Whether what is live shall be loaded once more for a job that asks it much: users then never wait for a job's
+    /// prompt that is being read. Costs its memory.
+    fn copies_for_jobs(&self) -> bool;
+
+    /// Loads a model beside whatever runs, for users or for the daemon's own jobs.
     ///
     /// # Errors
     /// When it cannot be loaded.
-    async fn load(&self, what: &Loadable) -> Result<Box<dyn ChatModel>, LoadError>;
+    async fn load(&self, what: &Loadable, priority: Priority) -> Result<Box<dyn ChatModel>, LoadError>;
 
     /// Called in the moment in which a model goes live, for what else follows the live model.
     fn goes_live(&self, what: &Loadable);

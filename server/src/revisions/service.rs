@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{ledger::Ledger, registry::Registry};
 use amend_proto::{
-    ChatModel, GateId, RevisionId,
+    ChatModel, GateId, Priority, RevisionId,
     wire::{
         GateVerdict, PromoteRequest, RevisionFile, RevisionKind, RevisionProvenance, RevisionState,
         SwitchNote,
@@ -79,7 +79,7 @@ impl Revisions {
         let (names, loaded) = match loader.names().await? {
             Some(names) => (names, None),
             None => {
-                let base = loader.load(&Loadable::Base).await?;
+                let base = loader.load(&Loadable::Base, Priority::Live).await?;
                 let id = base.info().revision;
                 (Names { line: id.to_string(), base: id }, Some(base))
             }
@@ -89,8 +89,10 @@ impl Revisions {
         let names = self.0.names.get_or_init(|| names);
         let (what, model) = match (loaded, live.kind) {
             (Some(base), _) => (Loadable::Base, base),
-            (None, RevisionKind::Base) => (Loadable::Base, loader.load(&Loadable::Base).await?),
-            (None, RevisionKind::Trained) => match self.load(&live).await {
+            (None, RevisionKind::Base) => {
+                (Loadable::Base, loader.load(&Loadable::Base, Priority::Live).await?)
+            }
+            (None, RevisionKind::Trained) => match self.load(&live, Priority::Live).await {
                 Ok(loaded) => loaded,
                 Err(error) => self.fall_back(&live, names, &error).await?,
             },
@@ -130,7 +132,7 @@ impl Revisions {
             revision = %live.id, error = error as &dyn std::error::Error,
             "the live revision cannot be used any more; it is rejected, and the base model answers"
         );
-        let base = self.0.config.loader.load(&Loadable::Base).await?;
+        let base = self.0.config.loader.load(&Loadable::Base, Priority::Live).await?;
         let candidate = self.base_candidate(names);
         let (line, from) = (names.line.clone(), live.id.clone());
         self.0
@@ -416,7 +418,7 @@ async fn finish<T>(task: tokio::task::JoinHandle<Result<T, RevisionError>>) -> R
 }
 
 /// Disk work, off the runtime's threads.
-pub(super) async fn blocking<T: Send + 'static>(
+async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RevisionError> + Send + 'static,
 ) -> Result<T, RevisionError> {
     let done = tokio::task::spawn_blocking(work).await;

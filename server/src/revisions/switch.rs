@@ -3,11 +3,12 @@
 use super::{
     RevisionError,
     load::{LoadError, Loadable},
-    service::{Promotion, Revisions, blocking, now},
+    service::{Promotion, Revisions, now},
     store::{self, How, Revision, Switch},
 };
+use crate::threads::apart;
 use amend_proto::{
-    ChatModel, ChatRequest, GateId, Message, RevisionId,
+    ChatModel, ChatRequest, GateId, Message, Priority, RevisionId,
     wire::{PromoteRequest, RevisionKind, RevisionState},
 };
 use futures::FutureExt;
@@ -38,7 +39,7 @@ impl Revisions {
         how: How,
     ) -> Result<Promotion, RevisionError> {
         let begun = Instant::now();
-        let loaded = match self.load(&target).await {
+        let loaded = match self.load(&target, Priority::Live).await {
             Err(RevisionError::Load(source)) => {
                 return Err(RevisionError::Unusable { id: target.id, live: live.id, source });
             }
@@ -80,7 +81,7 @@ impl Revisions {
     ) -> Result<Beside<'_>, RevisionError> {
         let alone = self.alone().await;
         let (live, target, gate) = self.let_through(id, request).await?;
-        match self.load(&target).await {
+        match self.load(&target, Priority::Live).await {
             Ok((_, model)) => Ok(Beside { model, live: live.id, gate, alone }),
             Err(RevisionError::Load(source)) => {
                 Err(RevisionError::Unusable { id: target.id, live: live.id, source })
@@ -89,27 +90,37 @@ impl Revisions {
         }
     }
 
-    /// Loads and warms a revision beside the live one.
+    /// Whether a job that asks the live revision much has a copy of its own.
+    pub(crate) fn copies_for_jobs(&self) -> bool {
+        self.config().loader.copies_for_jobs()
+    }
+
+    /// Loads and warms a revision beside the live one, for users or for the daemon's own jobs.
     ///
     /// # Errors
     /// [`RevisionError::Changed`]; when it cannot be loaded or does not answer.
     pub(crate) async fn load(
         &self,
         revision: &Revision,
+        priority: Priority,
     ) -> Result<(Loadable, Box<dyn ChatModel>), RevisionError> {
         let what = match revision.kind {
             RevisionKind::Base => Loadable::Base,
             RevisionKind::Trained => {
                 let model = self.folder(&revision.id).join("model");
                 let (folder, content) = (model.clone(), revision.provenance.content.clone());
-                let found = blocking(move || Ok(amend_trainer::lte::folder_hash(&folder)?)).await?;
+                let hash = move || amend_trainer::lte::folder_hash(&folder);
+                let found = apart("amend-hash", priority, hash)
+                    .await
+                    .map_err(|gone| RevisionError::Load(gone.into()))?;
+                let found = found?;
                 if content.is_some_and(|content| content != found) {
                     return Err(RevisionError::Changed(revision.id.clone()));
                 }
                 Loadable::Folder { id: revision.id.clone(), model }
             }
         };
-        let model = self.config().loader.load(&what).await?;
+        let model = self.config().loader.load(&what, priority).await?;
         warm(&*model).await?;
         Ok((what, model))
     }

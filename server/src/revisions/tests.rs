@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{ledger::Ledger, registry::Registry};
 use amend_proto::{
-    ChatModel, ChatRequest, GateId, Message, ModelId, RevisionId,
+    ChatModel, ChatRequest, GateId, Message, ModelId, Priority, RevisionId,
     testing::ScriptedModel,
     wire::{PromoteRequest, RevisionProvenance, RevisionState},
 };
@@ -54,7 +54,11 @@ impl Load for Script {
         None
     }
 
-    async fn load(&self, what: &Loadable) -> Result<Box<dyn ChatModel>, LoadError> {
+    fn copies_for_jobs(&self) -> bool {
+        false
+    }
+
+    async fn load(&self, what: &Loadable, _: Priority) -> Result<Box<dyn ChatModel>, LoadError> {
         let said = match what {
             Loadable::Base => "base".to_owned(),
             Loadable::Folder { model, .. } => std::fs::read_to_string(model.join("says.txt"))?,

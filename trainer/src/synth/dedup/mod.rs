@@ -1,0 +1,1 @@
+//! Exact and near duplicates among texts: MinHash signatures and locality-sensitive hashing.

@@ -1,0 +1,1 @@
+//! Documents: HTML, WARC and JSON lines to main texts with their provenance.
