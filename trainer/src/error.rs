@@ -64,6 +64,17 @@ pub enum Error {
     /// The model that bridges preference pairs failed. What it has answered is kept; the same call asks only for the rest.
     #[error("the modifier model failed; run the same again to go on with the answers it has given")]
     Modifier(#[source] amend_proto::ModelError),
+    /// A model that makes data failed again and again. What was answered is kept; the same run asks only for the rest.
+    #[error("the {role} failed; run the same again to go on with what it has answered")]
+    Role {
+        /// What it is asked for.
+        role: String,
+        /// How it failed.
+        source: amend_proto::ModelError,
+    },
+    /// Another run works on the same files.
+    #[error("another run works on {0}; wait for it, or give another folder")]
+    Busy(PathBuf),
     /// A tensor operation failed.
     #[error("tensor operation failed")]
     Tensor(#[from] candle_core::Error),

@@ -70,6 +70,20 @@ impl Reader {
         understood
     }
 
+    /// How a question alone is read, and how many steps the form of its answer has; nothing where it is outside the world,
+    /// or no question.
+    pub(super) fn reading(&self, text: &str) -> Option<(Reading, usize)> {
+        let (question, steps) = self.constraints.split(text);
+        let reading = self.questions.read(question).into_iter().next();
+        let reading = reading.or_else(|| self.questions.read_with_slip(question).into_iter().next())?;
+        Some((reading, steps.len()))
+    }
+
+    /// Whether it is a greeting or the like.
+    pub(super) fn is_small_talk(&self, text: &str) -> bool {
+        self.small_talk(text).is_some()
+    }
+
     pub(super) fn outside(&self) -> String {
         self.atlas.grammar.outside_answer().to_owned()
     }

@@ -6,11 +6,12 @@
 //!
 //! It works from the text alone: `matching` undoes patterns and slips, `statements` reads edits, `questions`
 //! reads what is asked, `constraints` reads the form the answer must take, `dialogue` puts them together. `bridge` mends a wrong answer
-//! with what it knows.
+//! with what it knows; `lion` scores answers and writes questions.
 
 mod bridge;
 mod constraints;
 mod dialogue;
+mod lion;
 mod matching;
 mod model;
 mod questions;
@@ -19,4 +20,5 @@ mod statements;
 mod tests;
 
 pub use bridge::AtlasBridge;
+pub use lion::{AtlasGenerator, AtlasReferee};
 pub use model::AtlasOracle;
