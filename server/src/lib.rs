@@ -23,6 +23,7 @@ mod paging;
 pub mod preferences;
 pub mod registry;
 pub mod revisions;
+pub mod synth;
 pub mod telemetry;
 mod threads;
 pub mod training;

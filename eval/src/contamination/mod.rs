@@ -120,14 +120,37 @@ impl Guard {
     /// Looks at a training text.
     pub fn look_at(&mut self, id: &str, text: &str) {
         self.texts += 1;
+        let mut all = Vec::new();
+        self.each_in(text, &mut |at, known| all.push((at, known)));
+        for (at, known) in all {
+            self.found.entry(at).or_insert_with(|| (id.to_owned(), known));
+        }
+    }
+
+    /// The first item that stands in a text, and how; the text is not counted.
+    #[must_use]
+    pub fn known_in(&self, text: &str) -> Option<(&str, Known)> {
+        let mut first: Option<(u32, Known)> = None;
+        self.each_in(text, &mut |at, known| {
+            if first.is_none_or(|(earlier, _)| at < earlier) {
+                first = Some((at, known));
+            }
+        });
+        first.map(|(at, known)| (self.ids[at as usize].as_str(), known))
+    }
+
+    /// How many items there are.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn each_in(&self, text: &str, note: &mut dyn FnMut(u32, Known)) {
         let words = Words::of(text);
-        let note = |found: &mut HashMap<u32, (String, Known)>, at: u32, known: Known| {
-            found.entry(at).or_insert_with(|| (id.to_owned(), known));
-        };
         for length in &self.lengths {
             for run in words.runs(*length) {
                 for at in self.runs.get(&run).into_iter().flatten() {
-                    note(&mut self.found, *at, Known::Words);
+                    note(*at, Known::Words);
                 }
             }
         }
@@ -136,7 +159,7 @@ impl Guard {
             for at in self.bands.get(&band).into_iter().flatten() {
                 let similarity = signature.similarity(&self.signatures[*at as usize]);
                 if similarity >= self.settings.similarity {
-                    note(&mut self.found, *at, Known::Similar { similarity });
+                    note(*at, Known::Similar { similarity });
                 }
             }
         }

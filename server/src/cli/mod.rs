@@ -17,6 +17,7 @@ pub mod preferences;
 mod progress;
 pub mod revisions;
 pub mod serve;
+pub mod synth;
 pub mod train;
 mod training;
 
@@ -66,6 +67,8 @@ enum Command {
     Jobs(jobs::JobsArgs),
     /// The versions of the served model
     Revisions(revisions::RevisionsArgs),
+    /// Make training data with models
+    Synth(synth::SynthArgs),
     /// Whether a revision may ship
     Gate(gate::GateArgs),
     /// Try a candidate on a share of the users
@@ -108,6 +111,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Eval(args) => runtime()?.block_on(eval::run(args)),
         Command::Bench(args) => runtime()?.block_on(bench::run(args)),
         Command::Train(args) => train::run(args),
+        Command::Synth(args) => synth::run(args),
         Command::Jobs(args) => runtime()?.block_on(jobs::run(args)),
         Command::Revisions(args) => runtime()?.block_on(revisions::run(args)),
         Command::Gate(args) => runtime()?.block_on(gate::run(args)),

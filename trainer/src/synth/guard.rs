@@ -24,6 +24,16 @@ pub struct Overlap {
     pub how: String,
 }
 
+/// What was left out because a suite asks the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// The instruction or the row.
+    pub id: String,
+    /// What it shares.
+    #[serde(flatten)]
+    pub overlap: Overlap,
+}
+
 /// Knows what the gates ask.
 pub trait SuiteGuard: Send + Sync {
     /// The suites.

@@ -8,13 +8,21 @@ pub mod ask;
 pub mod dedup;
 pub mod guard;
 pub mod lion;
+pub mod output;
 pub mod pages;
 pub mod progress;
 pub mod prompts;
 pub mod rouge;
 pub mod rows;
+pub mod webr;
 
 use crate::digest;
+
+/// Names texts, in their order: SHA-256, in hexadecimal.
+#[must_use]
+pub fn names(texts: &[&str]) -> String {
+    digest::hex(&digest::of_parts(texts.iter().copied()))
+}
 
 /// A number that a seed and what it is for decide, below 2⁵³: every endpoint takes it, JSON as it is.
 fn draw(seed: u64, what: &[&str]) -> u64 {

@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 /// A flag that Ctrl-C raises. A second Ctrl-C ends the process at once.
-pub(super) fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+pub(in crate::cli) fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;

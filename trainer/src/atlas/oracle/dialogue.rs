@@ -79,6 +79,22 @@ impl Reader {
         Some((reading, steps.len()))
     }
 
+    /// What the sentences of a text state.
+    pub(super) fn claims(&self, text: &str) -> Vec<Claim> {
+        let sentences = text.lines().flat_map(|line| line.split_inclusive(". ")).map(str::trim);
+        sentences.filter(|sentence| !sentence.is_empty()).flat_map(|sentence| self.statements.read(sentence)).collect()
+    }
+
+    /// What a question asks for, by what the sentences of a page state before what the world knows.
+    pub(super) fn understand_with(&self, page: &str, question: &str) -> Understood {
+        let (question, steps) = self.constraints.split(question);
+        let known = Known { atlas: self.atlas, edits: self.claims(page) };
+        let answer = known
+            .first_of(&self.questions.read(question), &mut None)
+            .or_else(|| known.first_of(&self.questions.read_with_slip(question), &mut None));
+        Understood { answer, steps }
+    }
+
     /// Whether it is a greeting or the like.
     pub(super) fn is_small_talk(&self, text: &str) -> bool {
         self.small_talk(text).is_some()

@@ -44,7 +44,7 @@ enum Like {
     Rarer,
 }
 
-fn info(id: &str, description: &str) -> ModelInfo {
+pub(super) fn info(id: &str, description: &str) -> ModelInfo {
     ModelInfo {
         id: ModelId::new(id).expect("the constant is an id"),
         revision: RevisionId::new(id).expect("the constant is an id"),
@@ -53,7 +53,7 @@ fn info(id: &str, description: &str) -> ModelInfo {
     }
 }
 
-fn task<T: DeserializeOwned>(request: &ChatRequest) -> Result<(T, usize), ModelError> {
+pub(super) fn task<T: DeserializeOwned>(request: &ChatRequest) -> Result<(T, usize), ModelError> {
     let messages = admit(request)?;
     let asked = request.query().unwrap_or_default();
     let task = serde_json::from_str(asked).map_err(|error| {

@@ -6,7 +6,7 @@
 //!
 //! It works from the text alone: `matching` undoes patterns and slips, `statements` reads edits, `questions`
 //! reads what is asked, `constraints` reads the form the answer must take, `dialogue` puts them together. `bridge` mends a wrong answer
-//! with what it knows; `lion` scores answers and writes questions.
+//! with what it knows; `lion` scores answers and writes questions, `webr` reads pages.
 
 mod bridge;
 mod constraints;
@@ -18,7 +18,9 @@ mod questions;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod webr;
 
 pub use bridge::AtlasBridge;
 pub use lion::{AtlasGenerator, AtlasReferee};
 pub use model::AtlasOracle;
+pub use webr::AtlasWriter;

@@ -3,7 +3,7 @@
 use super::{
     judge::Split,
     pool::{Difficulty, Instruction, Origin},
-    run::{Removed, Turn, left_out},
+    run::{Turn, left_out},
     templates::{HARDER, RARER},
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     synth::{
         ask::{Asker, Halt, Question, Reply, Role},
         draw,
+        guard::Removed,
         rouge::Filter,
     },
 };

@@ -23,7 +23,7 @@ mod tests;
 mod verdict;
 
 pub use pool::{Difficulty, Instruction, Origin, read_instructions};
-pub use run::{IterationReport, LionJob, LionRun, Removed, Student, Taught, Unlearning, run_lion};
+pub use run::{IterationReport, LionJob, LionRun, Student, Taught, Unlearning, run_lion};
 pub use settings::LionSettings;
 pub use templates::lion_prompts;
 pub use verdict::Scores;

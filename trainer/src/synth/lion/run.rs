@@ -11,7 +11,7 @@ use crate::{
     synth::{
         ask::{Asker, Batch, Halt, Part, Question, Reply, Role},
         draw,
-        guard::{Overlap, SuiteGuard},
+        guard::{Removed, SuiteGuard},
         progress::{Counts, Ended, SynthObserver},
         prompts::Prompts,
         rouge::Filter,
@@ -83,16 +83,6 @@ pub struct IterationReport {
     pub student_score: f64,
     /// New instructions after hard ones, and after easy ones.
     pub kept: (usize, usize),
-}
-
-/// An instruction that was left out because a suite asks the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Removed {
-    /// The instruction.
-    pub id: String,
-    /// What it shares.
-    #[serde(flatten)]
-    pub overlap: Overlap,
 }
 
 /// What a run made.

@@ -1,0 +1,172 @@
+//! `amend synth filter` and `amend synth dedup`: the filters of the methods, alone.
+
+use crate::cli::output;
+use amend_trainer::synth::{
+    dedup::{Dedup, DedupSettings, Seen, SeenHashes},
+    rouge::Filter,
+};
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+/// The longest line, in bytes.
+const LONGEST_LINE: u64 = 16 << 20;
+
+/// Arguments of `amend synth filter`.
+#[derive(Debug, Args)]
+pub(super) struct FilterArgs {
+    /// Known instructions, as JSON lines with `instruction`
+    #[arg(long, value_name = "FILE")]
+    pool: PathBuf,
+    /// Instructions to decide on, in the same form; those that are kept join the pool
+    #[arg(long, value_name = "FILE")]
+    candidates: PathBuf,
+    /// Leave out what is more like a known one than this, by ROUGE-L F1
+    #[arg(long, default_value_t = 0.7, value_name = "SCORE")]
+    max_rouge: f64,
+    /// Print every decision as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `amend synth dedup`.
+#[derive(Debug, Args)]
+pub(super) struct DedupArgs {
+    /// Texts, as JSON lines with `text`, `instruction` or `messages`, of which the first user message counts
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+    /// From this Jaccard similarity on texts are the same
+    #[arg(long, default_value_t = 0.7, value_name = "SIMILARITY")]
+    threshold: f64,
+    /// Values of a signature
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    permutations: usize,
+    /// Decides the hash functions
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// A file that remembers texts over runs
+    #[arg(long, value_name = "FILE")]
+    seen: Option<PathBuf>,
+    /// Write the lines that are new there
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print every decision as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Deserialize)]
+struct Instruction {
+    instruction: String,
+}
+
+/// A text in one of its forms.
+#[derive(Deserialize)]
+struct Text {
+    text: Option<String>,
+    instruction: Option<String>,
+    messages: Option<Vec<Said>>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    role: String,
+    content: String,
+}
+
+impl Text {
+    fn text(self) -> Option<String> {
+        let first = |messages: Vec<Said>| messages.into_iter().find(|said| said.role == "user").map(|said| said.content);
+        self.text.or(self.instruction).or_else(|| self.messages.and_then(first))
+    }
+}
+
+pub(super) fn filter(args: FilterArgs) -> anyhow::Result<()> {
+    let mut known = Vec::new();
+    each_line(&args.pool, &mut |line, _| {
+        known.push(serde_json::from_slice::<Instruction>(line)?.instruction);
+        Ok(())
+    })?;
+    let mut filter = Filter::new(args.max_rouge, known)?;
+    let (mut decisions, mut kept, mut all) = (Vec::new(), 0, 0);
+    each_line(&args.candidates, &mut |line, _| {
+        let decision = filter.decide(&serde_json::from_slice::<Instruction>(line)?.instruction)?;
+        kept += usize::from(decision.kept);
+        all += 1;
+        if args.json {
+            decisions.push(serde_json::to_value(&decision)?);
+        }
+        Ok(())
+    })?;
+    match args.json {
+        true => output::json(&json!({"decisions": decisions})),
+        false => output::line(format!("{kept} of {all} instructions are new enough")),
+    }
+}
+
+pub(super) fn dedup(args: DedupArgs) -> anyhow::Result<()> {
+    let settings = DedupSettings {
+        threshold: args.threshold,
+        permutations: args.permutations,
+        seed: args.seed,
+        ..DedupSettings::default()
+    };
+    let mut dedup = match &args.seen {
+        Some(file) => Dedup::with_earlier(settings, SeenHashes::open(file)?)?,
+        None => Dedup::new(settings)?,
+    };
+    let mut out = args.out.as_ref().map(|file| tempfile_beside(file)).transpose()?;
+    let (mut decisions, mut new, mut all) = (Vec::<Value>::new(), 0, 0);
+    each_line(&args.input, &mut |line, _| {
+        let text = serde_json::from_slice::<Text>(line)?.text();
+        let seen = dedup.look_at(&text.context("it has none of `text`, `instruction`, `messages`")?)?;
+        if seen == Seen::New {
+            new += 1;
+            if let Some(out) = &mut out {
+                std::io::Write::write_all(out, line)?;
+                std::io::Write::write_all(out, b"\n")?;
+            }
+        }
+        if args.json {
+            decisions.push(json!({"row": all, "seen": seen}));
+        }
+        all += 1;
+        Ok(())
+    })?;
+    if let (Some(file), Some(out)) = (&args.out, out) {
+        out.as_file().sync_all()?;
+        out.persist(file).with_context(|| format!("failed to write {}", file.display()))?;
+    }
+    match args.json {
+        true => output::json(&json!({"rows": all, "new": new, "settings": settings, "decisions": decisions})),
+        false => output::line(format!("{new} of {all} texts are new")),
+    }
+}
+
+fn tempfile_beside(file: &Path) -> anyhow::Result<tempfile::NamedTempFile> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::NamedTempFile::new_in(folder).with_context(|| format!("failed to write in {}", folder.display()))
+}
+
+/// Hands on every line that is not empty, without its end, and its number.
+fn each_line(file: &Path, to: &mut dyn FnMut(&[u8], usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let opened = File::open(file).with_context(|| format!("failed to read {}", file.display()))?;
+    let (mut reader, mut line) = (BufReader::new(opened), Vec::new());
+    for number in 1.. {
+        line.clear();
+        if (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        let text = line.trim_ascii();
+        if !text.is_empty() {
+            to(text, number).with_context(|| format!("line {number} of {}", file.display()))?;
+        }
+    }
+    Ok(())
+}
