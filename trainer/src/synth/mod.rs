@@ -1,5 +1,6 @@
 //! Training data made in the background: from where the model is weak (Lion) and from documents (WebR).
 
+pub mod bench;
 pub mod dedup;
 pub mod pages;
 pub mod rouge;
