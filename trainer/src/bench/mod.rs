@@ -13,7 +13,7 @@
 //! counts, because whatever else runs on the machine can only take time away. Speed against TRL is
 //! the lesser of two ratios: by the clock, and by the time that the processors computed.
 
-mod process;
+pub(crate) mod process;
 mod report;
 mod run;
 mod side;
@@ -23,6 +23,7 @@ mod text;
 mod workload;
 
 pub use report::{Bound, Figure, Growth, Lengths, Report, Row, Spread};
+pub(crate) use run::told;
 pub use run::{BenchOptions, run};
 pub use side::{Measured, Side, measure};
 pub use workload::{Prompts, Shape, Workload};

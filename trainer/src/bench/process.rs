@@ -12,23 +12,23 @@ fn status(field: &str) -> Option<f64> {
 }
 
 /// Resident memory in MiB.
-pub(super) fn resident() -> Option<f64> {
+pub(crate) fn resident() -> Option<f64> {
     status("VmRSS")
 }
 
 /// The most resident memory since the start or the last [`forget_peak`], in MiB.
-pub(super) fn peak() -> Option<f64> {
+pub(crate) fn peak() -> Option<f64> {
     status("VmHWM")
 }
 
 /// Begins the peak anew, where the kernel allows it; otherwise it stays what it was, which is never too little.
-pub(super) fn forget_peak() {
+pub(crate) fn forget_peak() {
     // A refusal leaves the old peak standing.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
 /// What this process has computed so far, in seconds, of all processors together.
-pub(super) fn computed() -> Option<f64> {
+pub(crate) fn computed() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     // Behind the command's name, which is in brackets and may hold anything.
     let fields = stat.rsplit_once(')')?.1;
@@ -38,7 +38,7 @@ pub(super) fn computed() -> Option<f64> {
 }
 
 /// Processes that ran or waited for a processor, on average over the last minute.
-pub(super) fn load() -> Option<f64> {
+pub(crate) fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 

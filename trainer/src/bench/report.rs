@@ -133,7 +133,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    fn new(name: &'static str, value: f64, bound: Bound) -> Self {
+    pub(crate) fn new(name: &'static str, value: f64, bound: Bound) -> Self {
         let holds = match bound {
             Bound::AtMost(most) => value <= most,
             Bound::AtLeast(least) => value >= least,

@@ -7,6 +7,7 @@ use super::workload::{Prompts, Shape, Workload};
 use crate::decoder::Activations;
 use crate::files::write_atomically;
 use crate::{Error, Result};
+use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -139,7 +140,7 @@ fn peer(options: &BenchOptions<'_>, folder: &Path, python: &Path) -> Result<Meas
 }
 
 /// What a command prints last.
-fn told(mut command: Command, who: &str) -> Result<Measured> {
+pub(crate) fn told<T: DeserializeOwned>(mut command: Command, who: &str) -> Result<T> {
     let failed = |problem: String| Error::Settings(format!("{who} failed: {problem}"));
     let output = command.stdin(Stdio::null()).output().map_err(|e| failed(e.to_string()))?;
     if !output.status.success() {

@@ -1,0 +1,27 @@
+//! `amend bench synth`: how fast the ROUGE-L filter and the search for duplicates are, beside the Python that the papers
+//! use, and whether they find the same.
+//!
+//! ```text
+//! texts (seeded) ─┬─ ours ──────────────────────────────┬─ compared one by one ─ figures
+//!                 └─ folder: *.jsonl ─ Python (peers.py) ┘
+//! ```
+//!
+//! Both sides get the same texts. What is timed is the work on texts in memory, not the start of a process or the reading
+//! of files. A comparison of the filter counts as a pair of instructions: as many as comparing each candidate with the whole
+//! pool makes, which is what `rouge_score` does and what our index spares.
+
+mod duplicates;
+mod filter;
+mod peer;
+mod reference;
+mod report;
+mod run;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+pub use duplicates::{Bucket, Duplicates, DuplicatesPeer, Million};
+pub use filter::{FilterPeer, Filtering, Growth};
+pub use report::Report;
+pub use run::{BenchOptions, run};
+pub use texts::{Generated, Texts};
