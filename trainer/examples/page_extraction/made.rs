@@ -17,7 +17,8 @@ struct Maker {
 
 impl Maker {
     fn words(&mut self, count: usize) -> String {
-        let picked: Vec<&str> = (0..count).map(|_| self.words[self.rng.random_range(0..self.words.len())]).collect();
+        let picked: Vec<&str> =
+            (0..count).map(|_| self.words[self.rng.random_range(0..self.words.len())]).collect();
         picked.join(" ")
     }
 
@@ -30,11 +31,17 @@ impl Maker {
         let until = self.page.len() + bytes;
         while self.page.len() < until {
             let (a, b) = (self.rng.random_range(0..9999), self.rng.random_range(0..9999));
-            let _ = write!(self.page, "var v{a}=function(t,e){{if(t<{b}&&e>0){{return t.push({{id:\"m{a}\",n:{b}}})}}}};");
+            let _ = write!(
+                self.page,
+                "var v{a}=function(t,e){{if(t<{b}&&e>0){{return t.push({{id:\"m{a}\",n:{b}}})}}}};"
+            );
         }
         self.put("})();</script>\n<style>");
         for n in 0..bytes / 90 {
-            let _ = write!(self.page, ".c-card__{n}>.title{{margin:0 auto;padding:{n}px 12px;font:400 14px/1.4 serif}}\n");
+            let _ = write!(
+                self.page,
+                ".c-card__{n}>.title{{margin:0 auto;padding:{n}px 12px;font:400 14px/1.4 serif}}\n"
+            );
         }
         self.put("</style>\n");
     }
@@ -64,7 +71,10 @@ impl Maker {
             );
             if self.rng.random_bool(0.15) {
                 let heading = self.words(4);
-                let _ = write!(self.page, "<h2>{heading}</h2><figure><img src=\"/i.jpg\" alt=\"\" loading=\"lazy\"></figure>\n");
+                let _ = write!(
+                    self.page,
+                    "<h2>{heading}</h2><figure><img src=\"/i.jpg\" alt=\"\" loading=\"lazy\"></figure>\n"
+                );
             }
         }
         self.put("</article>\n");
@@ -84,14 +94,18 @@ impl Maker {
 
 /// `count` pages of 20 to 200 KB.
 pub(crate) fn pages(count: usize) -> Vec<String> {
-    let mut maker =
-        Maker { rng: ChaCha8Rng::seed_from_u64(6), words: WORDS.split_whitespace().collect(), page: String::new() };
+    let mut maker = Maker {
+        rng: ChaCha8Rng::seed_from_u64(6),
+        words: WORDS.split_whitespace().collect(),
+        page: String::new(),
+    };
     (0..count).map(|_| page(&mut maker)).collect()
 }
 
 fn page(maker: &mut Maker) -> String {
     let size = maker.rng.random_range(20_000..200_000_usize);
-    maker.put("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>A made page</title>\n");
+    maker
+        .put("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>A made page</title>\n");
     maker.script(size / 6);
     maker.put("</head><body class=\"page\"><!-- start --><header class=\"site-header\"><nav>\n");
     maker.links(size / 1500);

@@ -35,8 +35,12 @@ fn data(problem: impl std::fmt::Display) -> Error {
 /// What trafilatura makes of these files.
 fn theirs(python: &str, files: &[PathBuf]) -> Result<Vec<Theirs>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/page_extraction/trafilatura_texts.py");
-    let mut child =
-        Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(data)?;
+    let mut child = Command::new(python)
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(data)?;
     let names: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
     let mut input = child.stdin.take().ok_or_else(|| data("no standard input"))?;
     let writer = std::thread::spawn(move || input.write_all(names.as_bytes()));
@@ -50,7 +54,8 @@ fn theirs(python: &str, files: &[PathBuf]) -> Result<Vec<Theirs>> {
 
 fn labelled() -> Result<Vec<PathBuf>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pages");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).map_err(data)?.flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).map_err(data)?.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "html"));
     files.sort();
     Ok(files)
@@ -69,7 +74,8 @@ fn quality(python: Option<&str>) -> Result<()> {
     for (n, file) in files.iter().enumerate() {
         let html = fs::read_to_string(file).map_err(data)?;
         let label = fs::read_to_string(file.with_extension("txt")).map_err(data)?;
-        let text = extract(&html, &Limits::default()).map(|found| found.paragraphs.join("\n\n")).unwrap_or_default();
+        let text =
+            extract(&html, &Limits::default()).map(|found| found.paragraphs.join("\n\n")).unwrap_or_default();
         if std::env::var_os("SHOW").is_some() {
             println!("---- {}\n{text}\n", file.display());
         }
@@ -101,11 +107,16 @@ fn speed(python: Option<&str>) -> Result<()> {
     for _ in 0..5 {
         let started = Instant::now();
         for page in &pages {
-            extract(page, &Limits::default()).map_err(|(reason, detail)| data(format!("{reason:?}: {detail}")))?;
+            extract(page, &Limits::default())
+                .map_err(|(reason, detail)| data(format!("{reason:?}: {detail}")))?;
         }
         best = best.min(started.elapsed().as_secs_f64());
     }
-    println!("amend: {:.1} MB/s over {} pages, {megabytes:.1} MB, the best of five passes", megabytes / best, pages.len());
+    println!(
+        "amend: {:.1} MB/s over {} pages, {megabytes:.1} MB, the best of five passes",
+        megabytes / best,
+        pages.len()
+    );
     let Some(python) = python else { return Ok(()) };
     let folder = std::env::temp_dir().join(format!("amend-pages-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(data)?;

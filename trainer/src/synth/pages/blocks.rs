@@ -26,14 +26,37 @@ pub(super) struct Block {
 
 /// Elements without a word of the text.
 const SILENT: [&str; 20] = [
-    "head", "script", "style", "noscript", "template", "svg", "iframe", "object", "embed", "canvas", "button", "select",
-    "textarea", "input", "audio", "video", "map", "datalist", "progress", "dialog",
+    "head", "script", "style", "noscript", "template", "svg", "iframe", "object", "embed", "canvas",
+    "button", "select", "textarea", "input", "audio", "video", "map", "datalist", "progress", "dialog",
 ];
 /// Elements that end a paragraph where they begin and where they end.
 const BLOCKS: [&str; 26] = [
-    "address", "article", "aside", "blockquote", "body", "center", "details", "div", "fieldset", "figcaption", "figure",
-    "footer", "form", "header", "hgroup", "hr", "html", "legend", "main", "nav", "p", "section", "summary", "caption",
-    "title", "label",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "center",
+    "details",
+    "div",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "header",
+    "hgroup",
+    "hr",
+    "html",
+    "legend",
+    "main",
+    "nav",
+    "p",
+    "section",
+    "summary",
+    "caption",
+    "title",
+    "label",
 ];
 
 /// The blocks under an element in reading order, without those elements for which `keep` says no.
@@ -97,7 +120,7 @@ impl Writer {
             return true;
         }
         let Some(name) = name(node) else { return !node.is_comment() && !node.is_doctype() };
-        if !root && (SILENT.contains(&name.as_ref()) || is_hidden(node) || !keep(node)) {
+        if !root && (SILENT.contains(&&*name) || is_hidden(node) || !keep(node)) {
             self.space = true;
             return false;
         }
@@ -141,7 +164,7 @@ impl Writer {
 
     fn leave(&mut self, node: &NodeRef<'_>) {
         let Some(name) = name(node) else { return };
-        match name.as_ref() {
+        match &*name {
             "pre" => {
                 self.flush_as(if self.lines().is_none() { Some(Kind::Code) } else { None });
                 self.pre = self.pre.saturating_sub(1);
@@ -227,7 +250,10 @@ impl Writer {
             } else if c.is_whitespace() {
                 self.space = true;
             } else if !c.is_control() && c != '\u{feff}' {
-                if std::mem::take(&mut self.space) && !self.text.is_empty() && !self.text.ends_with(['\n', ' ']) {
+                if std::mem::take(&mut self.space)
+                    && !self.text.is_empty()
+                    && !self.text.ends_with(['\n', ' '])
+                {
                     self.text.push(' ');
                 }
                 self.text.push(c);

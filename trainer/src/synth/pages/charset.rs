@@ -9,8 +9,10 @@ use std::sync::LazyLock;
 const PRESCAN: usize = 4096;
 
 static META: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i-u)<(?:meta|\?xml)\b[^>]{0,400}?(?:charset|encoding)\s*=\s*["']?\s*([a-z0-9_:.-]{2,40})"#)
-        .expect("a fixed pattern")
+    Regex::new(
+        r#"(?i-u)<(?:meta|\?xml)\b[^>]{0,400}?(?:charset|encoding)\s*=\s*["']?\s*([a-z0-9_:.-]{2,40})"#,
+    )
+    .expect("a fixed pattern")
 });
 
 /// Text and whether something in it had to be replaced.

@@ -15,6 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Readability's text is taken when it has at least this share of the letters of all blocks that are not linked.
 const ENOUGH: f64 = 0.6;
+/// Below so many letters, Readability's text counts for nothing when no other rule finds text: it takes what there is,
+/// the navigation if need be.
+const SOME: usize = 200;
 /// A block with more than this share of its letters in links is navigation.
 const MOSTLY_LINKS: f64 = 0.6;
 
@@ -50,14 +53,19 @@ fn from_stripped(html: String) -> Result<Extracted, Fault> {
     let url = own_url(&document);
     let headline = headline(&document);
     let title = title(&document).or_else(|| headline.clone());
-    let all = document.body().map(|body| without_links(blocks(body, &|node| !is_around(node)))).unwrap_or_default();
+    let all =
+        document.body().map(|body| without_links(blocks(body, &|node| !is_around(node)))).unwrap_or_default();
     let config = Config { disable_json_ld: true, ..Config::default() };
     let article = Readability::with_document(document, None, Some(config)).and_then(|mut r| r.parse());
     let article = article.map_or_else(|_| Vec::new(), |found| article_blocks(&found.content));
-    let chosen = if (letters(&article) as f64) < ENOUGH * letters(&all) as f64 { all } else { article };
+    let nothing = letters(&all) == 0 && letters(&article) < SOME;
+    let chosen = if nothing || (letters(&article) as f64) < ENOUGH * letters(&all) as f64 { all } else { article };
     let mut paragraphs: Vec<String> = chosen.into_iter().map(|block| block.text).collect();
     if paragraphs.is_empty() {
-        return Err(Fault::record(SkipReason::NoMainText, "no text is left without navigation, scripts and forms"));
+        return Err(Fault::record(
+            SkipReason::NoMainText,
+            "no text is left without navigation, scripts and forms",
+        ));
     }
     // Readability takes the headline for the title and leaves it out.
     if let Some(headline) = headline.filter(|headline| !paragraphs.iter().take(3).any(|p| p == headline)) {
@@ -94,7 +102,8 @@ fn title(document: &Document) -> Option<String> {
 fn headline(document: &Document) -> Option<String> {
     let body = document.body()?;
     let mut headings = body.descendants_it().filter(|node| node.has_name("h1")).filter(|node| {
-        node.ancestors_it(None).all(|above| name(&above).is_none_or(|name| &*name == "header") || !is_around(&above))
+        node.ancestors_it(None)
+            .all(|above| name(&above).is_none_or(|name| &*name == "header") || !is_around(&above))
     });
     let first = headings.next()?;
     if headings.next().is_some() { None } else { some_text(&first) }
@@ -109,7 +118,8 @@ fn some_text(node: &NodeRef<'_>) -> Option<String> {
 fn own_url(document: &Document) -> Option<String> {
     let head = document.head()?;
     let found = head.descendants_it().find_map(|node| {
-        let is = |attr: &str, value: &str| node.attr(attr).is_some_and(|found| found.eq_ignore_ascii_case(value));
+        let is =
+            |attr: &str, value: &str| node.attr(attr).is_some_and(|found| found.eq_ignore_ascii_case(value));
         match &*name(&node)? {
             "link" if is("rel", "canonical") => node.attr("href"),
             "meta" if is("property", "og:url") => node.attr("content"),

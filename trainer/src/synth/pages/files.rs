@@ -55,7 +55,8 @@ impl Files {
             let visible = |entry: &walkdir::DirEntry| {
                 entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
             };
-            let walk = WalkDir::new(&root).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible);
+            let walk =
+                WalkDir::new(&root).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible);
             self.walk = Some((root, Box::new(walk)));
         }
     }
@@ -81,7 +82,9 @@ pub(super) fn kind(file: &Path, head: &[u8]) -> Kind {
         "txt" | "text" | "md" => Kind::Plain,
         _ if start.starts_with(b"WARC/1.") => Kind::Warc,
         _ if looks_like_html(head) => Kind::Html,
-        _ if start.starts_with(b"{\"") || start.starts_with(b"[{") || start.starts_with(b"{ \"") => Kind::Rows(rows),
+        _ if start.starts_with(b"{\"") || start.starts_with(b"[{") || start.starts_with(b"{ \"") => {
+            Kind::Rows(rows)
+        }
         _ => Kind::Unknown,
     };
     // An archive or rows may hold anything; a page with zero bytes is a picture with a wrong name.

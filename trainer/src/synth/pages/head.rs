@@ -33,7 +33,9 @@ impl Head {
         let mut line = Vec::new();
         loop {
             match read_line(from, &mut line, budget)? {
-                Line::End => return Err(Fault::file(SkipReason::Truncated, "the file ends inside a record's head")),
+                Line::End => {
+                    return Err(Fault::file(SkipReason::Truncated, "the file ends inside a record's head"));
+                }
                 Line::TooLong => {
                     return Err(Fault::record(SkipReason::Malformed, "a head longer than 256 KiB"));
                 }
@@ -92,7 +94,9 @@ mod tests {
 
     #[test]
     fn names_have_no_case_and_values_may_go_on() {
-        let (head, rest) = Head::split(b"HTTP/1.1 200 OK\r\nContent-TYPE: text/html;\r\n charset=utf-8\r\nodd line\r\n\r\nbody\r\n");
+        let (head, rest) = Head::split(
+            b"HTTP/1.1 200 OK\r\nContent-TYPE: text/html;\r\n charset=utf-8\r\nodd line\r\n\r\nbody\r\n",
+        );
         assert_eq!(head.first, "HTTP/1.1 200 OK");
         assert_eq!(head.get("content-type"), Some("text/html; charset=utf-8"));
         assert_eq!(head.get("odd line"), None);

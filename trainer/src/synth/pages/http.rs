@@ -18,13 +18,15 @@ use std::io::Read;
 /// wrong with the compressed body.
 pub(super) fn payload(response: &[u8], limits: &Limits) -> Result<Raw, Fault> {
     let (head, body) = Head::split(response);
-    let Some(status) = head.first.strip_prefix("HTTP/").and_then(|rest| rest.split_whitespace().nth(1)) else {
+    let Some(status) = head.first.strip_prefix("HTTP/").and_then(|rest| rest.split_whitespace().nth(1))
+    else {
         return Err(Fault::record(SkipReason::Malformed, "a response without a status line"));
     };
     if !status.starts_with('2') {
         return Err(Fault::record(SkipReason::HttpStatus, status));
     }
-    let is_chunked = head.get("Transfer-Encoding").is_some_and(|how| how.to_ascii_lowercase().contains("chunked"));
+    let is_chunked =
+        head.get("Transfer-Encoding").is_some_and(|how| how.to_ascii_lowercase().contains("chunked"));
     let body = if is_chunked { dechunked(body)? } else { Cow::Borrowed(body) };
     let mut body = body.into_owned();
     let encodings = head.get("Content-Encoding").unwrap_or_default().to_ascii_lowercase();
@@ -77,7 +79,9 @@ fn cut(there: usize) -> Fault {
 fn decoded(body: Vec<u8>, encoding: &str, limits: &Limits) -> Result<Vec<u8>, Fault> {
     match encoding {
         "identity" | "none" | "utf-8" => Ok(body),
-        "gzip" | "x-gzip" if body.starts_with(&[0x1f, 0x8b]) => inflate(MultiGzDecoder::new(&*body), body.len(), limits),
+        "gzip" | "x-gzip" if body.starts_with(&[0x1f, 0x8b]) => {
+            inflate(MultiGzDecoder::new(&*body), body.len(), limits)
+        }
         "gzip" | "x-gzip" => Ok(body),
         // The standard means zlib; some servers send what is inside it.
         "deflate" if body.first().is_some_and(|b| b & 0x0f == 8) => {
@@ -100,13 +104,17 @@ fn inflate(decoder: impl Read, packed: usize, limits: &Limits) -> Result<Vec<u8>
         } else {
             SkipReason::TooLarge
         };
-        return Err(Fault::record(reason, format!("a body of {packed} bytes unpacks to more than {}", most - 1)));
+        return Err(Fault::record(
+            reason,
+            format!("a body of {packed} bytes unpacks to more than {}", most - 1),
+        ));
     }
     match read {
         Ok(_) => Ok(whole),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Err(Fault::record(SkipReason::Truncated, format!("a compressed body ends after {} bytes", whole.len())))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Fault::record(
+            SkipReason::Truncated,
+            format!("a compressed body ends after {} bytes", whole.len()),
+        )),
         Err(error) => Err(Fault::record(SkipReason::DamagedGzip, error.to_string())),
     }
 }

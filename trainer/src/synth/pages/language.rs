@@ -17,7 +17,8 @@ pub fn language_of(paragraphs: &[String]) -> Option<Language> {
     let mut sample = String::new();
     let mut left = LOOKED_AT;
     for paragraph in paragraphs {
-        let taken = paragraph.char_indices().nth(left).map_or(paragraph.as_str(), |(end, _)| &paragraph[..end]);
+        let taken =
+            paragraph.char_indices().nth(left).map_or(paragraph.as_str(), |(end, _)| &paragraph[..end]);
         sample.push_str(taken);
         sample.push('\n');
         left = left.saturating_sub(taken.chars().count());
@@ -26,7 +27,8 @@ pub fn language_of(paragraphs: &[String]) -> Option<Language> {
         }
     }
     // A Chinese character says as much as a few letters.
-    let letters: usize = sample.chars().filter(|c| c.is_alphabetic()).map(|c| if c >= '\u{2e80}' { 3 } else { 1 }).sum();
+    let letters: usize =
+        sample.chars().filter(|c| c.is_alphabetic()).map(|c| if c >= '\u{2e80}' { 3 } else { 1 }).sum();
     if letters < LETTERS {
         return None;
     }
@@ -41,8 +43,14 @@ mod tests {
     #[test]
     fn languages_are_told_apart_and_scraps_are_not_guessed() {
         let of = |text: &str| language_of(&[text.to_owned()]).map(|found| found.code);
-        assert_eq!(of("The harbour was quiet when the last boat came in, and nobody had waited for it.").as_deref(), Some("eng"));
-        assert_eq!(of("Der Hafen war still, als das letzte Boot kam, und niemand hatte darauf gewartet.").as_deref(), Some("deu"));
+        assert_eq!(
+            of("The harbour was quiet when the last boat came in, and nobody had waited for it.").as_deref(),
+            Some("eng")
+        );
+        assert_eq!(
+            of("Der Hafen war still, als das letzte Boot kam, und niemand hatte darauf gewartet.").as_deref(),
+            Some("deu")
+        );
         assert_eq!(of("港口很安静,最后一艘船进来的时候没有人在等。").as_deref(), Some("cmn"));
         assert_eq!(of("OK 12 34"), None);
     }

@@ -134,7 +134,13 @@ mod tests {
                     break;
                 }
             }
-            let expected = [(Line::Whole, "one"), (Line::Whole, ""), (Line::TooLong, ""), (Line::Whole, "four"), (Line::End, "")];
+            let expected = [
+                (Line::Whole, "one"),
+                (Line::Whole, ""),
+                (Line::TooLong, ""),
+                (Line::Whole, "four"),
+                (Line::End, ""),
+            ];
             assert_eq!(found, expected.map(|(kind, text)| (kind, text.to_owned())), "buffer {buffer}");
         }
     }

@@ -33,7 +33,11 @@ pub(super) struct Open {
 
 enum Reader {
     /// A file that is one document.
-    One { from: Stream, kind: Kind, limits: Limits },
+    One {
+        from: Stream,
+        kind: Kind,
+        limits: Limits,
+    },
     Warc(Box<Warc<Stream>>),
     Rows(Box<Rows<Stream>>),
 }
@@ -44,9 +48,11 @@ impl Open {
     /// # Errors
     /// When it cannot be opened or read, or is of no kind that is read here.
     pub(super) fn file(path: &Path, limits: &Limits) -> Result<Self, Fault> {
-        let mut packed = BufReader::with_capacity(64 << 10, File::open(path).map_err(|error| fault_of(&error))?);
+        let mut packed =
+            BufReader::with_capacity(64 << 10, File::open(path).map_err(|error| fault_of(&error))?);
         let is_gzip = filled(&mut packed)?.starts_with(&[0x1f, 0x8b]);
-        let mut from: Stream = if is_gzip { Box::new(unpacked(packed, limits.expansion)) } else { Box::new(packed) };
+        let mut from: Stream =
+            if is_gzip { Box::new(unpacked(packed, limits.expansion)) } else { Box::new(packed) };
         let reader = match kind(path, filled(&mut from)?) {
             Kind::Warc => Reader::Warc(Box::new(Warc::new(from, *limits))),
             Kind::Rows(layout) => Reader::Rows(Box::new(Rows::new(from, layout, *limits))),

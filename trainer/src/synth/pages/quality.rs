@@ -123,7 +123,10 @@ impl QualitySettings {
         let rules = [
             (counts.words < self.min_words, QualityFlaw::TooShort),
             (counts.words > self.max_words, QualityFlaw::TooLong),
-            (spaced && !(self.min_mean_word..=self.max_mean_word).contains(&mean), QualityFlaw::MeanWordLength),
+            (
+                spaced && !(self.min_mean_word..=self.max_mean_word).contains(&mean),
+                QualityFlaw::MeanWordLength,
+            ),
             (share(counts.symbols, counts.words) > self.max_symbols, QualityFlaw::Symbols),
             (share(counts.bullets, counts.lines) > self.max_bullets, QualityFlaw::Bullets),
             (share(counts.ellipses, counts.lines) > self.max_ellipses, QualityFlaw::Ellipses),

@@ -184,8 +184,8 @@ fn row(bytes: &[u8], limits: &Limits) -> Result<Raw, Fault> {
     let bytes = bytes.trim_ascii().strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let json = String::from_utf8_lossy(bytes);
     let repaired = matches!(json, std::borrow::Cow::Owned(_));
-    let row: Row<'_> =
-        serde_json::from_str(&json).map_err(|error| Fault::record(SkipReason::Malformed, error.to_string()))?;
+    let row: Row<'_> = serde_json::from_str(&json)
+        .map_err(|error| Fault::record(SkipReason::Malformed, error.to_string()))?;
     let text = [row.webpage, row.text, row.raw_content, row.content, row.html].into_iter().find_map(string);
     let Some(text) = text else {
         let detail = "none of webpage, text, raw_content, content and html is a text";
@@ -203,7 +203,9 @@ fn row(bytes: &[u8], limits: &Limits) -> Result<Raw, Fault> {
 
 fn string(value: Option<&RawValue>) -> Option<String> {
     let text = value?.get();
-    text.starts_with('"').then(|| serde_json::from_str::<String>(text).ok())?.filter(|text| !text.trim().is_empty())
+    text.starts_with('"')
+        .then(|| serde_json::from_str::<String>(text).ok())?
+        .filter(|text| !text.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -229,7 +231,9 @@ mod tests {
     #[test]
     fn lines_stand_each_for_itself() {
         let mut text = br#"{"text": "one", "url": 7}"#.to_vec();
-        text.extend_from_slice(b"\n\n{\"text\": \"cut\n[1]\n{\"content\": {}, \"raw_content\": \"two\"}\r\n{\"id\": 3}\n");
+        text.extend_from_slice(
+            b"\n\n{\"text\": \"cut\n[1]\n{\"content\": {}, \"raw_content\": \"two\"}\r\n{\"id\": 3}\n",
+        );
         text.extend_from_slice(format!("{{\"text\": \"{}\"}}\n", "x".repeat(60)).as_bytes());
         text.extend_from_slice(b"{\"webpage\": \"last\"}");
         let expected = [
@@ -266,7 +270,8 @@ mod tests {
 
     #[test]
     fn the_published_array_is_read() {
-        let text = br#"[{"webpage": "A report", "author": "A clerk"}, {"webpage": "A letter", "author": "x"}]"#;
+        let text =
+            br#"[{"webpage": "A report", "author": "A clerk"}, {"webpage": "A letter", "author": "x"}]"#;
         assert_eq!(read(text, Layout::Values, 9), [Ok("A report".into()), Ok("A letter".into())]);
     }
 }

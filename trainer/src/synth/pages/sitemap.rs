@@ -37,7 +37,9 @@ impl Sitemap {
     /// Reads the sitemaps of a folder, in the order of their names; how many there were, and what was wrong with some.
     pub(super) fn of_folder(folder: &Path, limits: &Limits) -> (Self, u64, Vec<(PathBuf, Fault)>) {
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-            .map(|entries| entries.flatten().map(|entry| entry.path()).filter(|path| is_sitemap(path)).collect())
+            .map(|entries| {
+                entries.flatten().map(|entry| entry.path()).filter(|path| is_sitemap(path)).collect()
+            })
             .unwrap_or_default();
         files.sort();
         let mut sitemap = Self::default();
@@ -68,24 +70,23 @@ impl Sitemap {
         while self.addresses.len() < limits.sitemap_urls {
             buffer.clear();
             match reader.read_event_into(&mut buffer).map_err(|error| malformed(&error))? {
-                Event::Start(tag) if tag.local_name().as_ref() == b"loc" => address = Some(String::new()),
+                Event::Start(tag) if tag.local_name().as_ref() == "loc" => address = Some(String::new()),
                 Event::Text(text) => {
                     if let Some(address) = &mut address {
-                        address.push_str(&String::from_utf8_lossy(&text));
+                        address.push_str(&text);
                     }
                 }
                 Event::CData(text) => {
                     if let Some(address) = &mut address {
-                        address.push_str(&String::from_utf8_lossy(&text));
+                        address.push_str(&text);
                     }
                 }
                 Event::GeneralRef(name) => {
                     if let Some(address) = &mut address {
-                        let known = std::str::from_utf8(&name).ok().and_then(resolve_predefined_entity);
-                        address.push_str(known.unwrap_or_default());
+                        address.push_str(resolve_predefined_entity(&name).unwrap_or_default());
                     }
                 }
-                Event::End(tag) if tag.local_name().as_ref() == b"loc" => {
+                Event::End(tag) if tag.local_name().as_ref() == "loc" => {
                     if let Some(address) = address.take() {
                         self.insert(address.trim());
                     }
@@ -113,7 +114,11 @@ impl Sitemap {
         let path = path.strip_suffix(".gz").unwrap_or(&path);
         let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
         let folder = stem.strip_suffix("index").map(|folder| folder.trim_end_matches('/'));
-        [Some(path), Some(stem), folder].into_iter().flatten().find_map(|key| self.addresses.get(key)).map(String::as_str)
+        [Some(path), Some(stem), folder]
+            .into_iter()
+            .flatten()
+            .find_map(|key| self.addresses.get(key))
+            .map(String::as_str)
     }
 }
 

@@ -142,7 +142,9 @@ impl PageStream {
             };
             let next = open.next();
             let source = Source { file: input.file.clone(), record: open.record() };
-            if self.after.as_ref().is_some_and(|after| source.record <= after.record) && !matches!(next, Next::End) {
+            if self.after.as_ref().is_some_and(|after| source.record <= after.record)
+                && !matches!(next, Next::End)
+            {
                 continue;
             }
             match next {
@@ -309,7 +311,8 @@ fn paragraphs_of(text: &str) -> Vec<String> {
 }
 
 fn changed(position: &Position, found: Option<&Input>) -> Error {
-    let now = found.map_or_else(|| "the input has fewer files".to_owned(), |input| input.file.display().to_string());
+    let now = found
+        .map_or_else(|| "the input has fewer files".to_owned(), |input| input.file.display().to_string());
     Error::Data(format!(
         "the input has changed since the last run: its file {} was {} and is now: {now}; start again from the first page",
         position.file_index,

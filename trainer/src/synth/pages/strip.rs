@@ -11,8 +11,9 @@ use super::limits::Limits;
 const DROPPED: [&str; 8] = ["script", "style", "svg", "noscript", "template", "iframe", "canvas", "object"];
 /// Elements that close themselves, or each other, so that they do not nest.
 const FLAT: [&str; 27] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr", "p", "li",
-    "dt", "dd", "td", "th", "tr", "tbody", "thead", "tfoot", "option", "optgroup", "colgroup",
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr", "p", "li", "dt", "dd", "td", "th", "tr", "tbody", "thead", "tfoot", "option", "optgroup",
+    "colgroup",
 ];
 /// Elements that the parser opens again in every block for as long as they are open.
 const FORMATTING: [&str; 14] =
@@ -42,7 +43,8 @@ pub(super) fn strip(html: &str, limits: &Limits) -> Result<String, Fault> {
         if !name.closes && DROPPED.iter().any(|dropped| name.text.eq_ignore_ascii_case(dropped)) {
             // A space, since what stood on both sides must not become one word.
             kept.push(' ');
-            rest = if tag[..end].ends_with("/>") { &tag[end..] } else { behind_element(&tag[end..], name.text) };
+            rest =
+                if tag[..end].ends_with("/>") { &tag[end..] } else { behind_element(&tag[end..], name.text) };
             continue;
         }
         cost.add(&name, limits)?;

@@ -11,7 +11,7 @@ use super::lines::{Line, pass_over, read_at_most, read_line};
 use super::raw::Raw;
 use std::io::BufRead;
 
-/// The longest line that is looked at while the next record is searched.
+/// What every record starts with.
 const MARK: &[u8] = b"WARC/1.";
 
 /// What the next record is.
@@ -77,7 +77,8 @@ impl<R: BufRead> Warc<R> {
             return Err(Fault::record(SkipReason::Malformed, "a record without a readable Content-Length"));
         };
         let kind = head.get("WARC-Type").unwrap_or_default();
-        let kind = ["response", "conversion", "resource"].iter().find(|known| kind.eq_ignore_ascii_case(known));
+        let kind =
+            ["response", "conversion", "resource"].into_iter().find(|known| kind.eq_ignore_ascii_case(known));
         let Some(kind) = kind else {
             self.pass(length)?;
             return Ok(Record::Other);
@@ -94,12 +95,13 @@ impl<R: BufRead> Warc<R> {
         let url = head.get("WARC-Target-URI").map(|url| url.trim_matches(['<', '>']).to_owned());
         let body = std::mem::take(&mut self.body);
         let content_type = head.get("Content-Type").map(str::to_owned);
-        let is_http = *kind == "response";
+        let is_http = kind == "response";
         // dns: and the like are responses too, and no pages.
-        if is_http && !content_type.as_deref().is_none_or(|t| t.trim_start().starts_with("application/http")) {
+        if is_http && !content_type.as_deref().is_none_or(|t| t.trim_start().starts_with("application/http"))
+        {
             return Ok(Record::Other);
         }
-        let document = match *kind {
+        let document = match kind {
             "response" => http::payload(&body, &self.limits).map(|raw| raw.at(url)),
             _ => Raw::of_type(body, content_type, url, &self.limits),
         };
