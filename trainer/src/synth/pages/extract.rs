@@ -1,0 +1,130 @@
+//! The main text of an HTML page.
+//!
+//! Mozilla's Readability (`dom_smoothie`) finds the element with the text. It is made for articles, and on forums, lists
+//! and short notices it takes one part for the whole. So the page's own blocks, less what surrounds a text, are counted
+//! too, and where Readability has found less than a share of them, they are the text.
+
+use super::blocks::{Block, Kind, blocks, name};
+use super::counts::{Fault, SkipReason};
+use super::limits::Limits;
+use super::shape::is_around;
+use super::strip::strip;
+use dom_query::{Document, NodeRef};
+use dom_smoothie::{Config, Readability};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Readability's text is taken when it has at least this share of the letters of all blocks that are not linked.
+const ENOUGH: f64 = 0.6;
+/// Below so many letters, Readability's text counts for nothing when no other rule finds text: it takes what there is,
+/// the navigation if need be.
+const SOME: usize = 200;
+/// A block with more than this share of its letters in links is navigation.
+const MOSTLY_LINKS: f64 = 0.6;
+
+/// What a page says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extracted {
+    /// The title.
+    pub title: Option<String>,
+    /// The address that the page gives itself: its `canonical` link, or `og:url`.
+    pub url: Option<String>,
+    /// The main text in reading order.
+    pub paragraphs: Vec<String>,
+}
+
+/// Finds the main text of a page.
+///
+/// # Errors
+/// Why there is none, and what exactly is wrong: [`SkipReason::TooComplex`], [`SkipReason::NoMainText`], or
+/// [`SkipReason::ExtractorFailed`] when the library panics, which nobody has seen it do.
+pub fn extract(html: &str, limits: &Limits) -> Result<Extracted, (SkipReason, String)> {
+    main_text(html, limits).map_err(|fault| (fault.reason, fault.detail))
+}
+
+pub(super) fn main_text(html: &str, limits: &Limits) -> Result<Extracted, Fault> {
+    let stripped = strip(html, limits)?;
+    // A page must not end a run of millions, whatever the library makes of it.
+    catch_unwind(AssertUnwindSafe(|| from_stripped(stripped)))
+        .unwrap_or_else(|_| Err(Fault::record(SkipReason::ExtractorFailed, "the extractor panicked")))
+}
+
+fn from_stripped(html: String) -> Result<Extracted, Fault> {
+    let document = Document::from(html);
+    let url = own_url(&document);
+    let headline = headline(&document);
+    let title = title(&document).or_else(|| headline.clone());
+    let all =
+        document.body().map(|body| without_links(blocks(body, &|node| !is_around(node)))).unwrap_or_default();
+    let config = Config { disable_json_ld: true, ..Config::default() };
+    let article = Readability::with_document(document, None, Some(config)).and_then(|mut r| r.parse());
+    let article = article.map_or_else(|_| Vec::new(), |found| article_blocks(&found.content));
+    let nothing = letters(&all) == 0 && letters(&article) < SOME;
+    let chosen = if nothing || (letters(&article) as f64) < ENOUGH * letters(&all) as f64 { all } else { article };
+    let mut paragraphs: Vec<String> = chosen.into_iter().map(|block| block.text).collect();
+    if paragraphs.is_empty() {
+        return Err(Fault::record(
+            SkipReason::NoMainText,
+            "no text is left without navigation, scripts and forms",
+        ));
+    }
+    // Readability takes the headline for the title and leaves it out.
+    if let Some(headline) = headline.filter(|headline| !paragraphs.iter().take(3).any(|p| p == headline)) {
+        paragraphs.insert(0, headline);
+    }
+    Ok(Extracted { title, url, paragraphs })
+}
+
+fn article_blocks(content: &str) -> Vec<Block> {
+    let document = Document::fragment(content);
+    without_links(blocks(document.root(), &|_| true))
+}
+
+fn letters(blocks: &[Block]) -> usize {
+    blocks.iter().map(|block| block.letters - block.linked).sum()
+}
+
+/// Drops what is mostly links, and the headings over nothing.
+fn without_links(mut blocks: Vec<Block>) -> Vec<Block> {
+    blocks.retain(|block| {
+        block.kind == Kind::Heading || block.linked as f64 <= MOSTLY_LINKS * block.letters as f64
+    });
+    while blocks.last().is_some_and(|block| block.kind == Kind::Heading) && blocks.len() > 1 {
+        blocks.pop();
+    }
+    blocks
+}
+
+fn title(document: &Document) -> Option<String> {
+    some_text(&document.head()?.descendants_it().find(|node| node.has_name("title"))?)
+}
+
+/// The only heading of the first order outside of what surrounds the text.
+fn headline(document: &Document) -> Option<String> {
+    let body = document.body()?;
+    let mut headings = body.descendants_it().filter(|node| node.has_name("h1")).filter(|node| {
+        node.ancestors_it(None)
+            .all(|above| name(&above).is_none_or(|name| &*name == "header") || !is_around(&above))
+    });
+    let first = headings.next()?;
+    if headings.next().is_some() { None } else { some_text(&first) }
+}
+
+fn some_text(node: &NodeRef<'_>) -> Option<String> {
+    let text = node.text();
+    let text: Vec<&str> = text.split_whitespace().collect();
+    (!text.is_empty()).then(|| text.join(" "))
+}
+
+fn own_url(document: &Document) -> Option<String> {
+    let head = document.head()?;
+    let found = head.descendants_it().find_map(|node| {
+        let is =
+            |attr: &str, value: &str| node.attr(attr).is_some_and(|found| found.eq_ignore_ascii_case(value));
+        match &*name(&node)? {
+            "link" if is("rel", "canonical") => node.attr("href"),
+            "meta" if is("property", "og:url") => node.attr("content"),
+            _ => None,
+        }
+    })?;
+    found.starts_with("http").then(|| found.trim().to_owned())
+}
