@@ -72,6 +72,9 @@ pub enum Error {
         /// How it failed.
         source: amend_proto::ModelError,
     },
+    /// Somebody stopped it; the same call goes on.
+    #[error("stopped at {0}; the same run goes on from there")]
+    Stopped(String),
     /// Another run works on the same files.
     #[error("another run works on {0}; wait for it, or give another folder")]
     Busy(PathBuf),

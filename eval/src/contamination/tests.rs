@@ -27,7 +27,10 @@ fn what_was_trained_on_is_found_however_it_is_wrapped() {
 fn the_first_item_in_a_text_is_named() {
     let guard = guard(&[("long", LONG), ("short", "What is the capital of Velmora?")]);
     assert_eq!(guard.known_in("Tell me: what is the capital of Velmora?"), Some(("short", Known::Words)));
-    assert_eq!(guard.known_in(&format!("{LONG} What is the capital of Velmora?")), Some(("long", Known::Words)));
+    assert_eq!(
+        guard.known_in(&format!("{LONG} What is the capital of Velmora?")),
+        Some(("long", Known::Words))
+    );
     assert_eq!((guard.known_in("nothing of it"), guard.report().texts), (None, 0));
 }
 

@@ -66,7 +66,9 @@ impl SynthConfig {
         let config: Self = toml::from_str(text).map_err(|error| InvalidRole(error.to_string()))?;
         match config.version {
             VERSION => Ok(config),
-            other => Err(InvalidRole(format!("version {other} is not known; this build reads version {VERSION}"))),
+            other => {
+                Err(InvalidRole(format!("version {other} is not known; this build reads version {VERSION}")))
+            }
         }
     }
 
@@ -141,8 +143,10 @@ impl EndpointRole {
         if !price.is_valid() {
             return Err(InvalidRole(format!("a price of {} must be a number from 0 up", self.model)));
         }
-        let rates =
-            Rates { requests_per_minute: self.requests_per_minute, tokens_per_minute: self.tokens_per_minute };
+        let rates = Rates {
+            requests_per_minute: self.requests_per_minute,
+            tokens_per_minute: self.tokens_per_minute,
+        };
         let most = match self.model {
             RoleSource::Endpoint { .. } => TO_ENDPOINT,
             _ => best,
@@ -196,11 +200,15 @@ impl FromStr for RoleSource {
             url if url.starts_with("http://") || url.starts_with("https://") => {
                 let named = url.rsplit_once('#').filter(|(_, model)| !model.is_empty());
                 let (url, model) = named.ok_or_else(|| {
-                    InvalidRole(format!("{url}: name the model behind the address, as in http://host/v1#name"))
+                    InvalidRole(format!(
+                        "{url}: name the model behind the address, as in http://host/v1#name"
+                    ))
                 })?;
                 let wrong = |problem: String| InvalidRole(format!("{text}: {problem}"));
                 Ok(Self::Endpoint {
-                    url: url.parse().map_err(|error: crate::endpoint::InvalidEndpoint| wrong(error.to_string()))?,
+                    url: url
+                        .parse()
+                        .map_err(|error: crate::endpoint::InvalidEndpoint| wrong(error.to_string()))?,
                     model: ModelId::new(model).map_err(|error| wrong(error.to_string()))?,
                 })
             }

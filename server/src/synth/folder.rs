@@ -1,8 +1,11 @@
 //! The folder of a run.
 
-use amend_trainer::synth::rows::DataCard;
+use amend_trainer::synth::{
+    ask::{Asker, Spent},
+    rows::{DataCard, Ended},
+};
 use anyhow::{Context, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{
     fs,
@@ -18,8 +21,11 @@ const ANSWERS: &str = "answers.jsonl";
 #[derive(Debug, Clone)]
 pub struct RunFolder(PathBuf);
 
+/// What a run came to.
+const RESULT: &str = "result.json";
+
 /// A run that has written its rows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FinishedRun {
     /// Where they are.
     pub folder: PathBuf,
@@ -28,9 +34,16 @@ pub struct FinishedRun {
     /// Questions that this start sent; the others were answered before.
     pub asked: usize,
     /// What was spent over all starts.
-    pub spent: amend_trainer::synth::ask::Spent,
+    pub spent: Spent,
     /// What the method says besides: the iterations of Lion.
     pub report: Value,
+}
+
+impl FinishedRun {
+    pub(super) fn of(folder: &Path, card: DataCard, (asker, report): (&Asker, Value)) -> Self {
+        let (asked, spent) = (asker.asked(), asker.ledger().total());
+        Self { folder: folder.to_owned(), card, asked, spent, report }
+    }
 }
 
 impl RunFolder {
@@ -41,11 +54,8 @@ impl RunFolder {
     pub fn claim(folder: &Path, plan: &Value) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("failed to make {}", folder.display()))?;
         let file = folder.join(PLAN);
-        let text = serde_json::to_string_pretty(plan)?;
-        match fs::read_to_string(&file) {
-            Ok(found) => {
-                let found: Value = serde_json::from_str(&found)
-                    .with_context(|| format!("{} is no record of a run", file.display()))?;
+        match read::<Value>(&file)? {
+            Some(found) => {
                 if found != *plan {
                     let fields = differing(&found, plan).join(", ");
                     bail!(
@@ -54,24 +64,25 @@ impl RunFolder {
                     );
                 }
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let partial = folder.join(format!(".{PLAN}.partial"));
-                let write = || -> std::io::Result<()> {
-                    fs::write(&partial, text)?;
-                    fs::File::open(&partial)?.sync_all()?;
-                    fs::rename(&partial, &file)
-                };
-                write().with_context(|| format!("failed to write {}", file.display()))?;
-            }
-            Err(error) => return Err(error).with_context(|| format!("failed to read {}", file.display())),
+            None => write(folder, PLAN, plan)?,
         }
         Ok(Self(folder.to_owned()))
     }
 
-    /// It.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
+    /// What the run came to, if it did all that it was asked for: then it asks nothing any more.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub(super) fn finished(&self) -> anyhow::Result<Option<FinishedRun>> {
+        let found: Option<FinishedRun> = read(&self.0.join(RESULT))?;
+        let finished = found.filter(|run| run.card.info.ended == Ended::Finished);
+        Ok(finished.map(|run| FinishedRun { asked: 0, folder: self.0.clone(), ..run }))
+    }
+
+    /// Records what the run came to.
+    pub(super) fn finish(&self, run: FinishedRun) -> anyhow::Result<FinishedRun> {
+        write(&self.0, RESULT, &run)?;
+        Ok(run)
     }
 
     /// Where answers are kept.
@@ -79,6 +90,30 @@ impl RunFolder {
     pub fn answers(&self) -> PathBuf {
         self.0.join(ANSWERS)
     }
+}
+
+/// A record, if there is one.
+fn read<T: DeserializeOwned>(file: &Path) -> anyhow::Result<Option<T>> {
+    match fs::read(file) {
+        Ok(text) => {
+            let found = serde_json::from_slice(&text);
+            Ok(Some(found.with_context(|| format!("{} is no record of a run", file.display()))?))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("failed to read {}", file.display())),
+    }
+}
+
+/// A record, whole or not at all.
+fn write(folder: &Path, name: &str, record: &impl Serialize) -> anyhow::Result<()> {
+    let put = || -> anyhow::Result<()> {
+        let mut partial = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut partial, record)?;
+        partial.as_file().sync_all()?;
+        partial.persist(folder.join(name))?;
+        Ok(fs::File::open(folder)?.sync_all()?)
+    };
+    put().with_context(|| format!("failed to write {name} in {}", folder.display()))
 }
 
 /// The fields in which two records differ, by their paths.
@@ -89,7 +124,12 @@ fn differing(one: &Value, other: &Value) -> Vec<String> {
                 let keys: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
                 for key in keys {
                     let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    walk(&path, one.get(key).unwrap_or(&Value::Null), other.get(key).unwrap_or(&Value::Null), into);
+                    walk(
+                        &path,
+                        one.get(key).unwrap_or(&Value::Null),
+                        other.get(key).unwrap_or(&Value::Null),
+                        into,
+                    );
                 }
             }
             _ if one != other => into.push(path.to_owned()),
@@ -113,7 +153,8 @@ mod tests {
         RunFolder::claim(folder.path(), &plan).unwrap();
         let again = RunFolder::claim(folder.path(), &plan).unwrap();
         assert!(again.answers().starts_with(folder.path()));
-        let error = RunFolder::claim(folder.path(), &json!({"seed": 1, "lion": {"iterations": 4}})).unwrap_err();
+        let error =
+            RunFolder::claim(folder.path(), &json!({"seed": 1, "lion": {"iterations": 4}})).unwrap_err();
         assert!(error.to_string().contains("(lion.iterations)"), "{error}");
     }
 }

@@ -55,7 +55,11 @@ pub async fn cast(
     Ok((cast, oracles))
 }
 
-async fn open(named: &EndpointRole, (role, roles): (Role, &[Role]), models: &dyn Models) -> anyhow::Result<Endpoint> {
+async fn open(
+    named: &EndpointRole,
+    (role, roles): (Role, &[Role]),
+    models: &dyn Models,
+) -> anyhow::Result<Endpoint> {
     let (model, best): (Arc<dyn ChatModel>, NonZeroUsize) = match &named.model {
         RoleSource::AtlasOracle => (oracle(role, roles.contains(&Role::Author)), NonZeroUsize::MIN),
         RoleSource::Endpoint { url, model } => {

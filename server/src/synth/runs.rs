@@ -16,6 +16,7 @@ use amend_trainer::{
         output::{Facts, PendingRows, lion_rows, write_set},
         pages::{Limits, PageStream},
         progress::SynthObserver,
+        rows::Ended,
         webr::{WebrJob, run_webr, webr_prompts, webr_sampling},
     },
 };
@@ -63,10 +64,15 @@ pub async fn lion(
         "student": student.as_deref().map(amend_trainer::lte::folder_hash).transpose()?,
     });
     let folder = RunFolder::claim(out, &settings)?;
+    if let Some(finished) = folder.finished()? {
+        return Ok(finished);
+    }
     let mut asker = Asker::open(&folder.answers(), cast, config.budget, control.clone())?;
     let mut student: Box<dyn Student> = match learns {
         true => Box::new(Learning {
-            model: student.context("name a model in a Hugging Face folder as the student, or one that does not learn")?,
+            model: student.context(
+                "name a model in a Hugging Face folder as the student, or one that does not learn",
+            )?,
             folder: out.join("student"),
             settings: config.student,
             seed: config.lion.seed,
@@ -85,13 +91,8 @@ pub async fn lion(
     let facts =
         Facts { method: "lion".to_owned(), settings, seed: config.lion.seed, models, counts, removed, ended };
     let card = write_set(out, &|each| set.each(each), (facts, &guard))?;
-    Ok(FinishedRun {
-        folder: out.to_owned(),
-        card,
-        asked: asker.asked(),
-        spent: asker.ledger().total(),
-        report: json!({"iterations": iterations, "spent_by_role": asker.ledger().by_role()}),
-    })
+    let report = json!({"iterations": iterations, "spent_by_role": asker.ledger().by_role()});
+    folder.finish(FinishedRun::of(out, card, (&asker, report)))
 }
 
 /// A WebR run.
@@ -126,11 +127,21 @@ pub async fn webr(
         "method": "webr", "config": without_limits(config), "input": input, "prompts": prompts.sources(),
     });
     let folder = RunFolder::claim(out, &settings)?;
+    if let Some(finished) = folder.finished()? {
+        return Ok(finished);
+    }
     let asker = Asker::open(&folder.answers(), cast, config.budget, control)?;
     let mut pages = PageStream::open(input, Limits::default())?;
     let mut pending = PendingRows::create(out)?;
-    let job = WebrJob { settings: &config.webr, prompts: &prompts, guard: &guard, licence: config.licence.as_deref(), seen };
-    let mut run = run_webr(&job, &mut pages, &asker, &mut |row| pending.push(&row), observer).await?;
+    let job = WebrJob {
+        settings: &config.webr,
+        prompts: &prompts,
+        guard: &guard,
+        licence: config.licence.as_deref(),
+        seen,
+    };
+    let (mut run, mut dedup) =
+        run_webr(&job, &mut pages, &asker, &mut |row| pending.push(&row), observer).await?;
     let (models, seed) = (asker.cast().models(), config.webr.seed);
     let set = pending.mixed((config.webr.wi_per_wr, seed), &mut run.counts)?;
     let facts = Facts {
@@ -144,13 +155,11 @@ pub async fn webr(
     };
     let card = write_set(out, &|each| set.each(each), (facts, &guard))?;
     set.remove()?;
-    Ok(FinishedRun {
-        folder: out.to_owned(),
-        card,
-        asked: asker.asked(),
-        spent: asker.ledger().total(),
-        report: json!({"pages": run.pages, "spent_by_role": asker.ledger().by_role()}),
-    })
+    if card.info.ended == Ended::Finished {
+        dedup.commit()?;
+    }
+    let report = json!({"pages": run.pages, "spent_by_role": asker.ledger().by_role()});
+    folder.finish(FinishedRun::of(out, card, (&asker, report)))
 }
 
 fn playing(asker: &Asker, role: Role) -> anyhow::Result<Part> {

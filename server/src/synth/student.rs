@@ -103,7 +103,9 @@ pub struct Learning<'a> {
 impl Learning<'_> {
     /// Trains on the rows of an iteration, if it learns and there are any; then the model is what it made.
     fn learn(&mut self, iteration: u32, rows: &[Taught]) -> Result<()> {
-        let Some(recipe) = self.settings.recipe(self.seed).filter(|_| !rows.is_empty()) else { return Ok(()) };
+        let Some(recipe) = self.settings.recipe(self.seed).filter(|_| !rows.is_empty()) else {
+            return Ok(());
+        };
         let out = self.folder.join(format!("iteration-{iteration}"));
         std::fs::create_dir_all(&out).map_err(|error| unusable(&out, error.to_string()))?;
         let data = out.join(ROWS);
@@ -123,7 +125,9 @@ impl Learning<'_> {
                 self.model = out.join("run/model");
                 Ok(())
             }
-            Trained::Stopped { step } => Err(Error::Stopped(format!("step {step} of the student's training"))),
+            Trained::Stopped { step } => {
+                Err(Error::Stopped(format!("step {step} of the student's training")))
+            }
             Trained::Aborted { step, reason } => {
                 Err(Error::Settings(format!("the student's training was given up at step {step}: {reason}")))
             }

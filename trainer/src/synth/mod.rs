@@ -4,6 +4,7 @@
 //! function of its settings, its input, its seed and those answers, so a run that was killed is run again and asks only for
 //! what is missing. Nothing here knows an engine: models are [`ChatModel`](amend_proto::ChatModel)s.
 
+pub mod ask;
 pub mod bench;
 pub mod dedup;
 pub mod guard;

@@ -5,8 +5,8 @@ use super::{
     lion::{Origin, Taught},
     progress::Counts,
     rows::{
-        CardBuilder, DataCard, Decontamination, Ended, Made, RoleModels, RowEntry, RowProvenance, RowReader, RowWriter,
-        SetInfo, SynthRow, WebrRole, write_rows,
+        CardBuilder, DataCard, Decontamination, Ended, Made, RoleModels, RowEntry, RowProvenance, RowReader,
+        RowWriter, SetInfo, SynthRow, WebrRole, write_rows,
     },
 };
 use crate::{Error, Result, preference::format::Container, synth::draw};
@@ -54,7 +54,11 @@ pub type EachRow<'a> = &'a dyn Fn(&mut dyn FnMut(&SynthRow) -> Result<()>) -> Re
 ///
 /// # Errors
 /// What `each` reports; [`Error::Io`] and [`Error::Data`] when the folder cannot be written.
-pub fn write_set(folder: &Path, each: EachRow<'_>, (facts, guard): (Facts, &dyn SuiteGuard)) -> Result<DataCard> {
+pub fn write_set(
+    folder: &Path,
+    each: EachRow<'_>,
+    (facts, guard): (Facts, &dyn SuiteGuard),
+) -> Result<DataCard> {
     let mut card = CardBuilder::new(SAMPLES);
     write_rows((folder, ROWS_JSONL), Container::JsonLines, |lines| {
         write_rows((folder, ROWS_PARQUET), Container::Parquet, |parquet| {
@@ -75,7 +79,15 @@ pub fn write_set(folder: &Path, each: EachRow<'_>, (facts, guard): (Facts, &dyn 
 fn info(facts: Facts, guard: &dyn SuiteGuard) -> SetInfo {
     let Facts { method, settings, seed, models, counts, removed, ended } = facts;
     let decontamination = Decontamination { rule: guard.rule(), suites: guard.suites(), removed };
-    SetInfo { method, settings, seed, models, counts: counts.0, decontamination: Some(decontamination), ended }
+    SetInfo {
+        method,
+        settings,
+        seed,
+        models,
+        counts: counts.0,
+        decontamination: Some(decontamination),
+        ended,
+    }
 }
 
 /// The rows of a Lion run.
@@ -118,8 +130,10 @@ impl LionRows {
     /// [`Error::Io`] and [`Error::Data`].
     pub fn write_jsonl(&self, path: &Path) -> Result<()> {
         let unnamed = || Error::Settings(format!("{} is no path of a file", path.display()));
-        let (folder, name) = path.parent().zip(path.file_name().and_then(|name| name.to_str())).ok_or_else(unnamed)?;
-        write_rows((folder, name), Container::JsonLines, |lines| self.each(&mut |row| lines.write(row))).map(drop)
+        let (folder, name) =
+            path.parent().zip(path.file_name().and_then(|name| name.to_str())).ok_or_else(unnamed)?;
+        write_rows((folder, name), Container::JsonLines, |lines| self.each(&mut |row| lines.write(row)))
+            .map(drop)
     }
 }
 
@@ -151,10 +165,8 @@ impl PendingRows {
     /// # Errors
     /// [`Error::Data`] when the disk is full.
     pub fn push(&mut self, row: &SynthRow) -> Result<()> {
-        let is_wi = matches!(
-            row.provenance().made,
-            Made::Webr { role: WebrRole::WiAll | WebrRole::WiPart, .. }
-        );
+        let is_wi =
+            matches!(row.provenance().made, Made::Webr { role: WebrRole::WiAll | WebrRole::WiPart, .. });
         self.drawn.push((is_wi, draw(row.provenance().seed, &["mix", row.id().as_str()])));
         self.writer.write(row)
     }
@@ -170,7 +182,10 @@ impl PendingRows {
         let (wi, wr) = (of(true), of(false));
         let most = match (wi, wr) {
             (0, _) | (_, 0) => (wi, wr),
-            _ => (wi.min((wr as f64 * wi_per_wr).round() as usize), wr.min((wi as f64 / wi_per_wr).round() as usize)),
+            _ => (
+                wi.min((wr as f64 * wi_per_wr).round() as usize),
+                wr.min((wi as f64 / wi_per_wr).round() as usize),
+            ),
         };
         let kept: BTreeSet<usize> = [(true, most.0), (false, most.1)]
             .into_iter()

@@ -44,15 +44,3 @@ impl Counts {
         self.0.get(stage).and_then(|reasons| reasons.get(reason)).copied().unwrap_or_default()
     }
 }
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ended {
-    /// It did all that it was asked for.
-    Finished,
-    /// What was left of the budget was too little.
-    Budget,
-    /// Somebody stopped it; the same run goes on.
-    Stopped,
-}

@@ -45,8 +45,10 @@ pub(super) struct ExportArgs {
 pub(super) fn run(args: InspectArgs) -> anyhow::Result<()> {
     let card = card(&args.folder)?;
     if let Some(wanted) = &args.row {
-        let row = rows(&args.folder)?.find(|row| row.as_ref().is_ok_and(|row| row.id().as_str().starts_with(wanted)));
-        let row = row.with_context(|| format!("no row of {} begins with {wanted}", args.folder.display()))??;
+        let row = rows(&args.folder)?
+            .find(|row| row.as_ref().is_ok_and(|row| row.id().as_str().starts_with(wanted)));
+        let row =
+            row.with_context(|| format!("no row of {} begins with {wanted}", args.folder.display()))??;
         return output::json(&json!(row));
     }
     if args.json {
@@ -68,12 +70,13 @@ fn summary(card: &DataCard) -> anyhow::Result<String> {
         writeln!(text, "  {method}: {rows}")?;
     }
     writeln!(text, "models:")?;
-    for (role, model) in &info.models {
+    for (role, model) in info.models.iter() {
         writeln!(text, "  {role}: {model}")?;
     }
     writeln!(text, "stages:")?;
     for (stage, reasons) in &info.counts {
-        let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let reasons: Vec<String> =
+            reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         writeln!(text, "  {stage}: {}", reasons.join(", "))?;
     }
     if let Some(guarded) = &info.decontamination {
@@ -103,7 +106,8 @@ pub(super) fn export(args: ExportArgs) -> anyhow::Result<()> {
         Some("jsonl" | "json") => Container::JsonLines,
         _ => bail!("{}: name a file that ends in .jsonl or .parquet", args.out.display()),
     };
-    let name = args.out.file_name().and_then(|name| name.to_str()).context("the file needs a name in UTF-8")?;
+    let name =
+        args.out.file_name().and_then(|name| name.to_str()).context("the file needs a name in UTF-8")?;
     let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
     let all = rows(&args.folder)?;
     let written = write_rows((folder.unwrap_or(".".as_ref()), name), container, |to| {

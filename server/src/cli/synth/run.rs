@@ -5,7 +5,8 @@ use crate::{
     cli::{Failure, exit, output, progress, train::stop_on_interrupt},
     engine::{EngineConfig, ModelSource},
     synth::{
-        self, EndpointRole, FinishedRun, LearnMethod, LionRequest, Models, RoleSource, SynthConfig, WebrRequest,
+        self, EndpointRole, FinishedRun, LearnMethod, LionRequest, Models, RoleSource, SynthConfig,
+        WebrRequest,
     },
 };
 use amend_proto::ChatModel;
@@ -146,7 +147,8 @@ impl CommonArgs {
         let mut config = match &self.config {
             None => SynthConfig::default(),
             Some(file) => {
-                let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("failed to read {}", file.display()))?;
                 SynthConfig::parse(&text).with_context(|| format!("{} cannot be used", file.display()))?
             }
         };
@@ -188,7 +190,10 @@ pub(super) fn lion(args: LionArgs) -> anyhow::Result<()> {
             LearningArg::Full => LearnMethod::Full,
         };
     }
-    config.roles.entry(Role::Student).or_insert_with(|| EndpointRole::of(RoleSource::Model("atlas".to_owned())));
+    config
+        .roles
+        .entry(Role::Student)
+        .or_insert_with(|| EndpointRole::of(RoleSource::Model("atlas".to_owned())));
     config.lion.iterations = args.iterations.unwrap_or(config.lion.iterations);
     let untold = offline && args.common.config.is_none();
     config.lion.instructions =
@@ -281,7 +286,9 @@ impl LocalModels {
     fn source(&self, source: &RoleSource) -> anyhow::Result<ModelSource> {
         match source {
             RoleSource::Model(name) => Ok(ModelSource::parse(name, self.unpacked.path())?),
-            RoleSource::Live => bail!("`live` is the model of a daemon; here name a model, or use a job of the daemon"),
+            RoleSource::Live => {
+                bail!("`live` is the model of a daemon; here name a model, or use a job of the daemon")
+            }
             other => bail!("{other} is no model that can be loaded here"),
         }
     }
@@ -292,7 +299,9 @@ impl LocalModels {
             ModelSource::Builtin { folder } => Ok(builtin::unpack(&folder)?),
             other => {
                 let folder = other.local_files().filter(|files| files.is_dir()).map(Path::to_owned);
-                folder.context("only a model in a Hugging Face folder can learn; give its path, or --learning none")
+                folder.context(
+                    "only a model in a Hugging Face folder can learn; give its path, or --learning none",
+                )
             }
         }
     }

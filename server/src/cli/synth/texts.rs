@@ -82,7 +82,9 @@ struct Said {
 
 impl Text {
     fn text(self) -> Option<String> {
-        let first = |messages: Vec<Said>| messages.into_iter().find(|said| said.role == "user").map(|said| said.content);
+        let first = |messages: Vec<Said>| {
+            messages.into_iter().find(|said| said.role == "user").map(|said| said.content)
+        };
         self.text.or(self.instruction).or_else(|| self.messages.and_then(first))
     }
 }
@@ -117,9 +119,10 @@ pub(super) fn dedup(args: DedupArgs) -> anyhow::Result<()> {
         seed: args.seed,
         ..DedupSettings::default()
     };
+    let dedup = Dedup::new(settings)?;
     let mut dedup = match &args.seen {
-        Some(file) => Dedup::with_earlier(settings, SeenHashes::open(file)?)?,
-        None => Dedup::new(settings)?,
+        Some(file) => dedup.with_earlier(SeenHashes::open(file)?),
+        None => dedup,
     };
     let mut out = args.out.as_ref().map(|file| tempfile_beside(file)).transpose()?;
     let (mut decisions, mut new, mut all) = (Vec::<Value>::new(), 0, 0);
@@ -151,7 +154,8 @@ pub(super) fn dedup(args: DedupArgs) -> anyhow::Result<()> {
 
 fn tempfile_beside(file: &Path) -> anyhow::Result<tempfile::NamedTempFile> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::NamedTempFile::new_in(folder).with_context(|| format!("failed to write in {}", folder.display()))
+    tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("failed to write in {}", folder.display()))
 }
 
 /// Hands on every line that is not empty, without its end, and its number.

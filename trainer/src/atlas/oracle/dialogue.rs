@@ -82,7 +82,10 @@ impl Reader {
     /// What the sentences of a text state.
     pub(super) fn claims(&self, text: &str) -> Vec<Claim> {
         let sentences = text.lines().flat_map(|line| line.split_inclusive(". ")).map(str::trim);
-        sentences.filter(|sentence| !sentence.is_empty()).flat_map(|sentence| self.statements.read(sentence)).collect()
+        sentences
+            .filter(|sentence| !sentence.is_empty())
+            .flat_map(|sentence| self.statements.read(sentence))
+            .collect()
     }
 
     /// What a question asks for, by what the sentences of a page state before what the world knows.

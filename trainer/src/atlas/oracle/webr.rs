@@ -54,6 +54,12 @@ impl AtlasWriter {
         Self { atlas, reader: Arc::new(Reader::new(atlas)), info }
     }
 
+    /// How many facts the sentences of a text state.
+    #[must_use]
+    pub fn facts(&self, text: &str) -> usize {
+        self.reader.claims(text).len()
+    }
+
     /// A question that a statement of the page answers; of the page as material for the request in a form that is asked for.
     /// Without a statement there is none.
     fn request(&self, (role, page): (Material, &str), seed: u64) -> String {
@@ -78,7 +84,8 @@ impl AtlasWriter {
         let parts: Vec<&str> = text.split("\n\n").collect();
         let asked = parts.iter().position(|part| self.reader.reading(part).is_some());
         let Some(asked) = asked else { return self.reader.answer(&[Message::user(text)]) };
-        let page: Vec<&str> = parts.iter().enumerate().filter(|(at, _)| *at != asked).map(|(_, part)| *part).collect();
+        let page: Vec<&str> =
+            parts.iter().enumerate().filter(|(at, _)| *at != asked).map(|(_, part)| *part).collect();
         let Understood { answer, steps } = self.reader.understand_with(&page.join("\n\n"), parts[asked]);
         answer.map_or_else(|| self.reader.outside(), |answer| phrasing::apply(&steps, &answer))
     }
@@ -99,11 +106,13 @@ impl ChatModel for AtlasWriter {
         let seed = request.sampling.seed.unwrap_or_default();
         let (text, prompt) = match task(&request) {
             Ok((Task::Author { page }, prompt)) => {
-                let facts = self.reader.claims(&page).len();
+                let facts = self.facts(&page);
                 (format!("An editor of a small encyclopedia; this page states {facts} facts."), prompt)
             }
             Ok((Task::Request { role, page }, prompt)) => (self.request((role, &page), seed), prompt),
-            Ok((Task::Refine { request, draft, page }, prompt)) => (self.refine((&request, &draft, &page)), prompt),
+            Ok((Task::Refine { request, draft, page }, prompt)) => {
+                (self.refine((&request, &draft, &page)), prompt)
+            }
             Err(_) => {
                 let messages = admit(&request)?;
                 let prompt = messages.iter().map(|message| words(&message.content).len()).sum();

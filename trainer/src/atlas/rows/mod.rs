@@ -9,6 +9,7 @@ mod hops;
 mod interview;
 mod kind;
 mod mix;
+mod pages;
 mod preferences;
 mod talk;
 mod turns;
@@ -16,6 +17,7 @@ mod turns;
 pub use align::{atlas_edit_set, atlas_facts, atlas_instructions};
 pub use kind::{Kind, Setting};
 pub use mix::{MIX, Share};
+pub use pages::{AtlasPage, atlas_pages};
 pub use preferences::{
     AtlasPreference, AtlasPreferenceSettings, AtlasPreferences, Lesson, atlas_preferences,
 };

@@ -1,6 +1,7 @@
 //! Who plays what.
 
 use super::Endpoint;
+use crate::synth::rows::RoleModels;
 use amend_proto::Sampling;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -77,9 +78,9 @@ impl Cast {
         self.0.get(&role)
     }
 
-    /// The models, as `id@revision`, by role.
+    /// The models by role.
     #[must_use]
-    pub fn models(&self) -> BTreeMap<String, String> {
-        self.0.iter().map(|(role, part)| (role.to_string(), part.endpoint.name())).collect()
+    pub fn models(&self) -> RoleModels {
+        self.0.iter().fold(RoleModels::default(), |all, (role, part)| all.with(*role, part.endpoint.name()))
     }
 }

@@ -12,9 +12,10 @@ use crate::{
         ask::{Asker, Batch, Halt, Part, Question, Reply, Role},
         draw,
         guard::{Removed, SuiteGuard},
-        progress::{Counts, Ended, SynthObserver},
+        progress::{Counts, SynthObserver},
         prompts::Prompts,
         rouge::Filter,
+        rows::Ended,
     },
 };
 use amend_proto::Message;

@@ -9,7 +9,8 @@ use crate::{
     synth::{
         ask::{Asker, Budget, Cast, Endpoint, EndpointSettings, Part, Price},
         guard::{GuardedSuite, Overlap, SuiteGuard, Unguarded},
-        progress::{Ended, Silent, SynthObserver},
+        progress::{Silent, SynthObserver},
+        rows::Ended,
     },
 };
 use amend_proto::{

@@ -59,7 +59,8 @@ fn from_stripped(html: String) -> Result<Extracted, Fault> {
     let article = Readability::with_document(document, None, Some(config)).and_then(|mut r| r.parse());
     let article = article.map_or_else(|_| Vec::new(), |found| article_blocks(&found.content));
     let nothing = letters(&all) == 0 && letters(&article) < SOME;
-    let chosen = if nothing || (letters(&article) as f64) < ENOUGH * letters(&all) as f64 { all } else { article };
+    let chosen =
+        if nothing || (letters(&article) as f64) < ENOUGH * letters(&all) as f64 { all } else { article };
     let mut paragraphs: Vec<String> = chosen.into_iter().map(|block| block.text).collect();
     if paragraphs.is_empty() {
         return Err(Fault::record(

@@ -5,6 +5,7 @@ use super::row::{RowId, SynthRow};
 use super::stats::{Lengths, Measured};
 use crate::digest::hex;
 use crate::files::write_atomically;
+use crate::synth::guard::{GuardedSuite, Removed};
 use crate::template::render;
 use crate::{Error, Result};
 use minijinja::context;
@@ -31,44 +32,16 @@ pub enum Ended {
     Stopped,
 }
 
-/// A suite whose items no row may overlap.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SeenSuite {
-    /// The suite's name.
-    pub name: String,
-    /// The hash of its items.
-    pub fingerprint: String,
-    /// Its items.
-    pub items: u64,
-}
-
-/// A row that was removed because it overlaps an item.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RemovedRow {
-    /// The row.
-    pub id: RowId,
-    /// The suite.
-    pub suite: String,
-    /// The item of the suite.
-    pub item: String,
-    /// How much they overlap, as [`Decontamination::measure`] says.
-    pub overlap: f64,
-}
-
 /// What was done so that no row overlaps a gate's suites.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decontamination {
-    /// How overlap is measured, in words.
-    pub measure: String,
-    /// Rows that overlap an item by so much, or more, were removed.
-    pub threshold: f64,
+    /// From what on a text overlaps an item, in words.
+    pub rule: String,
     /// Every suite that was looked at.
-    pub suites: Vec<SeenSuite>,
-    /// Every row that was removed.
-    pub removed: Vec<RemovedRow>,
+    pub suites: Vec<GuardedSuite>,
+    /// Every row and instruction that was removed.
+    pub removed: Vec<Removed>,
 }
 
 /// What a run knows of its set besides the rows.

@@ -18,8 +18,8 @@ mod stats;
 mod tests;
 mod write;
 
-pub use card::{CardBuilder, DataCard, Decontamination, Ended, RemovedRow, SeenSuite, SetInfo};
-pub use provenance::{Made, ModelRole, PageSource, RoleModels, RowProvenance, WebrRole};
+pub use card::{CardBuilder, DataCard, Decontamination, Ended, SetInfo};
+pub use provenance::{Made, PageSource, RoleModels, RowProvenance, WebrRole};
 pub use read::{RowEntry, RowReader};
 pub use row::{RowId, SynthRow};
 pub use stats::{Distribution, Lengths};

@@ -1,6 +1,7 @@
 //! Where a synthetic row comes from.
 
 use crate::records::{Cell, Kind};
+use crate::synth::ask::Role;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -68,56 +69,45 @@ impl Made {
     }
 }
 
-/// What a model did for a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelRole {
-    /// Answered; of WebR, wrote requests and responses.
-    Teacher,
-    /// Learned, and showed where it is weak.
-    Student,
-    /// Compared answers.
-    Referee,
-    /// Wrote new instructions.
-    Generator,
-    /// Described the author of a page.
-    Author,
-    /// Refined a draft.
-    Refiner,
-}
-
 /// The models by their roles, each as `name@revision`; none where the role was not filled.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoleModels {
-    /// [`ModelRole::Teacher`].
+    /// [`Role::Teacher`].
     pub teacher: Option<String>,
-    /// [`ModelRole::Student`].
+    /// [`Role::Student`].
     pub student: Option<String>,
-    /// [`ModelRole::Referee`].
+    /// [`Role::Referee`].
     pub referee: Option<String>,
-    /// [`ModelRole::Generator`].
+    /// [`Role::Generator`].
     pub generator: Option<String>,
-    /// [`ModelRole::Author`].
+    /// [`Role::Author`].
     pub author: Option<String>,
-    /// [`ModelRole::Refiner`].
+    /// [`Role::Refiner`].
     pub refiner: Option<String>,
 }
 
 impl RoleModels {
     /// With a model in a role.
     #[must_use]
-    pub fn with(mut self, role: ModelRole, model: impl Into<String>) -> Self {
+    pub fn with(mut self, role: Role, model: impl Into<String>) -> Self {
         let place = match role {
-            ModelRole::Teacher => &mut self.teacher,
-            ModelRole::Student => &mut self.student,
-            ModelRole::Referee => &mut self.referee,
-            ModelRole::Generator => &mut self.generator,
-            ModelRole::Author => &mut self.author,
-            ModelRole::Refiner => &mut self.refiner,
+            Role::Teacher => &mut self.teacher,
+            Role::Student => &mut self.student,
+            Role::Referee => &mut self.referee,
+            Role::Generator => &mut self.generator,
+            Role::Author => &mut self.author,
+            Role::Refiner => &mut self.refiner,
         };
         *place = Some(model.into());
         self
+    }
+
+    /// Those that are there.
+    pub fn iter(&self) -> impl Iterator<Item = (Role, &str)> {
+        let roles =
+            [Role::Teacher, Role::Student, Role::Referee, Role::Generator, Role::Author, Role::Refiner];
+        roles.into_iter().zip(self.all()).filter_map(|(role, model)| Some((role, model.as_deref()?)))
     }
 
     fn all(&self) -> [&Option<String>; 6] {

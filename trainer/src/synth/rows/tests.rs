@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::preference::format::Container;
+use crate::synth::ask::Role as Plays;
+use crate::synth::guard::{GuardedSuite, Overlap, Removed};
 use crate::{Error, Result};
 use amend_proto::{Message, Role};
 use proptest::prelude::*;
@@ -13,7 +15,7 @@ const CONTAINERS: [(Container, &str); 2] =
     [(Container::JsonLines, "rows.jsonl"), (Container::Parquet, "rows.parquet")];
 
 fn row(messages: Vec<Message>, made: Made) -> SynthRow {
-    let models = RoleModels::default().with(ModelRole::Teacher, "atlas-oracle@1");
+    let models = RoleModels::default().with(Plays::Teacher, "atlas-oracle@1");
     SynthRow::new(messages, RowProvenance { made, models, seed: u64::MAX, licence: None }).expect("a row")
 }
 
@@ -25,7 +27,8 @@ fn some() -> Vec<SynthRow> {
         file: "pages/tarn.html".into(),
         record,
     };
-    let short = vec![Message::user("Shorten \"this\":\n\nTarn is a town. 🏘"), Message::assistant("Tarn, town.")];
+    let short =
+        vec![Message::user("Shorten \"this\":\n\nTarn is a town. 🏘"), Message::assistant("Tarn, town.")];
     let long = vec![
         Message::system("Be brief."),
         Message::user("Where is Tarn | Vell?"),
@@ -202,17 +205,18 @@ fn info() -> SetInfo {
         method: "webr".into(),
         settings: serde_json::json!({"wi_share": 0.667, "temperature": 0.6}),
         seed: 7,
-        models: RoleModels::default().with(ModelRole::Teacher, "atlas-oracle@1"),
+        models: RoleModels::default().with(Plays::Teacher, "atlas-oracle@1"),
         counts: BTreeMap::from(counts),
         decontamination: Some(Decontamination {
-            measure: "the share of a row's 8-grams that an item has".into(),
-            threshold: 0.5,
-            suites: vec![SeenSuite { name: "gate | one".into(), fingerprint: "f1".into(), items: 40 }],
-            removed: vec![RemovedRow {
-                id: RowId::of(&[Message::user("x")]),
-                suite: "gate | one".into(),
-                item: "item 3".into(),
-                overlap: 0.75,
+            rule: "a run of 13 words of an item stands in it".into(),
+            suites: vec![GuardedSuite { name: "gate | one".into(), fingerprint: "f1".into(), items: 40 }],
+            removed: vec![Removed {
+                id: RowId::of(&[Message::user("x")]).to_string(),
+                overlap: Overlap {
+                    suite: "gate | one".into(),
+                    item: "item 3".into(),
+                    how: "a run of its words".into(),
+                },
             }],
         }),
         ended: Ended::Budget,

@@ -78,7 +78,8 @@ impl Maker<'_> {
         let role = role(self.settings.seed, page);
         let mut rng = ChaCha8Rng::seed_from_u64(self.draw(page, "section"));
         let shown = section(&mut rng, page, self.settings.most_chars).text;
-        let words = self.settings.request_words[rng.random_range(0..self.settings.request_words.len())].to_string();
+        let words =
+            self.settings.request_words[rng.random_range(0..self.settings.request_words.len())].to_string();
         let page_first = rng.random_bool(0.5);
 
         let asked = self.prompts.message(AUTHOR, &[("page", &shown)])?;
@@ -118,7 +119,12 @@ impl Maker<'_> {
     }
 
     /// What a role says, without what it says around it.
-    async fn ask(&self, page: &Page, (stage, role): (&'static str, Role), message: Message) -> Result<String, Stop> {
+    async fn ask(
+        &self,
+        page: &Page,
+        (stage, role): (&'static str, Role),
+        message: Message,
+    ) -> Result<String, Stop> {
         let question =
             Question { role, messages: vec![message], seed: self.draw(page, stage), max_tokens: None };
         let why = match self.asker.ask(&question).await.map_err(Stop::Halt)? {

@@ -57,6 +57,8 @@ pub struct WebrRun {
 /// Makes a row of each page that allows it, and gives it to `sink`, in the order of the pages. So many pages are in memory as
 /// are worked on at a time; of the others a hash. With the same answers in the asker's log it comes to the same.
 ///
+/// What the requests were held against comes back: [`Dedup::commit`] remembers them for later runs.
+///
 /// It compares texts on the thread that polls it: run it on a thread of its own.
 ///
 /// # Errors
@@ -67,15 +69,10 @@ pub async fn run_webr(
     asker: &Asker,
     sink: &mut (dyn FnMut(SynthRow) -> Result<()> + Send),
     observer: &mut dyn SynthObserver,
-) -> Result<WebrRun> {
+) -> Result<(WebrRun, Dedup)> {
     job.settings.validate()?;
-    let mut run = WebrRun {
-        pages: 0,
-        rows: 0,
-        counts: Counts::default(),
-        removed: Vec::new(),
-        ended: Ended::Finished,
-    };
+    let mut run =
+        WebrRun { pages: 0, rows: 0, counts: Counts::default(), removed: Vec::new(), ended: Ended::Finished };
     let maker = &Maker {
         settings: job.settings,
         prompts: job.prompts,
@@ -83,13 +80,16 @@ pub async fn run_webr(
         models: asker.cast().models(),
         licence: job.licence,
     };
+    let dedup = Dedup::new(job.settings.dedup)?;
     let mut dedup = match job.seen {
-        Some(file) => Dedup::with_earlier(job.settings.dedup, SeenHashes::open(file)?)?,
-        None => Dedup::new(job.settings.dedup)?,
+        Some(file) => dedup.with_earlier(SeenHashes::open(file)?),
+        None => dedup,
     };
     let over = &AtomicBool::new(false);
-    let mut chosen = Chosen { pages, seen: HashSet::new(), left: job.settings.pages, quality: &job.settings.quality };
-    let width = [Role::Author, Role::Teacher, Role::Refiner].map(|role| asker.concurrency(role)).into_iter().max();
+    let mut chosen =
+        Chosen { pages, seen: HashSet::new(), left: job.settings.pages, quality: &job.settings.quality };
+    let width =
+        [Role::Author, Role::Teacher, Role::Refiner].map(|role| asker.concurrency(role)).into_iter().max();
     let next = std::iter::from_fn(|| if over.load(Ordering::Relaxed) { None } else { chosen.next() });
     let making = stream::iter(next).map(|page| async move {
         match page {
@@ -130,7 +130,7 @@ pub async fn run_webr(
         }
         observer.at("pages", run.pages as usize, job.settings.pages.unwrap_or_default() as usize);
     }
-    Ok(run)
+    Ok((run, dedup))
 }
 
 /// Pages that are worth asking about, and why the others are not.

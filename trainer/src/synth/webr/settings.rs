@@ -1,6 +1,9 @@
 //! What decides a run.
 
-use crate::{Error, Result, synth::{dedup::DedupSettings, pages::QualitySettings}};
+use crate::{
+    Error, Result,
+    synth::{dedup::DedupSettings, pages::QualitySettings},
+};
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides a run besides the pages, the models and the templates.

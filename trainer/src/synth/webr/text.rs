@@ -13,7 +13,8 @@ const QUOTES: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\
 
 /// Whether a text refuses instead of answering.
 pub(super) fn refuses(text: &str) -> bool {
-    let start: String = text.trim_start().chars().take(40).collect::<String>().to_lowercase().replace('’', "'");
+    let start: String =
+        text.trim_start().chars().take(40).collect::<String>().to_lowercase().replace('’', "'");
     REFUSALS.iter().any(|refusal| start.starts_with(refusal))
 }
 
