@@ -89,7 +89,15 @@ impl Checkpoints {
     /// # Errors
     /// [`Error::Io`] when the folder cannot be listed.
     pub fn latest(&self) -> Result<Option<PathBuf>> {
-        Ok(self.all()?.pop())
+        Ok(self.all()?.pop().map(|(_, path)| path))
+    }
+
+    /// The steps that the newest checkpoint has done; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be listed.
+    pub fn latest_step(&self) -> Result<Option<u64>> {
+        Ok(self.all()?.pop().map(|(step, _)| step))
     }
 
     /// Puts the tensors of a checkpoint into `decoder` and `optimiser` and returns the rest.
@@ -139,8 +147,8 @@ impl Checkpoints {
         Ok(state)
     }
 
-    /// All complete checkpoints, oldest first.
-    fn all(&self) -> Result<Vec<PathBuf>> {
+    /// All complete checkpoints with their steps, oldest first.
+    fn all(&self) -> Result<Vec<(u64, PathBuf)>> {
         if !self.folder.exists() {
             return Ok(Vec::new());
         }
@@ -153,12 +161,12 @@ impl Checkpoints {
             }
         }
         found.sort();
-        Ok(found.into_iter().map(|(_, path)| path).collect())
+        Ok(found)
     }
 
     fn prune(&self) -> Result<()> {
         let all = self.all()?;
-        for old in &all[..all.len().saturating_sub(self.keep)] {
+        for (_, old) in &all[..all.len().saturating_sub(self.keep)] {
             fs::remove_dir_all(old).map_err(Error::io("removing", old))?;
         }
         Ok(())

@@ -1,18 +1,25 @@
 //! Supervised fine-tuning: rows in, a better decoder out. [`train`] reads top to bottom.
 
+mod measure;
+mod prepare;
+
+pub use measure::exact_match;
+pub(crate) use prepare::passes;
+
 use crate::checkpoint::{Checkpoints, RunState};
 use crate::decoder::{Decoder, Example, PackedBatch};
 use crate::optim::{AdamW, AdamWConfig, Schedule, collect_gradients};
 use crate::{Error, Result};
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use prepare::{StepRows, next_step, prepare};
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 /// Steps whose rows are prepared ahead of the training.
 const PREFETCH: usize = 4;
 /// candle walks the graph of operations recursively, once per operation.
-const STACK_BYTES: usize = 256 << 20;
+pub(crate) const STACK_BYTES: usize = 256 << 20;
 
 /// An endless stream of training rows. Row `index` must be the same every time it is asked for: that is what makes a
 /// run repeatable and a resumed run exact.
@@ -32,6 +39,13 @@ pub enum BatchSize {
     Rows(usize),
     /// Rows until the batch holds at least so many tokens.
     Tokens(usize),
+    /// So many rows, in as many passes as they need.
+    Passes {
+        /// Rows of the batch.
+        rows: usize,
+        /// Tokens of one pass at most, unless a single row has more.
+        tokens: usize,
+    },
 }
 
 /// The settings of a run. A run is resumed with the settings it was begun with.
@@ -57,7 +71,10 @@ impl SftConfig {
     /// [`Error::Settings`] naming the field.
     pub fn validate(&self) -> Result<()> {
         self.schedule.validate()?;
-        let (BatchSize::Rows(size) | BatchSize::Tokens(size)) = self.batch;
+        let size = match self.batch {
+            BatchSize::Rows(size) | BatchSize::Tokens(size) => size,
+            BatchSize::Passes { rows, tokens } => rows.min(tokens),
+        };
         if size == 0 || self.accumulation == 0 || self.checkpoint_every == 0 {
             return Err(Error::Settings(
                 "batch, accumulation and checkpoint_every must be at least 1".into(),
@@ -102,6 +119,20 @@ pub trait Observer: Send {
     /// # Errors
     /// Stops the run with that error.
     fn on_step(&mut self, metrics: &StepMetrics, decoder: &Decoder) -> Result<Flow>;
+
+    /// Called once, before the first step of this call, with the steps that are done: 0, or those of the checkpoint that it
+    /// goes on from.
+    ///
+    /// # Errors
+    /// Stops the run with that error.
+    fn on_start(&mut self, _step: u64, _decoder: &Decoder) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// Called before every pass through the model, and may wait. On [`Flow::Stop`] the step that is being made is dropped.
+    fn before_pass(&mut self) -> Flow {
+        Flow::Continue
+    }
 }
 
 /// How a run ended.
@@ -143,24 +174,41 @@ pub fn train(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> R
     })
 }
 
-fn train_here(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Outcome> {
+/// As [`train`], on this thread, whose stack must have [`STACK_BYTES`].
+///
+/// # Errors
+/// As [`train`].
+pub(crate) fn train_here(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Outcome> {
+    run.config.validate()?;
     let config = run.config;
     let mut optimiser = AdamW::new(decoder.trained(), config.optimiser)?;
     let (first_step, first_row) = resume(decoder, run, &mut optimiser)?;
+    if observer.on_start(first_step, decoder)? == Flow::Stop {
+        return Ok(Outcome::Stopped { step: first_step });
+    }
     let started = Instant::now();
 
     std::thread::scope(|scope| {
         let (sender, batches) = sync_channel(PREFETCH);
         scope.spawn(move || prepare(run.source, config, first_row, &sender));
+        let mut row = first_row;
         for step in first_step..config.schedule.total_steps {
             let step_started = Instant::now();
             let StepRows { batches, next_row } = next_step(&batches)?;
-            let (loss, gradients) = accumulate(decoder, &batches)?;
+            let Some((loss, gradients)) = accumulate_while(decoder, &batches, || observer.before_pass())?
+            else {
+                // Nothing has changed since the last step, which may have written a checkpoint already.
+                if step > first_step && !step.is_multiple_of(config.checkpoint_every) {
+                    save(decoder, run, &optimiser, (step, row))?;
+                }
+                return Ok(Outcome::Stopped { step });
+            };
             let learning_rate = config.schedule.at(step);
             let grad_norm = optimiser.step(&gradients, learning_rate)?;
             if !(loss.is_finite() && grad_norm.is_finite()) {
                 return Err(Error::Diverged { step, loss });
             }
+            row = next_row;
             let tokens = batches.iter().map(PackedBatch::tokens).sum();
             let metrics = StepMetrics {
                 step: step + 1,
@@ -175,10 +223,8 @@ fn train_here(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> 
             let late = run.wall_clock.is_some_and(|limit| started.elapsed() >= limit);
             let finished = step + 1 == config.schedule.total_steps;
             let stopped = !finished && (flow == Flow::Stop || late);
-            if let Some(checkpoints) = &run.checkpoints
-                && (finished || stopped || (step + 1) % config.checkpoint_every == 0)
-            {
-                checkpoints.save(decoder, &optimiser, &RunState::new(step + 1, next_row, config))?;
+            if finished || stopped || (step + 1) % config.checkpoint_every == 0 {
+                save(decoder, run, &optimiser, (step + 1, row))?;
             }
             if stopped {
                 return Ok(Outcome::Stopped { step: step + 1 });
@@ -186,6 +232,14 @@ fn train_here(decoder: &Decoder, run: &Run<'_>, observer: &mut dyn Observer) -> 
         }
         Ok(Outcome::Finished)
     })
+}
+
+/// Writes a checkpoint after a step, before a row, when the run has a place for it.
+fn save(decoder: &Decoder, run: &Run<'_>, optimiser: &AdamW, (step, row): (u64, u64)) -> Result<()> {
+    if let Some(checkpoints) = &run.checkpoints {
+        checkpoints.save(decoder, optimiser, &RunState::new(step, row, run.config))?;
+    }
+    Ok(())
 }
 
 /// The step and the row to begin with: those of the newest checkpoint, or zero.
@@ -206,10 +260,23 @@ fn resume(decoder: &Decoder, run: &Run<'_>, optimiser: &mut AdamW) -> Result<(u6
 /// # Errors
 /// When no batch has a target, or a tensor operation fails.
 pub fn accumulate(decoder: &Decoder, batches: &[PackedBatch]) -> Result<(f32, Vec<Tensor>)> {
+    let whole = accumulate_while(decoder, batches, || Flow::Continue)?;
+    Ok(whole.expect("only a flow that stops gives nothing"))
+}
+
+/// As [`accumulate`], `None` when `flow` says so before a pass.
+fn accumulate_while(
+    decoder: &Decoder,
+    batches: &[PackedBatch],
+    mut flow: impl FnMut() -> Flow,
+) -> Result<Option<(f32, Vec<Tensor>)>> {
     let targets: f64 = batches.iter().flat_map(|b| &b.weights).copied().map(f64::from).sum();
     let mut loss = 0f32;
     let mut total: Option<Vec<Tensor>> = None;
     for batch in batches.iter().filter(|b| !b.targets.is_empty()) {
+        if flow() == Flow::Stop {
+            return Ok(None);
+        }
         let nll = decoder.target_nll(batch)?;
         let weights = Tensor::new(batch.weights.as_slice(), nll.device())?.to_dtype(nll.dtype())?;
         let part = ((nll * weights)?.sum_all()? / targets)?;
@@ -221,88 +288,9 @@ pub fn accumulate(decoder: &Decoder, batches: &[PackedBatch]) -> Result<(f32, Ve
         });
     }
     match total {
-        Some(gradients) => Ok((loss, gradients)),
+        Some(gradients) => Ok(Some((loss, gradients))),
         None => Err(Error::Data("no row of this step has a supervised token".into())),
     }
-}
-
-/// The batches of one step, and the row that follows them.
-struct StepRows {
-    batches: Vec<PackedBatch>,
-    next_row: u64,
-}
-
-fn next_step(batches: &Receiver<Result<StepRows>>) -> Result<StepRows> {
-    batches.recv().unwrap_or_else(|_| Err(Error::Data("the thread that prepares rows has died".into())))
-}
-
-/// Prepares the rows of step after step until nobody listens or a row fails.
-fn prepare(
-    source: &dyn RowSource,
-    config: SftConfig,
-    mut next_row: u64,
-    sender: &SyncSender<Result<StepRows>>,
-) {
-    loop {
-        let step = (0..config.accumulation)
-            .map(|_| {
-                // The number of a batch's first row is a key that a resumed run finds again.
-                let first_row = next_row;
-                let examples = take_rows(source, config.batch, &mut next_row)?;
-                Ok(PackedBatch::new(&examples)?.with_noise(first_row))
-            })
-            .collect::<Result<Vec<_>>>();
-        let failed = step.is_err();
-        if sender.send(step.map(|batches| StepRows { batches, next_row })).is_err() || failed {
-            return;
-        }
-    }
-}
-
-fn take_rows(source: &dyn RowSource, size: BatchSize, next_row: &mut u64) -> Result<Vec<Example>> {
-    let (mut examples, mut tokens) = (Vec::new(), 0);
-    loop {
-        let example = source.row(*next_row)?;
-        *next_row += 1;
-        tokens += example.ids.len();
-        examples.push(example);
-        let full = match size {
-            BatchSize::Rows(rows) => examples.len() >= rows,
-            BatchSize::Tokens(budget) => tokens >= budget,
-        };
-        if full {
-            return Ok(examples);
-        }
-    }
-}
-
-/// For every example, whether each of its targets is the most likely token when everything before it is right: the same
-/// as whether greedy decoding would produce all of them. An example without targets counts as right.
-///
-/// # Errors
-/// As [`Decoder::target_logits`].
-pub fn exact_match(decoder: &Decoder, examples: &[Example]) -> Result<Vec<bool>> {
-    /// Tokens of one forward pass.
-    const TOKENS: usize = 4096;
-    let mut right = Vec::with_capacity(examples.len());
-    let mut rest = examples;
-    while !rest.is_empty() {
-        let mut tokens = 0;
-        let fits = rest.iter().take_while(|e| {
-            tokens += e.ids.len();
-            tokens <= TOKENS
-        });
-        let (now, later) = rest.split_at(fits.count().max(1));
-        rest = later;
-        let batch = PackedBatch::new(now)?;
-        let best = match batch.targets.is_empty() {
-            true => Vec::new(),
-            false => decoder.target_logits(&batch)?.detach().argmax(1)?.to_vec1::<u32>()?,
-        };
-        let bounds = batch.prediction_bounds.windows(2);
-        right.extend(bounds.map(|b| best[b[0]..b[1]] == batch.targets[b[0]..b[1]]));
-    }
-    Ok(right)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! A preference training, from pairs to a candidate revision.
 
 use super::card::PreferenceCard;
-use super::control::Control;
 use super::difference::{STOP_WORDS, StopTokens};
 use super::metrics::{Evaluation, MetricsLine, PreferenceStep, read_metrics};
 use super::pair::{PairCounts, PairReader, PreferencePair, TokenPair};
@@ -9,6 +8,7 @@ use super::recipe::PreferenceRecipe;
 use super::reference::{Asking, ScoredPair};
 use super::train::{Ending, Left, Trainer};
 use super::watch::AbortReason;
+use crate::control::Control;
 use crate::decoder::Decoder;
 use crate::digest::hex;
 use crate::files::{read_if_there, write_atomically};

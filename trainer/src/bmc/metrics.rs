@@ -2,12 +2,10 @@
 
 use super::loss::PairLoss;
 use super::tensorboard::EventFile;
-use crate::files::{read_if_there, write_atomically};
+use crate::step_log::{LogLine, StepLog, read_log};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const LOG: &str = "metrics.jsonl";
 
@@ -129,7 +127,7 @@ pub enum MetricsLine {
     Evaluation(Evaluation),
 }
 
-impl MetricsLine {
+impl LogLine for MetricsLine {
     fn step(&self) -> u64 {
         match self {
             Self::Step(step) => step.step,
@@ -143,44 +141,25 @@ impl MetricsLine {
 /// # Errors
 /// [`Error::Io`] when it cannot be read, [`Error::Data`] naming a damaged line.
 pub fn read_metrics(folder: &Path) -> Result<Vec<MetricsLine>> {
-    let path = folder.join(LOG);
-    let text = std::fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
-    let line = |(number, line): (usize, &str)| {
-        serde_json::from_str(line)
-            .map_err(|e| Error::Data(format!("line {} of {}: {e}", number + 1, path.display())))
-    };
-    text.lines().enumerate().map(line).collect()
+    read_log((folder, LOG))
 }
 
 /// Both files of a run.
 #[derive(Debug)]
 pub(super) struct MetricsLog {
-    path: PathBuf,
-    file: File,
+    lines: StepLog,
     events: EventFile,
 }
 
 impl MetricsLog {
-    /// Opens the files of a run that begins, or goes on after a step: what was logged of later steps by a run that was
-    /// killed before its next checkpoint is taken out, half a line too.
+    /// Opens the files of a run that begins, or goes on after a step, as [`StepLog::open`].
     ///
     /// # Errors
     /// [`Error::Io`] naming the file.
     pub(super) fn open(folder: &Path, resumed: Option<u64>) -> Result<Self> {
-        let path = folder.join(LOG);
-        let before = read_if_there(&path)?.unwrap_or_default();
-        let stays = |line: &&str| {
-            let line = serde_json::from_str::<MetricsLine>(line);
-            line.is_ok_and(|line| resumed.is_some_and(|step| line.step() <= step))
-        };
-        let kept: String = before.lines().filter(stays).flat_map(|line| [line, "\n"]).collect();
-        if kept != before {
-            write_atomically(folder, LOG, kept.as_bytes())?;
-        }
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.map_err(Error::io("opening", &path))?;
+        let lines = StepLog::open::<MetricsLine>((folder, LOG), resumed)?;
         let events = EventFile::new(&folder.join("tensorboard"), resumed.map_or(0, |step| step + 1))?;
-        Ok(Self { path, file, events })
+        Ok(Self { lines, events })
     }
 
     /// Writes a line to both.
@@ -189,7 +168,7 @@ impl MetricsLog {
     /// [`Error::Io`] naming the file.
     pub(super) fn write(&mut self, line: &MetricsLine) -> Result<()> {
         let json = serde_json::to_value(line).map_err(|e| Error::Settings(e.to_string()))?;
-        self.file.write_all(format!("{json}\n").as_bytes()).map_err(Error::io("writing", &self.path))?;
+        self.lines.write(&json)?;
         let part = match line {
             MetricsLine::Step(_) => "train",
             MetricsLine::Evaluation(_) => "eval",

@@ -45,7 +45,6 @@
 //! ```
 
 mod card;
-mod control;
 mod difference;
 mod job;
 pub mod loss;
@@ -61,8 +60,8 @@ mod tests;
 mod train;
 mod watch;
 
+pub use crate::control::Control;
 pub use card::PreferenceCard;
-pub use control::Control;
 pub use difference::{Difference, STOP_WORDS, StopTokens};
 pub use job::{PreferenceJob, PreferenceObserver, Trained, train_preferences};
 pub use metrics::{Evaluation, MetricsLine, PairMeans, PreferenceStep, read_metrics};

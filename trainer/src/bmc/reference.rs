@@ -5,10 +5,10 @@
 //! many epochs there are, no step waits for it, and in a training of all weights the reference is gone after the first
 //! step. It takes four bytes a token.
 
-use super::control::{Control, Next};
 use super::pack::{PairBatch, Sharing};
 use super::pair::TokenPair;
 use super::passes::passes;
+use crate::control::{Control, Next};
 use crate::decoder::Decoder;
 use crate::files::replace;
 use crate::{Error, Result};

@@ -1,6 +1,5 @@
 //! The training loop. [`Trainer::run`] reads top to bottom.
 
-use super::control::{Control, Next};
 use super::job::PreferenceObserver;
 use super::loss::{PairLoss, PreferenceLoss, Response};
 use super::metrics::{Evaluation, MetricsLine, MetricsLog, PairMeans, PairSums, PreferenceStep};
@@ -10,6 +9,7 @@ use super::recipe::PreferenceRecipe;
 use super::reference::ScoredPair;
 use super::watch::{AbortReason, Verdict, Watch};
 use crate::checkpoint::{Checkpoints, RunState};
+use crate::control::{Control, Next};
 use crate::decoder::Decoder;
 use crate::optim::{AdamW, Schedule};
 use crate::order::EpochOrder;

@@ -3,8 +3,9 @@
 use super::recipe::AlignRecipe;
 use super::row::{AnsweredBy, DataRow};
 use super::teacher::TeacherCounts;
+use crate::template::render;
 use crate::{Error, Result};
-use minijinja::{Environment, context};
+use minijinja::context;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -124,14 +125,4 @@ impl Card {
             serde_json::to_string_pretty(&self.recipe).map_err(|e| Error::Settings(e.to_string()))?;
         render(CARD, context! { card => self, data, recipe })
     }
-}
-
-fn render(template: &str, values: minijinja::Value) -> Result<String> {
-    let wrong = |e: minijinja::Error| Error::Settings(format!("a card's template is wrong: {e:#}"));
-    let mut environment = Environment::new();
-    environment.set_keep_trailing_newline(true);
-    environment.set_trim_blocks(true);
-    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    environment.add_template("card", template).map_err(wrong)?;
-    environment.get_template("card").and_then(|card| card.render(values)).map_err(wrong)
 }

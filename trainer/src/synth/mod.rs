@@ -3,3 +3,4 @@
 pub mod dedup;
 pub mod pages;
 pub mod rouge;
+pub mod rows;

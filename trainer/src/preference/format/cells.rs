@@ -1,9 +1,10 @@
 //! One pair as the cells of a record, the same for both containers.
 
 use crate::preference::pair::Pair;
+use crate::records::{Cell, Kind, object};
 use amend_proto::{Message, Role};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// How pairs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,43 +36,6 @@ pub enum Unfit {
     /// There is no question of a user.
     #[error("the prompt has no user message")]
     NoQuestion,
-}
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Messages,
-    Number,
-}
-
-/// What one field of one record holds.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Cell {
-    Text(String),
-    Messages(Vec<(&'static str, String)>),
-    Number(Option<f64>),
-}
-
-impl Cell {
-    /// About what it takes in memory.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len() + 32,
-            Self::Messages(messages) => messages.iter().map(|(_, text)| text.len() + 64).sum::<usize>() + 32,
-            Self::Number(_) => 32,
-        }
-    }
-
-    fn json(&self) -> Value {
-        match self {
-            Self::Text(text) => json!(text),
-            Self::Number(number) => json!(number),
-            Self::Messages(messages) => {
-                messages.iter().map(|(role, content)| json!({"role": role, "content": content})).collect()
-            }
-        }
-    }
 }
 
 const PLAIN: [(&str, Kind); 3] = [("prompt", Kind::Text), ("chosen", Kind::Text), ("rejected", Kind::Text)];
@@ -142,10 +106,7 @@ impl Layout {
         if self == Self::Amend {
             return Ok(serde_json::to_value(pair).expect("a pair has no map with keys that are no texts"));
         }
-        let cells = self.cells(pair)?;
-        let fields =
-            self.columns().iter().zip(&cells).map(|((name, _), cell)| ((*name).to_owned(), cell.json()));
-        Ok(Value::Object(fields.collect::<Map<_, _>>()))
+        Ok(object(self.columns(), &self.cells(pair)?))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::Container;
 use super::cells::{Layout, Unfit};
-use super::parquet_writer::ParquetWriter;
 use crate::files::replace;
 use crate::preference::pair::Pair;
+use crate::records::{ParquetWriter, Table};
 use crate::{Error, Result};
 use parquet::errors::ParquetError;
 use serde::Serialize;
@@ -46,7 +46,7 @@ impl<W: Write + Send> PairWriter<W> {
                 return Err(Error::Settings("amend's own layout is written as JSON lines only".into()));
             }
             (Container::Parquet, _) => {
-                Sink::Parquet(Box::new(ParquetWriter::new(sink, layout).map_err(failed)?))
+                Sink::Parquet(Box::new(ParquetWriter::new(sink, Table { name: "pairs", columns: layout.columns() }).map_err(failed)?))
             }
         };
         Ok(Self { sink, layout, report: ExportReport::default() })

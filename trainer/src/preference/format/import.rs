@@ -1,21 +1,18 @@
 //! Records into pairs.
 
 use super::at::At;
-use super::lines::Lines;
-use super::parquet_rows::ParquetRows;
-use super::parse::{Format, Parsed, detect, trl, ultra_feedback, ultra_feedback_raw};
+use super::parse::{COLUMNS, Format, Parsed, detect, trl, ultra_feedback, ultra_feedback_raw};
 use crate::preference::check::{Flaw, Limits, Problem};
 use crate::preference::pair::{Pair, PairSource, Provenance, UnixMillis};
-use crate::{Error, Result};
+use crate::records::Records;
+use crate::Result;
 use amend_proto::TenantId;
-use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek};
-use std::path::{Path, PathBuf};
+use std::io::BufRead;
+use std::path::Path;
 
 /// The most issues that an [`ImportReport`] keeps; it counts them all.
 pub const MAX_ISSUES_KEPT: usize = 100;
@@ -117,13 +114,10 @@ pub enum Entry {
     Issue(Issue),
 }
 
-type Records = Box<dyn Iterator<Item = Result<(Place, Result<Value, Flaw>)>>>;
-
 /// The pairs of one file, as a stream, a record in memory at a time (of Parquet a page of each column).
 ///
 /// An `Err` is the last item: the rest of the file cannot be read.
 pub struct PairReader {
-    file: String,
     records: Records,
     options: ImportOptions,
 }
@@ -132,47 +126,26 @@ impl PairReader {
     /// Opens a file; whether it is Parquet is seen from its first bytes.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Data`] when a Parquet file is damaged or compressed in a way that is not read.
+    /// [`Error::Io`](crate::Error::Io); [`Error::Data`](crate::Error::Data) when a Parquet file is damaged or compressed in a way that is not read.
     pub fn open(path: &Path, options: ImportOptions) -> Result<Self> {
-        let mut file = File::open(path).map_err(Error::io("opening", path))?;
-        let mut magic = Vec::new();
-        file.by_ref().take(4).read_to_end(&mut magic).map_err(Error::io("reading", path))?;
-        file.rewind().map_err(Error::io("reading", path))?;
-        let name = path.display().to_string();
-        match magic.as_slice() {
-            b"PAR1" => Self::parquet(name, file, options),
-            _ => Ok(Self::lines(name, BufReader::with_capacity(64 * 1024, file), options)),
-        }
+        Ok(Self { records: Records::open(path, &COLUMNS)?, options })
     }
 
     /// JSON lines from anything; `file` is the name that issues give it.
     pub fn lines(file: impl Into<String>, source: impl BufRead + 'static, options: ImportOptions) -> Self {
-        let file = file.into();
-        let path = PathBuf::from(&file);
-        let records = Lines::new(source).map(move |record| {
-            let (line, value) = record.map_err(Error::io("reading", &path))?;
-            Ok((Place::Line(line), value))
-        });
-        Self { file, records: Box::new(records), options }
+        Self { records: Records::lines(file.into(), source), options }
     }
 
     /// A Parquet file from anything that can be read from any place.
     ///
     /// # Errors
-    /// [`Error::Data`] when it is no Parquet, or damaged.
+    /// [`Error::Data`](crate::Error::Data) when it is no Parquet, or damaged.
     pub fn parquet(
         file: impl Into<String>,
         source: impl ChunkReader + 'static,
         options: ImportOptions,
     ) -> Result<Self> {
-        let file = file.into();
-        let name = file.clone();
-        let rows = ParquetRows::new(source).map_err(|e| broken(&file, &e))?;
-        let records = rows.map(move |record| {
-            let (row, value) = record.map_err(|e| broken(&name, &e))?;
-            Ok((Place::Row(row), value))
-        });
-        Ok(Self { file, records: Box::new(records), options })
+        Ok(Self { records: Records::parquet(file.into(), source, &COLUMNS)?, options })
     }
 
     fn pair(&self, record: &Value) -> Result<Pair, Flaw> {
@@ -214,14 +187,6 @@ impl PairReader {
     }
 }
 
-fn broken(file: &str, error: &ParquetError) -> Error {
-    let hint = match error.to_string().contains("Disabled feature") {
-        true => "; write it again with snappy or no compression",
-        false => "",
-    };
-    Error::Data(format!("{file} cannot be read as parquet any further: {error}{hint}"))
-}
-
 impl Iterator for PairReader {
     type Item = Result<Entry>;
 
@@ -232,7 +197,7 @@ impl Iterator for PairReader {
         };
         Some(Ok(match value.and_then(|value| self.pair(&value)) {
             Ok(pair) => Entry::Pair(Box::new(pair)),
-            Err(flaw) => Entry::Issue(Issue { file: self.file.clone(), place, flaw }),
+            Err(flaw) => Entry::Issue(self.records.issue(place, flaw)),
         }))
     }
 }

@@ -20,20 +20,17 @@ mod at;
 mod cells;
 mod export;
 mod import;
-mod lines;
-mod parquet_rows;
-mod parquet_writer;
 mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use crate::records::MAX_RECORD_BYTES;
 pub use cells::{Layout, Unfit};
 pub use export::{ExportReport, PairWriter, export};
 pub use import::{
     Entry, FormatChoice, ImportOptions, ImportReport, Issue, MAX_ISSUES_KEPT, PairReader, Place, Tenancy,
     import,
 };
-pub use lines::MAX_RECORD_BYTES;
 pub use parse::Format;
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Cuts a stream into lines without holding more than one.
 
-use crate::preference::check::{Flaw, Problem};
+use crate::preference::{Flaw, Problem};
 use serde_json::Value;
 use std::io::{self, BufRead, Read};
 

@@ -24,7 +24,7 @@ impl Default for Control {
 
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     Go,
     Stop,
 }
@@ -67,7 +67,7 @@ impl Control {
     }
 
     /// Until the guard is dropped, what this thread computes with the decoder waits while paused, operation by operation.
-    pub(super) fn pace(&self) -> Paced {
+    pub(crate) fn pace(&self) -> Paced {
         let control = self.clone();
         pace::by(move || {
             control.next();
@@ -75,7 +75,7 @@ impl Control {
     }
 
     /// Waits while paused.
-    pub(super) fn next(&self) -> Next {
+    pub(crate) fn next(&self) -> Next {
         let mut wish = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match *wish {

@@ -1,7 +1,6 @@
 //! The rows of a Parquet file as JSON values.
 
-use super::parse::COLUMNS;
-use crate::preference::check::{Flaw, Problem};
+use crate::preference::{Flaw, Problem};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedFileReader;
@@ -16,15 +15,20 @@ const BATCH: usize = 64;
 pub(super) struct ParquetRows {
     rows: Option<RowIter<'static>>,
     row: u64,
+    wanted: &'static [&'static str],
 }
 
 impl ParquetRows {
-    pub(super) fn new<R: ChunkReader + 'static>(source: R) -> ParquetResult<Self> {
+    /// Of every row the columns that are wanted.
+    pub(super) fn new<R: ChunkReader + 'static>(
+        source: R,
+        wanted: &'static [&'static str],
+    ) -> ParquetResult<Self> {
         let rows = guarded(|| {
             let reader = SerializedFileReader::new(source)?;
             Ok(RowIter::from_file_into(Box::new(reader)).with_batch_size(BATCH))
         })?;
-        Ok(Self { rows: Some(rows), row: 0 })
+        Ok(Self { rows: Some(rows), row: 0, wanted })
     }
 }
 
@@ -46,15 +50,15 @@ impl Iterator for ParquetRows {
             Ok((Some(row), rest)) => {
                 self.rows = Some(rest);
                 self.row += 1;
-                Some(Ok((self.row, record(row))))
+                Some(Ok((self.row, record(row, self.wanted))))
             }
         }
     }
 }
 
-/// The columns that some format has.
-fn record(row: Row) -> Result<Value, Flaw> {
-    let known = row.into_columns().into_iter().filter(|(name, _)| COLUMNS.contains(&name.as_str()));
+/// The columns that are wanted.
+fn record(row: Row, wanted: &[&str]) -> Result<Value, Flaw> {
+    let known = row.into_columns().into_iter().filter(|(name, _)| wanted.contains(&name.as_str()));
     let fields = known.map(|(name, field)| value(&field, &name).map(|value| (name, value)));
     Ok(Value::Object(fields.collect::<Result<Map<_, _>, Flaw>>()?))
 }
