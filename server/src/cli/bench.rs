@@ -1,5 +1,6 @@
 //! `amend bench`: the project's promised figures, measured on this machine.
 
+mod synth;
 mod train;
 
 use super::{Failure, exit, output, progress};
@@ -110,6 +111,8 @@ pub enum BenchCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// How fast instructions are compared and duplicates found, beside the Python that papers use
+    Synth(synth::SynthBenchArgs),
     /// How fast and with how much memory preferences are trained, beside TRL's DPOTrainer
     Train(train::TrainBenchArgs),
     /// From starting the process to the first ready answer
@@ -158,6 +161,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
             let holds = report.holds();
             show(&report, holds, output)
         }
+        BenchCommand::Synth(args) => spawn_blocking(move || synth::run(args, folder.path())).await?,
         BenchCommand::Train(args) => spawn_blocking(move || train::run(args, folder.path())).await?,
         BenchCommand::Start { times, output } => {
             let report = start::run(folder.path(), times).await?;

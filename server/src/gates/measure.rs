@@ -148,7 +148,7 @@ pub async fn gate(
                 });
             }
         }
-        let decision = decided(asking.policy, &measured, look).await?;
+        let decision = decided((asking.policy, asking.priority), &measured, look).await?;
         if !decision.undecided {
             return Ok((measured, decision));
         }
@@ -218,11 +218,15 @@ async fn replayed(subject: &Subject, asking: &Asking<'_>, told: &Told<'_>) -> Tr
 ///
 /// # Errors
 /// When it panics.
-pub async fn decided(policy: &Policy, measured: &MeasuredPair, look: Look) -> anyhow::Result<GateDecision> {
+pub async fn decided(
+    (policy, priority): (&Policy, Priority),
+    measured: &MeasuredPair,
+    look: Look,
+) -> anyhow::Result<GateDecision> {
     let (policy, contamination) = (policy.clone(), measured.contamination.clone());
     let of = |all: &[SuiteReport]| all.iter().map(evidence).collect::<Vec<Evidence>>();
     let (candidate, live) = (of(&measured.candidate), of(&measured.live));
-    let decided = apart("amend-decide", Priority::Background, move || {
+    let decided = apart("amend-decide", priority, move || {
         decide(&GateInput {
             policy: &policy,
             candidate: &candidate,
@@ -321,7 +325,7 @@ async fn contamination(asking: &Asking<'_>, suites: &[Suite]) -> anyhow::Result<
         words: asking.policy.contamination.words,
     };
     let (texts, suites) = (asking.trained_on.clone(), suites.to_vec());
-    let looked = apart("amend-guard", Priority::Background, move || {
+    let looked = apart("amend-guard", asking.priority, move || {
         let follow = suites.iter().filter_map(|suite| match suite {
             Suite::Follow(suite) => Some(suite),
             Suite::Edits | Suite::Traffic => None,

@@ -126,7 +126,7 @@ impl GateWork {
         let now = config.revisions.live().await?;
         if now.id != live.id {
             void_unless_still(&mut measured, (&live.id, &now.id));
-            decision = decided(&policy, &measured, Look::ONLY).await?;
+            decision = decided((&policy, Priority::Background), &measured, Look::ONLY).await?;
         }
         report::write(&self.gates.folder(&settings.gate), &measured).await?;
         told_metrics(&decision, begun.elapsed());

@@ -13,4 +13,4 @@ pub use folder::{FinishedRun, RunFolder};
 pub use guard::ShippedSuites;
 pub use roles::{Models, cast};
 pub use runs::{LionRequest, WebrRequest, lion, webr};
-pub use student::{Learning, StudentSettings};
+pub use student::{LearnMethod, Learning, StudentSettings};

@@ -7,11 +7,11 @@ use super::{
     roles::{Models, cast},
     student::{LearnMethod, Learning},
 };
+use amend_proto::Priority;
 use amend_trainer::{
     bmc::Control,
     synth::{
         ask::{Asker, Part, Role},
-        guard::SuiteGuard,
         lion::{Instruction, LionJob, LionRun, Student, Unlearning, lion_prompts, lion_sampling, run_lion},
         output::{Facts, PendingRows, lion_rows, write_set},
         pages::{Limits, PageStream},
@@ -36,6 +36,8 @@ pub struct LionRequest<'a> {
     pub out: &'a Path,
     /// Pauses and stops it.
     pub control: Control,
+    /// Whether somebody waits for it: else it goes behind everything.
+    pub priority: Priority,
     /// Told what the student's training does.
     pub told: Box<dyn FnMut(&str) + Send + 'a>,
 }
@@ -49,7 +51,7 @@ pub async fn lion(
     models: &dyn Models,
     observer: &mut dyn SynthObserver,
 ) -> anyhow::Result<FinishedRun> {
-    let LionRequest { config, given, student, out, control, told } = request;
+    let LionRequest { config, given, student, out, control, priority, told } = request;
     let guard = ShippedSuites::with(&config.suites)?;
     let learns = config.student.method != LearnMethod::None;
     let mut roles = vec![Role::Teacher, Role::Referee, Role::Generator];
@@ -78,6 +80,7 @@ pub async fn lion(
             seed: config.lion.seed,
             role: config.role(Role::Student),
             sampling: lion_sampling(Role::Student),
+            priority,
             control,
             told,
         }),
@@ -143,7 +146,7 @@ pub async fn webr(
     let (mut run, mut dedup) =
         run_webr(&job, &mut pages, &asker, &mut |row| pending.push(&row), observer).await?;
     let (models, seed) = (asker.cast().models(), config.webr.seed);
-    let set = pending.mixed((config.webr.wi_per_wr, seed), &mut run.counts)?;
+    let set = pending.mixed(config.webr.wi_per_wr, &mut run.counts)?;
     let facts = Facts {
         method: "webr".to_owned(),
         settings,

@@ -94,6 +94,8 @@ pub struct Learning<'a> {
     pub role: EndpointRole,
     /// How it draws its tokens where the role does not say.
     pub sampling: Sampling,
+    /// Who waits for its answers.
+    pub priority: Priority,
     /// Pauses and stops a training.
     pub control: Control,
     /// Told a line now and then.
@@ -148,7 +150,7 @@ impl Student for Learning<'_> {
         let digits: String = hash.chars().take(ID_DIGITS).collect();
         let engine = EngineConfig {
             revision: Some(RevisionId::new(format!("student:{digits}")).map_err(|error| failed(&error))?),
-            priority: Priority::Background,
+            priority: self.priority,
             ..EngineConfig::new(ModelSource::Folder(self.model.clone()))
         };
         let slots = engine.slots().map_err(|error| failed(&error))?;

@@ -9,7 +9,7 @@ use crate::{
         WebrRequest,
     },
 };
-use amend_proto::ChatModel;
+use amend_proto::{ChatModel, Priority};
 use amend_trainer::{
     atlas::{Atlas, Kind, Rows, Split, builtin},
     bmc::Control,
@@ -216,6 +216,7 @@ pub(super) fn lion(args: LionArgs) -> anyhow::Result<()> {
         student,
         out: &args.common.out,
         control: watch.control.clone(),
+        priority: Priority::Live,
         told: Box::new(move |line| lines.line(line)),
     };
     let mut observer = watch.clone();

@@ -128,7 +128,7 @@ pub(super) fn dedup(args: DedupArgs) -> anyhow::Result<()> {
     let (mut decisions, mut new, mut all) = (Vec::<Value>::new(), 0, 0);
     each_line(&args.input, &mut |line, _| {
         let text = serde_json::from_slice::<Text>(line)?.text();
-        let seen = dedup.look_at(&text.context("it has none of `text`, `instruction`, `messages`")?)?;
+        let seen = dedup.look_at(&text.context("it has none of `text`, `instruction`, `messages`")?);
         if seen == Seen::New {
             new += 1;
             if let Some(out) = &mut out {

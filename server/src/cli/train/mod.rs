@@ -3,7 +3,10 @@
 mod atlas;
 mod bmc;
 mod lte;
+mod sft;
 mod watch;
+
+pub(in crate::cli) use watch::stop_on_interrupt;
 
 use clap::{Args, Subcommand};
 
@@ -50,6 +53,16 @@ Pairs are JSON lines or Parquet, as TRL and UltraFeedback have them or as Amend 
 `--method lora` also the adapter for PEFT, the metrics (also for TensorBoard) and the card. Started again with the same
 folder, it goes on where it stopped.")]
     Bmc(bmc::BmcArgs),
+    /// Train a model on instructions and their answers
+    #[command(after_help = "\
+Examples:
+  amend train sft --data webr/rows.jsonl --out taught
+  amend train sft --model ./my-model --data lion/rows.parquet --data own.jsonl --method full --out taught
+  amend serve --model ./taught/model
+
+Rows are JSON lines or Parquet with `messages`; every answer of an assistant is learned. Started again with the same folder, it
+goes on where it stopped.")]
+    Sft(sft::SftArgs),
 }
 
 /// Runs `amend train`. Ctrl-C writes a checkpoint and stops; the same command goes on from it.
@@ -61,5 +74,6 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
         TrainCommand::Atlas(args) => atlas::run(args),
         TrainCommand::Lte(args) => lte::run(args),
         TrainCommand::Bmc(args) => bmc::run(args),
+        TrainCommand::Sft(args) => sft::run(args),
     }
 }
