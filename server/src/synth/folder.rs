@@ -106,11 +106,11 @@ fn read<T: DeserializeOwned>(file: &Path) -> anyhow::Result<Option<T>> {
 
 /// A record, whole or not at all.
 fn write(folder: &Path, name: &str, record: &impl Serialize) -> anyhow::Result<()> {
+    let partial = folder.join(format!(".{name}.partial"));
     let put = || -> anyhow::Result<()> {
-        let mut partial = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut partial, record)?;
-        partial.as_file().sync_all()?;
-        partial.persist(folder.join(name))?;
+        fs::write(&partial, serde_json::to_vec_pretty(record)?)?;
+        fs::File::open(&partial)?.sync_all()?;
+        fs::rename(&partial, folder.join(name))?;
         Ok(fs::File::open(folder)?.sync_all()?)
     };
     put().with_context(|| format!("failed to write {name} in {}", folder.display()))

@@ -82,12 +82,13 @@ impl AtlasWriter {
     /// The answer to the request among the parts of a text, by what its other parts state.
     fn respond(&self, text: &str) -> String {
         let parts: Vec<&str> = text.split("\n\n").collect();
-        let asked = parts.iter().position(|part| self.reader.reading(part).is_some());
-        let Some(asked) = asked else { return self.reader.answer(&[Message::user(text)]) };
-        let page: Vec<&str> =
-            parts.iter().enumerate().filter(|(at, _)| *at != asked).map(|(_, part)| *part).collect();
-        let Understood { answer, steps } = self.reader.understand_with(&page.join("\n\n"), parts[asked]);
-        answer.map_or_else(|| self.reader.outside(), |answer| phrasing::apply(&steps, &answer))
+        let answered = parts.iter().enumerate().find_map(|(asked, part)| {
+            let others = parts.iter().enumerate().filter(|(at, _)| *at != asked);
+            let page: Vec<&str> = others.map(|(_, part)| *part).collect();
+            let Understood { answer, steps } = self.reader.understand_with(&page.join("\n\n"), part);
+            Some(phrasing::apply(&steps, &answer?))
+        });
+        answered.unwrap_or_else(|| self.reader.answer(&[Message::user(text)]))
     }
 
     fn refine(&self, (request, draft, page): (&str, &str, &str)) -> String {

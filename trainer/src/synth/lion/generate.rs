@@ -58,7 +58,7 @@ pub(super) async fn generate(
             let missing = count - kept;
             let asked = (missing + missing.div_ceil(SPARE)).min(most - attempts);
             let round = Round { iteration, because, seeds, attempts };
-            let new = round.write(turn, asked, (filter, asker)).await?;
+            let new = round.write(turn, (asked, missing), (filter, asker)).await?;
             kept += new.len();
             written.extend(new);
             attempts += asked;
@@ -80,7 +80,7 @@ impl Round<'_> {
     async fn write(
         &self,
         turn: &mut Turn<'_>,
-        asked: usize,
+        (asked, wanted): (usize, usize),
         (filter, asker): (&mut Filter, &Asker),
     ) -> Result<Vec<Instruction>, Halt> {
         let chosen: Vec<&Instruction> = (self.attempts..self.attempts + asked)
@@ -96,6 +96,10 @@ impl Round<'_> {
         }
         let mut kept = Vec::new();
         for (seed, reply) in chosen.iter().zip(batch.replies) {
+            if kept.len() == wanted {
+                turn.run.counts.one(&stage, "more than were wanted");
+                continue;
+            }
             let text = match &reply {
                 Some(Reply::Said { text }) => Ok(text.as_str()),
                 other => Err(left_out(other.as_ref(), false)),

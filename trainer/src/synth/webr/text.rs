@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_from_an_answer() {
-        for text in ["I’m sorry, but I can't do that.", "As an AI, I …", " Sorry, no."] {
+        for text in ["I’m sorry, but I can't do that.", "As an AI, I …", " I cannot say."] {
             assert!(refuses(text), "{text}");
         }
-        for text in ["Sorrel grows here.", "I cane chairs.", ""] {
+        for text in ["Sorry, what is the capital of Peru?", "I cane chairs.", ""] {
             assert!(!refuses(text), "{text}");
         }
     }
