@@ -96,8 +96,8 @@ fn same_as_comparing_all(texts: &[Vec<u8>], max_rouge: f64) -> Result<(), TestCa
         let max = expected.map_or(0.0, |(_, rouge)| rouge);
         prop_assert_eq!(decision.max_rouge.to_bits(), max.to_bits());
         prop_assert_eq!(decision.kept, max <= max_rouge);
-        let nearest = expected.map(|(member, _)| text(&pool[member]));
-        prop_assert_eq!(decision.nearest.as_deref(), nearest.as_deref());
+        let text = expected.map(|(member, _)| text(&pool[member]));
+        prop_assert_eq!(decision.nearest.as_deref(), text.as_deref());
         if decision.kept {
             pool.push(candidate.clone());
         }
