@@ -38,9 +38,9 @@ impl Maker {
         }
         self.put("})();</script>\n<style>");
         for n in 0..bytes / 90 {
-            let _ = write!(
+            let _ = writeln!(
                 self.page,
-                ".c-card__{n}>.title{{margin:0 auto;padding:{n}px 12px;font:400 14px/1.4 serif}}\n"
+                ".c-card__{n}>.title{{margin:0 auto;padding:{n}px 12px;font:400 14px/1.4 serif}}"
             );
         }
         self.put("</style>\n");
@@ -50,10 +50,10 @@ impl Maker {
         self.put("<ul class=\"nav-list nav-list--horizontal js-nav\" data-track=\"nav:main\">\n");
         for n in 0..count {
             let text = self.words(2);
-            let _ = write!(
+            let _ = writeln!(
                 self.page,
                 "<li class=\"nav-list__item nav-list__item--{n}\"><a class=\"nav-link\" href=\"/section/{n}\" data-id=\"{n}\">\
-                 <svg class=\"icon\" viewBox=\"0 0 24 24\"><path d=\"M12 2 L2 7 L12 {n} L22 7 Z\"/></svg><span>{text}</span></a></li>\n"
+                 <svg class=\"icon\" viewBox=\"0 0 24 24\"><path d=\"M12 2 L2 7 L12 {n} L22 7 Z\"/></svg><span>{text}</span></a></li>"
             );
         }
         self.put("</ul>\n");
@@ -61,19 +61,19 @@ impl Maker {
 
     fn article(&mut self, bytes: usize) {
         let title = self.words(6);
-        let _ = write!(self.page, "<article class=\"article\"><h1>{title}</h1>\n");
+        let _ = writeln!(self.page, "<article class=\"article\"><h1>{title}</h1>");
         let until = self.page.len() + bytes;
         while self.page.len() < until {
             let (one, two, link) = (self.words(40), self.words(25), self.words(2));
-            let _ = write!(
+            let _ = writeln!(
                 self.page,
-                "<p class=\"article__p\">{one}, and {two}, <a href=\"/topic\">{link}</a>. <em>{link}</em>, {one}.</p>\n"
+                "<p class=\"article__p\">{one}, and {two}, <a href=\"/topic\">{link}</a>. <em>{link}</em>, {one}.</p>"
             );
             if self.rng.random_bool(0.15) {
                 let heading = self.words(4);
-                let _ = write!(
+                let _ = writeln!(
                     self.page,
-                    "<h2>{heading}</h2><figure><img src=\"/i.jpg\" alt=\"\" loading=\"lazy\"></figure>\n"
+                    "<h2>{heading}</h2><figure><img src=\"/i.jpg\" alt=\"\" loading=\"lazy\"></figure>"
                 );
             }
         }
@@ -83,10 +83,10 @@ impl Maker {
     fn cards(&mut self, count: usize) {
         for n in 0..count {
             let (title, teaser) = (self.words(7), self.words(14));
-            let _ = write!(
+            let _ = writeln!(
                 self.page,
                 "<div class=\"card-wrapper\"><div class=\"card card--teaser\" data-pos=\"{n}\"><div class=\"card__media\"><a href=\"/a/{n}\">\
-                 <img src=\"/t/{n}.jpg\" alt=\"\"></a></div><div class=\"card__body\"><h3><a href=\"/a/{n}\">{title}</a></h3><p>{teaser}</p></div></div></div>\n"
+                 <img src=\"/t/{n}.jpg\" alt=\"\"></a></div><div class=\"card__body\"><h3><a href=\"/a/{n}\">{title}</a></h3><p>{teaser}</p></div></div></div>"
             );
         }
     }
@@ -116,7 +116,7 @@ fn page(maker: &mut Maker) -> String {
     maker.put("</div></div><section class=\"comments\">\n");
     for _ in 0..size / 8000 {
         let text = maker.words(30);
-        let _ = write!(maker.page, "<div class=\"comment\"><p>{text}</p></div>\n");
+        let _ = writeln!(maker.page, "<div class=\"comment\"><p>{text}</p></div>");
     }
     maker.put("</section><footer>\n");
     maker.links(size / 3000);

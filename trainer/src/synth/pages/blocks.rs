@@ -59,13 +59,13 @@ const BLOCKS: [&str; 26] = [
     "label",
 ];
 
-/// The blocks under an element in reading order, without those elements for which `keep` says no.
-pub(super) fn blocks(root: NodeRef<'_>, keep: &dyn Fn(&NodeRef<'_>) -> bool) -> Vec<Block> {
+/// The blocks under an element in reading order.
+pub(super) fn blocks(root: NodeRef<'_>) -> Vec<Block> {
     let mut writer = Writer::default();
     let mut node = root;
     // Down, else along, else up: no recursion, whatever the depth.
     loop {
-        let open = writer.enter(&node, node.id == root.id, keep);
+        let open = writer.enter(&node, node.id == root.id);
         if let Some(child) = node.first_child().filter(|_| open) {
             node = child;
             continue;
@@ -110,7 +110,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn enter(&mut self, node: &NodeRef<'_>, root: bool, keep: &dyn Fn(&NodeRef<'_>) -> bool) -> bool {
+    fn enter(&mut self, node: &NodeRef<'_>, root: bool) -> bool {
         if node.is_text() {
             node.query(|n| {
                 if let NodeData::Text { contents } = &n.data {
@@ -120,7 +120,7 @@ impl Writer {
             return true;
         }
         let Some(name) = name(node) else { return !node.is_comment() && !node.is_doctype() };
-        if !root && (SILENT.contains(&&*name) || is_hidden(node) || !keep(node)) {
+        if !root && (SILENT.contains(&&*name) || is_hidden(node)) {
             self.space = true;
             return false;
         }

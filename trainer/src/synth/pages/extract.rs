@@ -1,19 +1,21 @@
 //! The main text of an HTML page.
 //!
-//! Mozilla's Readability (`dom_smoothie`) finds the element with the text. It is made for articles, and on forums, lists
-//! and short notices it takes one part for the whole. So the page's own blocks, less what surrounds a text, are counted
-//! too, and where Readability has found less than a share of them, they are the text.
+//! Mozilla's Readability (`dom_smoothie`) finds the element with the text. It is made for articles: on forums, lists and
+//! short notices it takes one part for the whole, and it drops lists, tables and code that are short. So what surrounds a text on most pages is taken out first, by its
+//! name. Of the blocks that are left, Readability says where the text begins and ends; where that is less than a share of
+//! them, they are all the text.
 
 use super::blocks::{Block, Kind, blocks, name};
 use super::counts::{Fault, SkipReason};
 use super::limits::Limits;
-use super::shape::is_around;
+use super::shape::prune;
 use super::strip::strip;
 use dom_query::{Document, NodeRef};
 use dom_smoothie::{Config, Readability};
+use rustc_hash::FxHashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Readability's text is taken when it has at least this share of the letters of all blocks that are not linked.
+/// What Readability finds is taken when it has at least this share of the letters of all blocks, links left out.
 const ENOUGH: f64 = 0.6;
 /// Below so many letters, Readability's text counts for nothing when no other rule finds text: it takes what there is,
 /// the navigation if need be.
@@ -51,23 +53,24 @@ pub(super) fn main_text(html: &str, limits: &Limits) -> Result<Extracted, Fault>
 fn from_stripped(html: String) -> Result<Extracted, Fault> {
     let document = Document::from(html);
     let url = own_url(&document);
-    let headline = headline(&document);
-    let title = title(&document).or_else(|| headline.clone());
-    let all =
-        document.body().map(|body| without_links(blocks(body, &|node| !is_around(node)))).unwrap_or_default();
+    let own_title = title(&document);
+    let Some(body) = document.body() else {
+        return Err(Fault::record(SkipReason::NoMainText, "the page has no body"));
+    };
+    let headline = headline(&body, own_title.as_deref());
+    prune(&body);
+    let all = without_links(blocks(body));
     let config = Config { disable_json_ld: true, ..Config::default() };
     let article = Readability::with_document(document, None, Some(config)).and_then(|mut r| r.parse());
     let article = article.map_or_else(|_| Vec::new(), |found| article_blocks(&found.content));
-    let nothing = letters(&all) == 0 && letters(&article) < SOME;
-    let chosen =
-        if nothing || (letters(&article) as f64) < ENOUGH * letters(&all) as f64 { all } else { article };
-    let mut paragraphs: Vec<String> = chosen.into_iter().map(|block| block.text).collect();
+    let mut paragraphs: Vec<String> = choose(all, article).into_iter().map(|block| block.text).collect();
     if paragraphs.is_empty() {
         return Err(Fault::record(
             SkipReason::NoMainText,
             "no text is left without navigation, scripts and forms",
         ));
     }
+    let title = own_title.or_else(|| headline.clone());
     // Readability takes the headline for the title and leaves it out.
     if let Some(headline) = headline.filter(|headline| !paragraphs.iter().take(3).any(|p| p == headline)) {
         paragraphs.insert(0, headline);
@@ -75,9 +78,33 @@ fn from_stripped(html: String) -> Result<Extracted, Fault> {
     Ok(Extracted { title, url, paragraphs })
 }
 
+/// The blocks of the page from the first to the last that Readability took: what it drops in between are lists, tables
+/// and code with few commas, hardly ever navigation, which is out already. All blocks when that is too little of them.
+fn choose(all: Vec<Block>, article: Vec<Block>) -> Vec<Block> {
+    if letters(&all) == 0 {
+        return if letters(&article) < SOME { Vec::new() } else { article };
+    }
+    let taken: FxHashSet<&str> = article.iter().map(|block| block.text.as_str()).collect();
+    let is_taken = |block: &Block| taken.contains(block.text.as_str());
+    let (first, last) = (all.iter().position(is_taken), all.iter().rposition(is_taken));
+    let (Some(mut first), Some(mut last)) = (first, last) else {
+        let is_enough = letters(&article) as f64 >= ENOUGH * letters(&all) as f64;
+        return if is_enough { article } else { all };
+    };
+    let belongs = |block: &Block| !matches!(block.kind, Kind::Text | Kind::Heading);
+    while all.get(last + 1).is_some_and(belongs) {
+        last += 1;
+    }
+    while first > 0 && all[first - 1].kind != Kind::Text {
+        first -= 1;
+    }
+    let is_enough = letters(&all[first..=last]) as f64 >= ENOUGH * letters(&all) as f64;
+    if is_enough { all[first..=last].to_vec() } else { all }
+}
+
 fn article_blocks(content: &str) -> Vec<Block> {
     let document = Document::fragment(content);
-    without_links(blocks(document.root(), &|_| true))
+    without_links(blocks(document.root()))
 }
 
 fn letters(blocks: &[Block]) -> usize {
@@ -99,15 +126,18 @@ fn title(document: &Document) -> Option<String> {
     some_text(&document.head()?.descendants_it().find(|node| node.has_name("title"))?)
 }
 
-/// The only heading of the first order outside of what surrounds the text.
-fn headline(document: &Document) -> Option<String> {
-    let body = document.body()?;
-    let mut headings = body.descendants_it().filter(|node| node.has_name("h1")).filter(|node| {
-        node.ancestors_it(None)
-            .all(|above| name(&above).is_none_or(|name| &*name == "header") || !is_around(&above))
-    });
-    let first = headings.next()?;
-    if headings.next().is_some() { None } else { some_text(&first) }
+/// The only heading of the first order, or the first of the second order with which the title begins.
+fn headline(body: &NodeRef<'_>, title: Option<&str>) -> Option<String> {
+    let mut first = body.descendants_it().filter(|node| node.has_name("h1"));
+    match (first.next(), first.next()) {
+        (Some(only), None) => some_text(&only),
+        (Some(_), Some(_)) => None,
+        (None, _) => {
+            let mut second = body.descendants_it().filter(|node| node.has_name("h2"));
+            let found = second.find_map(|node| some_text(&node))?;
+            title?.starts_with(&found).then_some(found)
+        }
+    }
 }
 
 fn some_text(node: &NodeRef<'_>) -> Option<String> {

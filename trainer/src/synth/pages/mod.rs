@@ -5,6 +5,7 @@ mod charset;
 mod counts;
 mod extract;
 mod files;
+mod finish;
 mod gzip;
 mod head;
 mod http;

@@ -78,12 +78,14 @@ enum Media {
 fn media_type(content_type: Option<&str>, bytes: &[u8]) -> Media {
     let named = content_type.map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     match named.as_deref() {
+        // Whatever its name: a picture, or what is compressed once more.
+        _ if looks_binary(bytes) => Media::Other,
         Some("text/html" | "application/xhtml+xml") => Media::Html,
         Some("text/plain") => Media::Plain,
         None | Some("" | "application/octet-stream" | "unknown/unknown") => {
             if looks_like_html(bytes) {
                 Media::Html
-            } else if looks_binary(bytes) || named.is_some_and(|name| !name.is_empty()) {
+            } else if named.is_some_and(|name| !name.is_empty()) {
                 Media::Other
             } else {
                 Media::Plain

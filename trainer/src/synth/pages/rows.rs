@@ -82,7 +82,7 @@ impl<R: BufRead> Rows<R> {
     /// Frames the next value by its brackets and quotes.
     fn value(&mut self) -> Result<bool, Fault> {
         self.row.clear();
-        if self.ended || !self.to_value()? {
+        if self.ended || !self.seek_value()? {
             return Ok(false);
         }
         self.record += 1;
@@ -112,7 +112,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     /// Moves to the first byte of the next value.
-    fn to_value(&mut self) -> Result<bool, Fault> {
+    fn seek_value(&mut self) -> Result<bool, Fault> {
         loop {
             let chunk = filled(&mut self.from)?;
             if chunk.is_empty() {

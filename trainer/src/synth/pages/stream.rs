@@ -1,14 +1,12 @@
 //! The stream of pages.
 
-use super::charset::decode;
-use super::counts::{Fault, PageCounts, Scope, Skip, SkipReason};
-use super::extract::main_text;
+use super::counts::{Fault, PageCounts, Scope, Skip};
 use super::files::{Files, Input};
-use super::language::language_of;
+use super::finish::{Done, Found, finish};
 use super::limits::Limits;
 use super::open::{Next, Open};
-use super::page::{ContentHash, Page, Position, Source};
-use super::raw::{Body, Raw};
+use super::page::{Page, Position, Source};
+use super::raw::Raw;
 use super::sitemap::{Sitemap, is_sitemap};
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -40,14 +38,6 @@ pub struct PageStream {
     position: Option<Position>,
     after: Option<Source>,
     counts: PageCounts,
-}
-
-/// A record before its main text is looked for, or why there is none.
-struct Found {
-    source: Source,
-    /// Where the stream stands behind it; `None` for a fault of what is no file of its own.
-    position: Option<Position>,
-    raw: std::result::Result<Raw, Fault>,
 }
 
 impl PageStream {
@@ -241,73 +231,6 @@ impl Iterator for PageStream {
         let done = finish(found, &self.limits);
         Some(self.count(done))
     }
-}
-
-struct Done {
-    outcome: Outcome,
-    position: Option<Position>,
-    repaired: bool,
-}
-
-fn finish(found: Found, limits: &Limits) -> Done {
-    let Found { source, position, raw } = found;
-    match raw.and_then(|raw| page(raw, source.clone(), limits)) {
-        Ok((page, repaired)) => Done { outcome: Outcome::Page(Box::new(page)), position, repaired },
-        Err(Fault { reason, detail, .. }) => {
-            Done { outcome: Outcome::Skipped(Skip { source, reason, detail }), position, repaired: false }
-        }
-    }
-}
-
-fn page(raw: Raw, source: Source, limits: &Limits) -> std::result::Result<(Page, bool), Fault> {
-    let (own_url, own_title, paragraphs, repaired) = match raw.body {
-        Body::Html { bytes, content_type } => {
-            let decoded = decode(bytes, content_type.as_deref())?;
-            let found = main_text(&decoded.text, limits)?;
-            (found.url, found.title, found.paragraphs, decoded.repaired)
-        }
-        Body::Plain { bytes, content_type } => {
-            let decoded = decode(bytes, content_type.as_deref())?;
-            (None, None, paragraphs_of(&decoded.text), decoded.repaired)
-        }
-        Body::Text { text, repaired } => (None, None, paragraphs_of(&text), repaired),
-    };
-    if !paragraphs.iter().any(|paragraph| paragraph.chars().any(char::is_alphanumeric)) {
-        return Err(Fault::record(SkipReason::NoMainText, "no letter and no digit"));
-    }
-    let page = Page {
-        url: raw.url.or(own_url),
-        source,
-        content_hash: ContentHash::of(&paragraphs),
-        title: raw.title.or(own_title),
-        language: language_of(&paragraphs),
-        paragraphs,
-    };
-    Ok((page, repaired))
-}
-
-/// Paragraphs of plain text: what stands between empty lines, or the lines when there are no empty ones, as in WET files.
-fn paragraphs_of(text: &str) -> Vec<String> {
-    let clean: String =
-        text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control() && *c != '\u{feff}').collect();
-    let mut paragraphs = vec![String::new()];
-    for line in clean.lines() {
-        let last = paragraphs.last_mut().filter(|last| !last.is_empty());
-        match (line.trim().is_empty(), last) {
-            (true, Some(_)) => paragraphs.push(String::new()),
-            (true, None) => {}
-            (false, Some(last)) => {
-                last.push('\n');
-                last.push_str(line.trim_end());
-            }
-            (false, None) => paragraphs.last_mut().into_iter().for_each(|new| new.push_str(line.trim_end())),
-        }
-    }
-    paragraphs.retain(|paragraph| !paragraph.is_empty());
-    if let [only] = &paragraphs[..] {
-        return only.lines().map(str::to_owned).collect();
-    }
-    paragraphs
 }
 
 fn changed(position: &Position, found: Option<&Input>) -> Error {

@@ -29,6 +29,25 @@ fn lists_tables_and_code_keep_their_lines() {
 }
 
 #[test]
+fn long_runs_of_entities_come_out_whole() {
+    let text = "a long text, with entities &amp; more, ".repeat(2000);
+    let found = paragraphs(&format!("<html><body><article><p>{text}</p></article></body></html>"));
+    assert_eq!(found, [text.replace("&amp;", "&").trim_end()]);
+}
+
+#[test]
+fn a_page_inside_an_oddly_named_element_is_kept_and_a_notice_is_not() {
+    let article =
+        "<p>The text of the page, which is not long, but it is all there is of it, and it stays.</p>";
+    let notice = "<div class=cookie-banner><p>We value your privacy, and our partners, all of them, do so too, very much.</p><p>Again: we and they value it, more than the text of this page, which is shorter.</p></div>";
+    let html = format!("<html><body>{notice}<div class='search has-sidebar'>{article}</div></body></html>");
+    assert_eq!(
+        paragraphs(&html),
+        ["The text of the page, which is not long, but it is all there is of it, and it stays."]
+    );
+}
+
+#[test]
 fn title_and_address_are_found() {
     let html = "<html><head><title>\n A  title </title><link rel=canonical href=https://a.example/x></head><body><p>Some text of a page.</p></body></html>";
     let found = extract(html, &Limits::default()).expect("a text");
