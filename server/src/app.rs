@@ -18,6 +18,7 @@ use crate::{
     preferences::{PreferenceError, PreferenceService, PreferenceSettings},
     registry::Registry,
     revisions::RevisionError,
+    synth::SynthSettings,
     telemetry::{MetricsError, MetricsHandle},
     training::TrainingSettings,
 };
@@ -60,6 +61,8 @@ pub struct AppConfig {
     pub training: TrainingSettings,
     /// What a revision has to show before it goes live; the default is for the model's kind.
     pub gates: GateSettings,
+    /// What jobs may make training data from, and how.
+    pub synth: SynthSettings,
     /// Names that it may be asked under besides `localhost` when it listens on a loopback address; in lower case.
     pub allowed_hosts: BTreeSet<String>,
     /// Bounds on each request.
@@ -142,6 +145,7 @@ impl AppConfig {
             preferences: PreferenceSettings::default(),
             training: TrainingSettings::default(),
             gates: GateSettings { policy, ..GateSettings::default() },
+            synth: SynthSettings::default(),
             allowed_hosts: BTreeSet::new(),
             http: HttpLimits::default(),
             serve: ServeLimits::default(),
@@ -191,6 +195,7 @@ impl App {
             preferences,
             training,
             gates,
+            synth,
             allowed_hosts,
             http,
             serve,
@@ -223,6 +228,7 @@ impl App {
             preferences: preferences.clone(),
             settings: training,
             gates,
+            synth,
             registry: shared,
             loader,
             busy,

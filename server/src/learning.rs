@@ -12,6 +12,7 @@ use crate::{
     preferences::PreferenceService,
     registry::Registry,
     revisions::{Load, LoadError, Loadable, Names, Revisions, RevisionsConfig},
+    synth::{SynthSettings, SynthWork},
     training::{
         BmcWork, BmcWorkConfig, CollectedPairs, FilePairs, PairSource, Pairs, TrainingSettings, keep_training,
     },
@@ -51,6 +52,9 @@ pub struct Learning {
     preferences: PreferenceService,
     users: watch::Receiver<usize>,
     settings: TrainingSettings,
+    synth: SynthSettings,
+    /// Where sets of rows are put.
+    sets: PathBuf,
 }
 
 /// Why a job was not begun.
@@ -74,6 +78,7 @@ pub(crate) struct LearningConfig<'a> {
     pub(crate) preferences: PreferenceService,
     pub(crate) settings: TrainingSettings,
     pub(crate) gates: GateSettings,
+    pub(crate) synth: SynthSettings,
     pub(crate) registry: Arc<Registry>,
     pub(crate) loader: EngineLoader,
     pub(crate) busy: watch::Receiver<usize>,
@@ -81,7 +86,7 @@ pub(crate) struct LearningConfig<'a> {
 
 impl Learning {
     pub(crate) async fn open(config: LearningConfig<'_>) -> Result<Self, AppError> {
-        let LearningConfig { data_dir, ledger, preferences, settings, gates, registry, loader, busy } =
+        let LearningConfig { data_dir, ledger, preferences, settings, gates, synth, registry, loader, busy } =
             config;
         let key = gates.key(&gates.policy);
         let revisions = Revisions::new(RevisionsConfig {
@@ -113,7 +118,20 @@ impl Learning {
             settings: gates,
         });
         let pairs = Pairs::new(sources);
-        Ok(Self { ledger, revisions, jobs, gates, canaries, pairs, preferences, users, settings })
+        let sets = data_dir.join("synth");
+        Ok(Self {
+            ledger,
+            revisions,
+            jobs,
+            gates,
+            canaries,
+            pairs,
+            preferences,
+            users,
+            settings,
+            synth,
+            sets,
+        })
     }
 
     /// Begins a job: as the request says, and as the operator set it where the request says nothing.
@@ -121,6 +139,10 @@ impl Learning {
     /// # Errors
     /// [`BeginError`]; then there is no job.
     pub async fn begin(&self, request: &JobRequest) -> Result<JobObject, BeginError> {
+        if let JobKind::Lion | JobKind::Webr = request.kind {
+            let config = serde_json::to_value(self.synth.with(request)).map_err(JobError::from)?;
+            return Ok(self.jobs.submit(request.kind, config).await?);
+        }
         let mut config = self.settings.config.clone().with(request).map_err(BeginError::Settings)?;
         config.pairs_seen = self.pairs.count().await.map_err(BeginError::Pairs)?;
         let config = serde_json::to_value(config).map_err(JobError::from)?;
@@ -136,7 +158,7 @@ impl Learning {
         let this = self.clone();
         tokio::spawn(async move {
             lifecycle.reached(Phase::Ready).await;
-            let Self { revisions, jobs, gates, pairs, preferences, users, settings, .. } = this;
+            let Self { revisions, jobs, gates, pairs, preferences, users, settings, sets, .. } = this;
             let again = gates.clone();
             let gate = GateWork {
                 gates: gates.clone(),
@@ -144,10 +166,12 @@ impl Learning {
                 preferences,
                 editor: editor.clone(),
                 model: Arc::clone(&model),
-                users,
+                users: users.clone(),
             };
+            let synth =
+                SynthWork { revisions: revisions.clone(), model: Arc::clone(&model), users, folder: sets };
             let bmc = BmcWorkConfig { revisions, pairs: pairs.clone(), editor, model };
-            let works = Works { bmc: BmcWork::new(bmc), gate, automatic: gates };
+            let works = Works { bmc: BmcWork::new(bmc), gate, synth, automatic: gates };
             if let Err(error) = jobs.start(Arc::new(works)) {
                 tracing::error!(%error, "no thread for jobs: none is done");
                 return;
@@ -166,6 +190,7 @@ impl Learning {
 struct Works {
     bmc: BmcWork,
     gate: GateWork,
+    synth: SynthWork,
     /// Begins the gate of what was trained, where that is wanted.
     automatic: Gates,
 }
@@ -173,8 +198,11 @@ struct Works {
 impl Work for Works {
     fn run(&self, job: &JobContext) -> anyhow::Result<Ended> {
         match job.kind {
-            JobKind::Bmc => {
-                let ended = self.bmc.run(job)?;
+            JobKind::Bmc | JobKind::Lion | JobKind::Webr => {
+                let ended = match job.kind {
+                    JobKind::Bmc => self.bmc.run(job)?,
+                    _ => self.synth.run(job)?,
+                };
                 if let Ended::Done(result) = &ended {
                     self.judge(job, result);
                 }
@@ -320,7 +348,19 @@ pub(crate) mod testing {
                 preferences: preferences.clone(),
             });
             let (pairs, settings) = (Pairs::default(), TrainingSettings::default());
-            Self { ledger, revisions, jobs, gates, canaries, pairs, preferences, users, settings }
+            Self {
+                ledger,
+                revisions,
+                jobs,
+                gates,
+                canaries,
+                pairs,
+                preferences,
+                users,
+                settings,
+                synth: SynthSettings::default(),
+                sets: data_dir.join("synth"),
+            }
         }
     }
 }

@@ -23,6 +23,10 @@ pub enum JobKind {
     Bmc,
     /// Measures a revision against the live one, and decides whether it may ship.
     Gate,
+    /// Makes instruction data where a student is behind its teacher.
+    Lion,
+    /// Makes instruction data from documents.
+    Webr,
 }
 
 /// Where a job is.
@@ -76,6 +80,8 @@ pub enum JobPhase {
     Measuring,
     /// The verdict is computed from what was measured.
     Deciding,
+    /// Models are asked for data.
+    Asking,
 }
 
 /// How far a job is.

@@ -5,7 +5,7 @@ use super::{
     exit, output, progress,
 };
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
 use indicatif::ProgressBar;
@@ -27,6 +27,9 @@ pub enum JobsCommand {
     /// Train a candidate revision on the pairs that the daemon has
     #[command(after_help = "Examples:\n  amend jobs train\n  amend jobs train --max-steps 50 --follow")]
     Train(TrainArgs),
+    /// Make training data, from what the daemon was started with
+    #[command(after_help = "Examples:\n  amend jobs synth lion --follow\n  amend jobs synth webr --seed 2")]
+    Synth(SynthArgs),
     /// List jobs, newest first
     #[command(after_help = "Examples:\n  amend jobs list\n  amend jobs list --json | jq -r .data[].id")]
     List(ListArgs),
@@ -79,6 +82,32 @@ pub struct TrainArgs {
     json: bool,
 }
 
+/// Arguments of `amend jobs synth`.
+#[derive(Debug, Args)]
+pub struct SynthArgs {
+    /// How it is made
+    #[arg(value_enum)]
+    method: SynthMethod,
+    /// Decides every draw [default: as the daemon is set up]
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+    /// Print what it says until it ends
+    #[arg(long)]
+    follow: bool,
+    /// Print the daemon's JSON answer
+    #[arg(long)]
+    json: bool,
+}
+
+/// How training data is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SynthMethod {
+    /// Where a student is behind its teacher
+    Lion,
+    /// From documents
+    Webr,
+}
+
 /// Arguments of `amend jobs list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -108,6 +137,7 @@ pub async fn run(args: JobsArgs) -> anyhow::Result<()> {
     let client = Client::new(&args.daemon)?;
     match args.command {
         JobsCommand::Train(args) => train(&client, args).await,
+        JobsCommand::Synth(args) => synth(&client, args).await,
         JobsCommand::List(args) => list(&client, args).await,
         JobsCommand::Show(OneArgs { id, json }) => {
             let job = client.get(&["v1", "jobs", &id], &[]).await?;
@@ -153,6 +183,19 @@ async fn train(client: &Client, args: TrainArgs) -> anyhow::Result<()> {
     match watch {
         true => follow(client, text(&job, "id"), json).await.map(drop),
         false => print(&job, json, line),
+    }
+}
+
+async fn synth(client: &Client, args: SynthArgs) -> anyhow::Result<()> {
+    let kind = match args.method {
+        SynthMethod::Lion => "lion",
+        SynthMethod::Webr => "webr",
+    };
+    let body = json!({"kind": kind, "seed": args.seed});
+    let job = client.json(Method::POST, &["v1", "jobs"], Some(&body)).await?;
+    match args.follow {
+        true => follow(client, text(&job, "id"), args.json).await.map(drop),
+        false => print(&job, args.json, line),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, AppConfig, Listeners},
-    cli::{gating::GatingArgs, training::TrainingArgs},
+    cli::{gating::GatingArgs, synth::SynthServeArgs, training::TrainingArgs},
     engine::{DeviceChoice, Dtype, LOG_DIRECTIVES, Quantization},
     telemetry::{LogFormat, init_logs},
 };
@@ -103,6 +103,9 @@ pub struct ServeArgs {
     /// What a revision has to show.
     #[command(flatten)]
     pub gating: GatingArgs,
+    /// What jobs may make training data from.
+    #[command(flatten)]
+    pub synth: SynthServeArgs,
     /// Seconds that requests in flight may take to finish when the daemon is told to stop
     #[arg(long, env = "AMEND_DRAIN_SECONDS", default_value_t = 30, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -194,6 +197,7 @@ fn config(args: ServeArgs) -> anyhow::Result<AppConfig> {
     config.encoder = args.encoder;
     config.training = args.training.settings()?;
     config.gates = args.gating.settings(config.gates.policy)?;
+    config.synth = args.synth.settings()?;
     config.tenants = args.tenants.into();
     let preferences = &mut config.preferences;
     preferences.keep = if args.keep_all { KeepRule::All } else { KeepRule::Asked };

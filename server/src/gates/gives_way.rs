@@ -15,7 +15,7 @@ const MOST_BREAKS: u32 = 8;
 /// A model that nobody but a job asks. While the job is paused no answer is begun; one that was begun is broken off when a
 /// user asks for something, and asked for again afterwards. What it says until then it says again, greedy or by its seed,
 /// so whoever reads the stream sees one answer.
-pub(super) struct GivesWay {
+pub(crate) struct GivesWay {
     model: Arc<dyn ChatModel>,
     control: Control,
     /// How many users' requests wait or are answered.
@@ -23,7 +23,7 @@ pub(super) struct GivesWay {
 }
 
 impl GivesWay {
-    pub(super) fn new(model: Arc<dyn ChatModel>, control: Control, users: watch::Receiver<usize>) -> Self {
+    pub(crate) fn new(model: Arc<dyn ChatModel>, control: Control, users: watch::Receiver<usize>) -> Self {
         Self { model, control, users }
     }
 }

@@ -21,6 +21,7 @@ mod traffic;
 mod work;
 
 pub use error::GateError;
+pub(crate) use gives_way::GivesWay;
 pub use keeper::LedgerGatekeeper;
 pub use report::{ReportFormat, ReportWanted, UnknownFormat, write_all};
 pub use schedule::keep_gating;

@@ -72,8 +72,12 @@ fn bridging(said: i32) -> Option<Option<TrainBridging>> {
 fn wanted(request: v1::BeginJobRequest) -> Result<JobRequest, Failure> {
     let kind = match v1::JobKind::try_from(request.kind) {
         Ok(v1::JobKind::Bmc) => JobKind::Bmc,
+        Ok(v1::JobKind::Lion) => JobKind::Lion,
+        Ok(v1::JobKind::Webr) => JobKind::Webr,
         Ok(v1::JobKind::Unspecified | v1::JobKind::Gate) | Err(_) => {
-            return Err(Failure::invalid("kind must be JOB_KIND_BMC; gates are begun by amend.v1.Gates"));
+            return Err(Failure::invalid(
+                "kind must be JOB_KIND_BMC, JOB_KIND_LION or JOB_KIND_WEBR; gates are begun by amend.v1.Gates",
+            ));
         }
     };
     let unknown =
@@ -109,6 +113,7 @@ fn progress(at: JobProgress) -> v1::JobProgress {
         JobPhase::Loading => At::Loading,
         JobPhase::Measuring => At::Measuring,
         JobPhase::Deciding => At::Deciding,
+        JobPhase::Asking => At::Asking,
     };
     v1::JobProgress {
         phase: phase.into(),
@@ -123,6 +128,8 @@ fn job(job: JobObject) -> v1::Job {
     let kind = match job.kind {
         JobKind::Bmc => v1::JobKind::Bmc,
         JobKind::Gate => v1::JobKind::Gate,
+        JobKind::Lion => v1::JobKind::Lion,
+        JobKind::Webr => v1::JobKind::Webr,
     };
     let state = match job.state {
         JobState::Queued => State::Queued,

@@ -35,6 +35,8 @@ pub struct FinishedRun {
     pub asked: usize,
     /// What was spent over all starts.
     pub spent: Spent,
+    /// The folder of the student's last training, where one learned.
+    pub student: Option<PathBuf>,
     /// What the method says besides: the iterations of Lion.
     pub report: Value,
 }
@@ -42,7 +44,7 @@ pub struct FinishedRun {
 impl FinishedRun {
     pub(super) fn of(folder: &Path, card: DataCard, (asker, report): (&Asker, Value)) -> Self {
         let (asked, spent) = (asker.asked(), asker.ledger().total());
-        Self { folder: folder.to_owned(), card, asked, spent, report }
+        Self { folder: folder.to_owned(), card, asked, spent, student: None, report }
     }
 }
 

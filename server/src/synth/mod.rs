@@ -7,6 +7,7 @@ mod guard;
 mod roles;
 mod runs;
 mod student;
+mod work;
 
 pub use config::{BudgetSettings, EndpointRole, InvalidRole, RoleSource, SynthConfig};
 pub use folder::{FinishedRun, RunFolder};
@@ -14,3 +15,4 @@ pub use guard::ShippedSuites;
 pub use roles::{Models, cast};
 pub use runs::{LionRequest, WebrRequest, lion, webr};
 pub use student::{LearnMethod, Learning, StudentSettings};
+pub use work::{SynthSettings, SynthWork};

@@ -8,6 +8,7 @@ use amend_trainer::{
         Atlas, AtlasOracle,
         oracle::{AtlasGenerator, AtlasReferee, AtlasWriter},
     },
+    bmc::Control,
     synth::ask::{Cast, Endpoint, Part, Role},
 };
 use async_trait::async_trait;
@@ -22,6 +23,11 @@ pub trait Models: Send + Sync {
     /// # Errors
     /// When there is none, or it cannot be loaded.
     async fn open(&self, source: &RoleSource) -> anyhow::Result<(Arc<dyn ChatModel>, NonZeroUsize)>;
+
+    /// A model on this machine as a run asks it: as it is, unless users go before the run.
+    fn gives_way(&self, model: Arc<dyn ChatModel>, _: &Control) -> Arc<dyn ChatModel> {
+        model
+    }
 }
 
 /// The roles of a run, and those of them that the oracles of atlas play. Roles that name the same model with the same limits
@@ -32,7 +38,7 @@ pub trait Models: Send + Sync {
 pub async fn cast(
     config: &SynthConfig,
     roles: &[Role],
-    models: &dyn Models,
+    (models, control): (&dyn Models, &Control),
     sampling: impl Fn(Role) -> Sampling,
 ) -> anyhow::Result<(Cast, Vec<Role>)> {
     let (mut cast, mut oracles) = (Cast::new(), Vec::new());
@@ -44,7 +50,7 @@ pub async fn cast(
         let known = opened.iter().find(|(other, _)| !is_oracle && named.shares_endpoint_with(other));
         let endpoint = match known {
             Some((_, endpoint)) => Arc::clone(endpoint),
-            None => Arc::new(open(&named, (*role, roles), models).await?),
+            None => Arc::new(open(&named, (*role, roles), (models, control)).await?),
         };
         if is_oracle {
             oracles.push(*role);
@@ -58,7 +64,7 @@ pub async fn cast(
 async fn open(
     named: &EndpointRole,
     (role, roles): (Role, &[Role]),
-    models: &dyn Models,
+    (models, control): (&dyn Models, &Control),
 ) -> anyhow::Result<Endpoint> {
     let (model, best): (Arc<dyn ChatModel>, NonZeroUsize) = match &named.model {
         RoleSource::AtlasOracle => (oracle(role, roles.contains(&Role::Author)), NonZeroUsize::MIN),
@@ -67,7 +73,10 @@ async fn open(
                 EndpointConfig { url: url.clone(), model: model.clone(), key_env: named.key_env.clone() };
             (Arc::new(EndpointModel::new(config, EndpointLimits::once())?), NonZeroUsize::MIN)
         }
-        other => models.open(other).await?,
+        other => {
+            let (model, best) = models.open(other).await?;
+            (models.gives_way(model, control), best)
+        }
     };
     Ok(Endpoint::new(model, named.settings(best)?, Arc::new(|time| tokio::time::sleep(time).boxed())))
 }

@@ -58,7 +58,7 @@ pub async fn lion(
     if !learns {
         roles.push(Role::Student);
     }
-    let (cast, oracles) = cast(config, &roles, models, lion_sampling).await?;
+    let (cast, oracles) = cast(config, &roles, (models, &control), lion_sampling).await?;
     let prompts = lion_prompts(config.prompts.as_deref(), &oracles)?;
     let ids: Vec<&str> = given.iter().map(|one| one.id.as_str()).collect();
     let settings = json!({
@@ -70,24 +70,34 @@ pub async fn lion(
         return Ok(finished);
     }
     let mut asker = Asker::open(&folder.answers(), cast, config.budget, control.clone())?;
-    let mut student: Box<dyn Student> = match learns {
-        true => Box::new(Learning {
-            model: student.context(
-                "name a model in a Hugging Face folder as the student, or one that does not learn",
-            )?,
-            folder: out.join("student"),
-            settings: config.student,
-            seed: config.lion.seed,
-            role: config.role(Role::Student),
-            sampling: lion_sampling(Role::Student),
-            priority,
-            control,
-            told,
-        }),
-        false => Box::new(Unlearning(playing(&asker, Role::Student)?)),
+    let (mut learning, mut fixed);
+    let student: &mut dyn Student = match learns {
+        true => {
+            learning = Some(Learning {
+                model: student.context(
+                    "name a model in a Hugging Face folder as the student, or one that does not learn",
+                )?,
+                trained: None,
+                folder: out.join("student"),
+                settings: config.student,
+                seed: config.lion.seed,
+                role: config.role(Role::Student),
+                sampling: lion_sampling(Role::Student),
+                priority,
+                control,
+                models,
+                told,
+            });
+            learning.as_mut().context("it was just made")?
+        }
+        false => {
+            learning = None;
+            fixed = Unlearning(playing(&asker, Role::Student)?);
+            &mut fixed
+        }
     };
     let job = LionJob { given, settings: config.lion, prompts: &prompts, guard: &guard };
-    let run = run_lion(job, &mut asker, &mut *student, observer).await?;
+    let run = run_lion(job, &mut asker, student, observer).await?;
     let models = asker.cast().models();
     let LionRun { rows, iterations, counts, removed, ended } = run;
     let set = lion_rows(&rows, &models, (config.lion.seed, config.licence.as_deref()));
@@ -95,7 +105,8 @@ pub async fn lion(
         Facts { method: "lion".to_owned(), settings, seed: config.lion.seed, models, counts, removed, ended };
     let card = write_set(out, &|each| set.each(each), (facts, &guard))?;
     let report = json!({"iterations": iterations, "spent_by_role": asker.ledger().by_role()});
-    folder.finish(FinishedRun::of(out, card, (&asker, report)))
+    let trained = learning.and_then(|learning| learning.trained);
+    folder.finish(FinishedRun { student: trained, ..FinishedRun::of(out, card, (&asker, report)) })
 }
 
 /// A WebR run.
@@ -124,7 +135,7 @@ pub async fn webr(
     let WebrRequest { config, input, out, seen, control } = request;
     let guard = ShippedSuites::with(&config.suites)?;
     let roles = [Role::Author, Role::Teacher, Role::Refiner];
-    let (cast, oracles) = cast(config, &roles, models, |_| webr_sampling()).await?;
+    let (cast, oracles) = cast(config, &roles, (models, &control), |_| webr_sampling()).await?;
     let prompts = webr_prompts(config.prompts.as_deref(), &oracles)?;
     let settings = json!({
         "method": "webr", "config": without_limits(config), "input": input, "prompts": prompts.sources(),

@@ -1,6 +1,6 @@
 //! The student of a Lion run: trained after each iteration, then asked.
 
-use super::config::EndpointRole;
+use super::{config::EndpointRole, roles::Models};
 use crate::engine::{EngineConfig, ModelSource};
 use amend_proto::{Priority, RevisionId, Sampling};
 use amend_trainer::{
@@ -84,6 +84,8 @@ impl StudentSettings {
 pub struct Learning<'a> {
     /// The model so far, a folder in the Hugging Face format.
     pub model: PathBuf,
+    /// The folder of the last training, once there was one.
+    pub trained: Option<PathBuf>,
     /// Where the trainings of the iterations go.
     pub folder: PathBuf,
     /// How it learns.
@@ -98,6 +100,8 @@ pub struct Learning<'a> {
     pub priority: Priority,
     /// Pauses and stops a training.
     pub control: Control,
+    /// Lets its answers give way to users, where they go first.
+    pub models: &'a dyn Models,
     /// Told a line now and then.
     pub told: Box<dyn FnMut(&str) + Send + 'a>,
 }
@@ -125,6 +129,7 @@ impl Learning<'_> {
         match train(&job, &mut lines)? {
             Trained::Finished(_) => {
                 self.model = out.join("run/model");
+                self.trained = Some(out.join("run"));
                 Ok(())
             }
             Trained::Stopped { step } => {
@@ -157,7 +162,8 @@ impl Student for Learning<'_> {
         let model = engine.build().await.map_err(|error| failed(&error))?;
         let settings = self.role.settings(slots).map_err(|error| Error::Settings(error.to_string()))?;
         let pause = Arc::new(|time| tokio::time::sleep(time).boxed());
-        let endpoint = Arc::new(Endpoint::new(Arc::new(model), settings, pause));
+        let model = self.models.gives_way(Arc::new(model), &self.control);
+        let endpoint = Arc::new(Endpoint::new(model, settings, pause));
         Ok(Part { endpoint, sampling: self.role.sampling(self.sampling.clone()) })
     }
 }

@@ -2,7 +2,10 @@
 
 mod inspect;
 mod run;
+mod serve;
 mod texts;
+
+pub(super) use serve::SynthServeArgs;
 
 use clap::{Args, Subcommand};
 
