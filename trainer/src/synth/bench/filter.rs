@@ -4,11 +4,11 @@ use super::super::rouge::{Decision, Filter, Pool, TooLong, score};
 use super::peer::{RougeTask, RougeTold, ask};
 use super::reference;
 use super::run::BenchOptions;
+use super::watch::Took;
 use crate::{Error, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use std::time::Instant;
 
 /// Lion's.
 const MAX_ROUGE: f64 = 0.7;
@@ -16,6 +16,8 @@ const MAX_ROUGE: f64 = 0.7;
 const PAIRS: usize = 20_000;
 /// Candidates that are held against a pool of each size.
 const PROBES: usize = 400;
+/// How often all of them are, because processor time is told to a hundredth of a second.
+const ROUNDS: usize = 10;
 /// The sizes.
 const SIZES: [usize; 4] = [1_000, 5_000, 20_000, 50_000];
 
@@ -29,7 +31,7 @@ pub struct Filtering {
     /// Pairs that comparing each with the whole pool makes.
     pub pairs: u64,
     /// What all decisions took, one thread.
-    pub seconds: f64,
+    pub took: Took,
     /// Decisions other than those of comparing every pair: verdict, score to the last bit, or nearest.
     pub different: usize,
     /// By size of the pool.
@@ -71,10 +73,10 @@ pub struct FilterPeer {
 }
 
 impl Filtering {
-    /// Pairs a second.
+    /// Pairs a second of processor time.
     #[must_use]
     pub fn pairs_per_second(&self) -> f64 {
-        self.pairs as f64 / self.seconds
+        self.pairs as f64 / self.took.alone()
     }
 }
 
@@ -85,21 +87,23 @@ fn short(error: TooLong) -> Error {
 /// Measures on the texts, whose file is written.
 pub(super) fn measure(options: &BenchOptions<'_>, texts: &[String], more: &[String]) -> Result<Filtering> {
     let mut filter = Filter::new::<&str>(MAX_ROUGE, [])?;
-    let (mut decisions, mut pairs) = (Vec::with_capacity(texts.len()), 0);
-    let start = Instant::now();
-    for text in texts {
-        pairs += filter.pool().len() as u64;
-        decisions.push(filter.decide(text).map_err(short)?);
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    (options.said)(&format!("filter: {} candidates, {pairs} pairs in {seconds:.2} s", texts.len()));
+    let mut pairs = 0;
+    let (decisions, took) = Took::by(|| {
+        let decide = |text: &String| {
+            pairs += filter.pool().len() as u64;
+            filter.decide(text).map_err(short)
+        };
+        texts.iter().map(decide).collect::<Result<Vec<Decision>>>()
+    });
+    let decisions = decisions?;
+    (options.said)(&format!("filter: {} candidates, {pairs} pairs in {:.2} s", texts.len(), took.alone()));
     let expected = reference::decide(texts, MAX_ROUGE);
     let different = decisions.iter().zip(&expected).filter(|(ours, theirs)| ours != theirs).count();
     (options.said)(&format!("filter: {different} decisions differ from those of comparing every pair"));
     let growth = growth(more)?;
     let peer = options.peer.as_ref().map(|_| peer(options, texts, &decisions)).transpose()?;
     let kept = filter.pool().len();
-    Ok(Filtering { candidates: texts.len(), kept, pairs, seconds, different, growth, peer })
+    Ok(Filtering { candidates: texts.len(), kept, pairs, took, different, growth, peer })
 }
 
 /// Time by size of the pool; the last of the texts are the candidates, the others are all taken in.
@@ -110,11 +114,9 @@ fn growth(texts: &[String]) -> Result<Vec<Growth>> {
         for text in &members[pool.len()..size] {
             pool.add(text).map_err(short)?;
         }
-        let start = Instant::now();
-        for text in probes {
-            std::hint::black_box(pool.nearest(text).map_err(short)?);
-        }
-        let seconds = start.elapsed().as_secs_f64() / probes.len() as f64;
+        let (found, took) = Took::by(|| (0..ROUNDS).try_for_each(|_| probe(&pool, probes)));
+        found?;
+        let seconds = took.alone() / (ROUNDS * probes.len()) as f64;
         growth.push(Growth {
             pool: size,
             microseconds: seconds * 1e6,
@@ -122,6 +124,13 @@ fn growth(texts: &[String]) -> Result<Vec<Growth>> {
         });
     }
     Ok(growth)
+}
+
+fn probe(pool: &Pool, texts: &[String]) -> Result<()> {
+    for text in texts {
+        std::hint::black_box(pool.nearest(text).map_err(short)?);
+    }
+    Ok(())
 }
 
 fn peer(options: &BenchOptions<'_>, texts: &[String], ours: &[Decision]) -> Result<FilterPeer> {
@@ -146,8 +155,8 @@ fn peer(options: &BenchOptions<'_>, texts: &[String], ours: &[Decision]) -> Resu
     Ok(FilterPeer {
         decided: task.decided,
         pairs: told.pairs,
-        pairs_per_second: told.pairs as f64 / told.seconds,
-        scores_per_second: task.pairs.len() as f64 / told.score_seconds,
+        pairs_per_second: told.pairs as f64 / told.took.alone(),
+        scores_per_second: task.pairs.len() as f64 / told.scoring.alone(),
         different,
         scores: task.pairs.len(),
         scores_different,

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Both sides get the same texts. What is timed is the work on texts in memory, not the start of a process or the reading
-//! of files. A comparison of the filter counts as a pair of instructions: as many as comparing each candidate with the whole
+//! of files; speeds are compared by processor time, because other work on the machine slows the clock of either side. A
+//! comparison of the filter counts as a pair of instructions: as many as comparing each candidate with the whole
 //! pool makes, which is what `rouge_score` does and what our index spares.
 
 mod duplicates;
@@ -19,9 +20,11 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod watch;
 
 pub use duplicates::{Bucket, Duplicates, DuplicatesPeer, Million};
 pub use filter::{FilterPeer, Filtering, Growth};
 pub use report::Report;
 pub use run::{BenchOptions, run};
 pub use texts::{Generated, Texts};
+pub use watch::Took;

@@ -1,5 +1,6 @@
 //! The Python side, in a process of its own.
 
+use super::watch::Took;
 use crate::bench::told;
 use crate::files::write_atomically;
 use crate::{Error, Result};
@@ -26,11 +27,11 @@ pub(super) struct RougeTask {
 pub(super) struct RougeTold {
     /// As bits.
     pub(super) scores: Vec<u64>,
-    pub(super) score_seconds: f64,
+    pub(super) scoring: Took,
     /// Kept, the highest score as bits, the place of the nearest text.
     pub(super) decisions: Vec<(bool, u64, Option<usize>)>,
     pub(super) pairs: u64,
-    pub(super) seconds: f64,
+    pub(super) took: Took,
     pub(super) version: String,
 }
 
@@ -51,7 +52,7 @@ pub(super) struct DedupTold {
     pub(super) pairs: Vec<(u32, u32)>,
     pub(super) bands: usize,
     pub(super) band_rows: usize,
-    pub(super) seconds: f64,
+    pub(super) took: Took,
     pub(super) version: String,
 }
 

@@ -22,18 +22,26 @@ def bits(value):
     return struct.unpack("<Q", struct.pack("<d", float(value)))[0]
 
 
+class Watch:
+    def __init__(self):
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+
+    def took(self):
+        return {"seconds": time.perf_counter() - self.wall, "cpu_seconds": time.process_time() - self.cpu}
+
+
 def rouge(folder, task):
     from rouge_score import rouge_scorer, tokenize
 
     scorer = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=False)
     texts = lines(folder / "texts.jsonl")
-    start = time.perf_counter()
+    watch = Watch()
     scores = [bits(scorer.score(texts[a], texts[b])["rougeL"].fmeasure) for a, b in task["pairs"]]
-    by_texts = time.perf_counter() - start
+    by_texts = watch.took()
 
     # As fast as it goes: every text is cut into tokens once.
     pool, decisions, compared = [], [], 0
-    start = time.perf_counter()
+    watch = Watch()
     for place in range(task["decided"]):
         tokens = tokenize.tokenize(texts[place], None)
         best, nearest = 0.0, None
@@ -46,13 +54,13 @@ def rouge(folder, task):
         if kept:
             pool.append((place, tokens))
         decisions.append([kept, bits(best), nearest])
-    seconds = time.perf_counter() - start
+    took = watch.took()
     return {
         "scores": scores,
-        "score_seconds": by_texts,
+        "scoring": by_texts,
         "decisions": decisions,
         "pairs": compared,
-        "seconds": seconds,
+        "took": took,
         "version": f"rouge_score {version('rouge_score')}",
     }
 
@@ -72,18 +80,18 @@ def dedup(folder, task):
     sets = [list(shingles(text)) for text in texts]
     lsh = MinHashLSH(threshold=task["threshold"], num_perm=task["permutations"])
     pairs = []
-    start = time.perf_counter()
+    watch = Watch()
     for row, shingled in enumerate(sets):
         minhash = MinHash(num_perm=task["permutations"], seed=task["seed"])
         minhash.update_batch(shingled)
         pairs.extend((other, row) for other in lsh.query(minhash))
         lsh.insert(row, minhash)
-    seconds = time.perf_counter() - start
+    took = watch.took()
     return {
         "pairs": sorted(pairs),
         "bands": lsh.b,
         "band_rows": lsh.r,
-        "seconds": seconds,
+        "took": took,
         "version": f"datasketch {version('datasketch')}",
     }
 

@@ -3,6 +3,7 @@
 use super::super::dedup::Bands;
 use super::duplicates::{Bucket, Duplicates, DuplicatesPeer, Million};
 use super::filter::Filtering;
+use super::watch::Took;
 use crate::bench::process::load;
 use crate::bench::{Bound, Figure};
 use serde::Serialize;
@@ -65,15 +66,19 @@ fn figures(filter: &Filtering, duplicates: &Duplicates) -> Vec<Figure> {
             other,
             AtMost(0.0),
         ));
-        figures.push(Figure::new("filter: speed against rouge_score, pairs a second", speed, AtLeast(200.0)));
+        figures.push(Figure::new("filter: speed against rouge_score, processor time", speed, AtLeast(200.0)));
     }
     let ours = off(&duplicates.buckets, |bucket| Some(bucket.ours)).unwrap_or(0.0);
     figures.push(Figure::new("duplicates: off what is expected, deviations", ours, AtMost(DEVIATIONS)));
     if let Some(peer) = &duplicates.peer {
         let cut = f64::from(u8::from(peer.bands != duplicates.bands));
-        let speed = peer.seconds / duplicates.seconds;
+        let speed = peer.took.alone() / duplicates.took.alone();
         figures.push(Figure::new("duplicates: cuts other than datasketch's", cut, AtMost(0.0)));
-        figures.push(Figure::new("duplicates: speed against datasketch, one thread", speed, AtLeast(50.0)));
+        figures.push(Figure::new(
+            "duplicates: speed against datasketch, processor time",
+            speed,
+            AtLeast(50.0),
+        ));
     }
     if let Some(mib) = duplicates.million.and_then(|million| million.adds_mib) {
         figures.push(Figure::new("duplicates: GiB of memory for the stream", mib / 1024.0, AtMost(4.0)));
@@ -84,7 +89,7 @@ fn figures(filter: &Filtering, duplicates: &Duplicates) -> Vec<Figure> {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let load = self.load.map_or("unknown".to_owned(), |load| format!("{load:.1}"));
-        writeln!(f, "texts of seed {}, load {load}\n", self.seed)?;
+        writeln!(f, "texts of seed {}, load {load}; processor time where it says CPU\n", self.seed)?;
         self.write_filter(f)?;
         self.write_duplicates(f)?;
         writeln!(f, "\n| what | measured | promised | |\n|---|---|---|---|")?;
@@ -104,7 +109,7 @@ impl Report {
         let filter = &self.filter;
         writeln!(
             f,
-            "| ROUGE-L filter | candidates | kept | pairs | seconds | pairs/s |\n|---|---|---|---|---|---|"
+            "| ROUGE-L filter | candidates | kept | pairs | CPU s | pairs/CPU s |\n|---|---|---|---|---|---|"
         )?;
         writeln!(
             f,
@@ -112,7 +117,7 @@ impl Report {
             filter.candidates,
             filter.kept,
             filter.pairs,
-            filter.seconds,
+            filter.took.alone(),
             filter.pairs_per_second(),
         )?;
         if let Some(peer) = &filter.peer {
@@ -132,30 +137,30 @@ impl Report {
 
     fn write_duplicates(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = &self.duplicates;
-        let rate = |seconds: f64| found.rows as f64 / seconds;
+        let times = |took: Took| {
+            let cpu = took.cpu_seconds.map_or("unknown".to_owned(), |cpu| format!("{cpu:.2}"));
+            let speeds = [took.seconds, took.alone()].map(|seconds| found.rows as f64 / seconds);
+            format!("{:.2} | {cpu} | {:.0} | {:.0}", took.seconds, speeds[0], speeds[1])
+        };
         writeln!(
             f,
-            "\n| duplicates | rows | bands × rows | pairs | seconds | rows/s |\n|---|---|---|---|---|---|"
+            "\n| duplicates | rows | bands × rows | pairs | seconds | CPU s | rows/s | rows/CPU s |"
         )?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|")?;
         let Bands { bands, rows } = found.bands;
-        for (threads, seconds) in [(1, found.seconds), (found.threads, found.seconds_parallel)] {
+        for (threads, took) in [(1, found.took), (found.threads, found.parallel)] {
+            let (all, pairs) = (found.rows, found.pairs);
             writeln!(
                 f,
-                "| ours, threads: {threads} | {} | {bands} × {rows} | {} | {seconds:.3} | {:.0} |",
-                found.rows,
-                found.pairs,
-                rate(seconds),
+                "| ours, threads: {threads} | {all} | {bands} × {rows} | {pairs} | {} |",
+                times(took)
             )?;
         }
-        if let Some(DuplicatesPeer { seconds, pairs, shared, bands, version }) = &found.peer {
-            writeln!(
-                f,
-                "| {version} | {} | {} × {} | {pairs} ({shared} of them ours too) | {seconds:.3} | {:.0} |",
-                found.rows,
-                bands.bands,
-                bands.rows,
-                rate(*seconds),
-            )?;
+        if let Some(DuplicatesPeer { took, pairs, shared, bands: Bands { bands, rows }, version }) =
+            &found.peer
+        {
+            let pairs = format!("{pairs} ({shared} of them ours too)");
+            writeln!(f, "| {version} | {} | {bands} × {rows} | {pairs} | {} |", found.rows, times(*took))?;
         }
         writeln!(f, "\n| similarity | pairs | expected | deviation | ours | datasketch | agree |")?;
         writeln!(f, "|---|---|---|---|---|---|---|")?;
@@ -168,14 +173,13 @@ impl Report {
                 "| {range} | {pairs} | {expected:.1} | {deviation:.1} | {ours} | {theirs} | {agree} |"
             )?;
         }
-        if let Some(Million { rows, kept, exact, seconds, adds_mib }) = found.million {
+        if let Some(Million { rows, kept, exact, took, adds_mib }) = found.million {
             let mib = adds_mib.map_or("unknown".to_owned(), |mib| format!("{mib:.0}"));
-            let speed = rows as f64 / seconds;
             writeln!(
                 f,
-                "\n| rows as a stream | kept | exact | seconds | rows/s | MiB |\n|---|---|---|---|---|---|"
+                "\n| rows as a stream | kept | exact | seconds | CPU s | MiB |\n|---|---|---|---|---|---|"
             )?;
-            writeln!(f, "| {rows} | {kept} | {exact} | {seconds:.1} | {speed:.0} | {mib} |")?;
+            writeln!(f, "| {rows} | {kept} | {exact} | {:.1} | {:.1} | {mib} |", took.seconds, took.alone())?;
         }
         Ok(())
     }
