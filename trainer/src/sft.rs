@@ -11,8 +11,8 @@ use crate::decoder::{Decoder, Example, PackedBatch};
 use crate::optim::{AdamW, AdamWConfig, Schedule, collect_gradients};
 use crate::{Error, Result};
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
 use prepare::{StepRows, next_step, prepare};
+use serde::{Deserialize, Serialize};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 

@@ -126,7 +126,9 @@ impl Reader<'_> {
                 if all.counts.records.is_multiple_of(REPORT_EVERY) && !go_on(all.counts.records) {
                     return Ok(None);
                 }
-                if let Err((reason, flaw)) = value.map_err(broken).and_then(|value| self.row(&value, &mut all)) {
+                if let Err((reason, flaw)) =
+                    value.map_err(broken).and_then(|value| self.row(&value, &mut all))
+                {
                     *all.counts.left_out.entry(reason).or_default() += 1;
                     if let Some(flaw) = flaw
                         && all.counts.issues.len() < MAX_ISSUES_KEPT
@@ -237,7 +239,9 @@ fn messages(record: &Value) -> Result<Vec<Message>, Flaw> {
 /// The first question of a conversation that can be learned from.
 fn usable(messages: &[Message]) -> Result<&Message, LeftOut> {
     let silent = |m: &Message| {
-        matches!(m.role, Role::User | Role::Assistant) && m.content.trim().is_empty() && m.tool_calls.is_empty()
+        matches!(m.role, Role::User | Role::Assistant)
+            && m.content.trim().is_empty()
+            && m.tool_calls.is_empty()
     };
     if messages.is_empty() || messages.iter().any(silent) {
         return Err(LeftOut::Empty);

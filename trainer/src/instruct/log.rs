@@ -42,7 +42,8 @@ pub enum InstructLine {
 
 impl From<&StepMetrics> for InstructLine {
     fn from(metrics: &StepMetrics) -> Self {
-        let StepMetrics { step, loss, learning_rate, grad_norm, tokens, targets: _, tokens_per_second } = *metrics;
+        let StepMetrics { step, loss, learning_rate, grad_norm, tokens, targets: _, tokens_per_second } =
+            *metrics;
         Self::Step { step, loss, learning_rate, grad_norm, tokens, tokens_per_second }
     }
 }

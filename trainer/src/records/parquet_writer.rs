@@ -99,7 +99,8 @@ fn field((name, kind): &(&'static str, Kind)) -> Result<TypePtr> {
             let parts = [("role", Kind::Text), ("content", Kind::Text)];
             let parts = parts.iter().map(field).collect::<Result<_>>()?;
             let element = group("element", parts).with_repetition(Repetition::REQUIRED).build()?;
-            let list = group("list", vec![Arc::new(element)]).with_repetition(Repetition::REPEATED).build()?;
+            let list =
+                group("list", vec![Arc::new(element)]).with_repetition(Repetition::REPEATED).build()?;
             let column = group(name, vec![Arc::new(list)]).with_repetition(Repetition::REQUIRED);
             column.with_logical_type(Some(LogicalType::List)).build()
         }

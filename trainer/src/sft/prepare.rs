@@ -101,6 +101,9 @@ mod tests {
         assert_eq!(lengths, [vec![3, 3], vec![9], vec![1, 2, 3], vec![1]]);
         assert_eq!(passes(&[], 6).count(), 0);
         let packed = pack_passes(&examples, 6, 100).expect("packs");
-        assert_eq!(packed.iter().map(|batch| batch.noise).collect::<Vec<_>>(), [100, 102, 103, 106].map(Some));
+        assert_eq!(
+            packed.iter().map(|batch| batch.noise).collect::<Vec<_>>(),
+            [100, 102, 103, 106].map(Some)
+        );
     }
 }

@@ -71,7 +71,9 @@ fn a_stopped_training_goes_on_to_the_same_weights_bit_for_bit() {
         assert_eq!(stopped, Trained::Stopped { step: 0 });
         let (mut losses, mut measured) = (Vec::new(), Vec::new());
         // 4 is a step at which the held-out rows are measured; at 8 it is stopped after that; 10 has a checkpoint.
-        for (stop_at, stop_when_measured, step) in [(Some(4), None, 4), (None, Some(8), 8), (Some(10), None, 10)] {
+        for (stop_at, stop_when_measured, step) in
+            [(Some(4), None, 4), (None, Some(8), 8), (Some(10), None, 10)]
+        {
             let mut seen = Seen { stop_at, stop_when_measured, ..Seen::default() };
             let stopped = bench.train(&halting, &recipe, &mut seen).expect("stops");
             assert_eq!(stopped, Trained::Stopped { step });
@@ -149,12 +151,14 @@ fn it_ends_early_with_the_best_weights() {
     } else {
         // The checkpoint of that step holds the same adapter.
         bench.train("until", &short, &mut until_best).expect("stops");
-        let path = Checkpoints::new(bench.path("until/checkpoints"), 2).latest().expect("listed").expect("one");
+        let path =
+            Checkpoints::new(bench.path("until/checkpoints"), 2).latest().expect("listed").expect("one");
         let tensors = candle_core::safetensors::load(path.join("tensors.safetensors"), &Device::Cpu);
         let tensors = tensors.expect("readable");
         let kept = candle_core::safetensors::load(bench.path("early/best.safetensors"), &Device::Cpu);
         for (name, tensor) in kept.expect("readable") {
-            let flat = |t: &candle_core::Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
+            let flat =
+                |t: &candle_core::Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
             assert_eq!(flat(&tensors[&format!("weight.{name}")]), flat(&tensor), "{name}");
         }
     }
@@ -167,10 +171,7 @@ fn no_number_is_given_up_with_a_reason_and_the_time_is_up() {
     let bench = Bench::new(20);
     let wild = InstructRecipe { learning_rate: 1e30, warm_up: 0.0, ..recipe(Method::Full) };
     let outcome = bench.train("wild", &wild, &mut Seen::default()).expect("an outcome");
-    assert!(
-        matches!(outcome, Trained::Aborted { reason: AbortReason::NotANumber, .. }),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Trained::Aborted { reason: AbortReason::NotANumber, .. }), "{outcome:?}");
     assert!(!bench.path("wild/model").exists());
     let mut seen = Seen { budget: Some(Duration::ZERO), ..Seen::default() };
     let card = finished(bench.train("budget", &recipe(lora(0.0)), &mut seen));

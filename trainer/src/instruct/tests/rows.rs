@@ -5,7 +5,8 @@ fn rows_that_cannot_be_learned_from_are_counted_and_broken_ones_named() {
     let mut bench = Bench::new(2);
     let good = fs::read_to_string(&bench.data[0]).expect("readable");
     let long = "town ".repeat(700);
-    let (question, answer) = (r#"{"role":"user","content":"Where?"}"#, r#"{"role":"assistant","content":"Here."}"#);
+    let (question, answer) =
+        (r#"{"role":"user","content":"Where?"}"#, r#"{"role":"assistant","content":"Here."}"#);
     let lines = [
         "{\"messages\": 7}".to_owned(),
         "{\"prompt\": \"a\"}".to_owned(),

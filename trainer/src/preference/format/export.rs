@@ -45,9 +45,10 @@ impl<W: Write + Send> PairWriter<W> {
             (Container::Parquet, Layout::Amend) => {
                 return Err(Error::Settings("amend's own layout is written as JSON lines only".into()));
             }
-            (Container::Parquet, _) => {
-                Sink::Parquet(Box::new(ParquetWriter::new(sink, Table { name: "pairs", columns: layout.columns() }).map_err(failed)?))
-            }
+            (Container::Parquet, _) => Sink::Parquet(Box::new(
+                ParquetWriter::new(sink, Table { name: "pairs", columns: layout.columns() })
+                    .map_err(failed)?,
+            )),
         };
         Ok(Self { sink, layout, report: ExportReport::default() })
     }

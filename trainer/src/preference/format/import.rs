@@ -2,10 +2,10 @@
 
 use super::at::At;
 use super::parse::{COLUMNS, Format, Parsed, detect, trl, ultra_feedback, ultra_feedback_raw};
+use crate::Result;
 use crate::preference::check::{Flaw, Limits, Problem};
 use crate::preference::pair::{Pair, PairSource, Provenance, UnixMillis};
 use crate::records::Records;
-use crate::Result;
 use amend_proto::TenantId;
 use parquet::file::reader::ChunkReader;
 use serde::{Serialize, Serializer};

@@ -29,9 +29,7 @@ impl<W: Write + Send> RowWriter<W> {
     pub fn new(sink: W, container: Container) -> Result<Self> {
         let sink = match container {
             Container::JsonLines => Sink::Lines(sink),
-            Container::Parquet => {
-                Sink::Parquet(Box::new(ParquetWriter::new(sink, ROWS).map_err(failed)?))
-            }
+            Container::Parquet => Sink::Parquet(Box::new(ParquetWriter::new(sink, ROWS).map_err(failed)?)),
         };
         Ok(Self { sink, rows: 0 })
     }
