@@ -111,6 +111,10 @@ impl SynthRow {
 
     /// From a record of a file.
     pub(super) fn read(record: &Value) -> Result<Self, Flaw> {
+        // serde would take a list for a struct.
+        if !record.is_object() {
+            return Err(Flaw::new("", Problem::WrongType { expected: "an object", found: "another value" }));
+        }
         let unchecked: Unchecked = serde_path_to_error::deserialize(record).map_err(|e| {
             let path = e.path().to_string();
             let field = if path == "." { String::new() } else { path };

@@ -164,6 +164,19 @@ fn the_lines_are_stable_and_a_wrong_one_takes_no_other_down() {
     insta::assert_snapshot!("wrong_lines", issues.join("\n"));
 }
 
+/// ```python
+/// import hashlib, struct
+/// h = hashlib.sha256()
+/// for part in ("user", "Name a town.", "assistant", "Tarn."):
+///     b = part.encode(); h.update(struct.pack("<Q", len(b)) + b)
+/// h.hexdigest()
+/// ```
+#[test]
+fn the_id_of_a_conversation_never_changes() {
+    let id = "10d77816ad74482264b3877f6d29d65efb1f13f2ca28d1ea72047c6508bc86d9";
+    assert_eq!(some()[2].id().as_str(), id);
+}
+
 #[test]
 fn a_row_is_of_texts_and_its_id_of_its_messages_alone() {
     let rows = some();
