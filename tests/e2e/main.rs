@@ -12,6 +12,7 @@ mod faults;
 mod gates;
 mod preferences;
 mod revisions;
+mod synth;
 
 use amend_tests::Sandbox;
 

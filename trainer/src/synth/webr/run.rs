@@ -121,16 +121,21 @@ pub async fn run_webr(
             }
             Err(halt) => {
                 over.store(true, Ordering::Relaxed);
-                run.ended = match halt {
-                    Halt::Budget => Ended::Budget,
-                    Halt::Stopped => Ended::Stopped,
-                    Halt::Failed(error) => return Err(error),
-                };
+                run.ended = ended(halt)?;
             }
         }
         observer.at("pages", run.pages as usize, job.settings.pages.unwrap_or_default() as usize);
     }
     Ok((run, dedup))
+}
+
+/// How a run ends that was halted.
+fn ended(halt: Halt) -> Result<Ended> {
+    match halt {
+        Halt::Budget => Ok(Ended::Budget),
+        Halt::Stopped => Ok(Ended::Stopped),
+        Halt::Failed(error) => Err(error),
+    }
 }
 
 /// Pages that are worth asking about, and why the others are not.
