@@ -221,30 +221,22 @@ impl App {
         let admission = AdmissionConfig { capacity: queue, ..AdmissionConfig::new(engine.slots()?) };
         let admission = admission.build(Arc::new(edited));
         let loader = EngineLoader { engine: engine.clone(), templates, editor: editor.clone(), name };
-        let (shared, busy) = (Arc::clone(&registry), admission.busy());
-        let learning = LearningConfig {
+        let learning = Learning::open(LearningConfig {
             data_dir: &data_dir,
             ledger,
             preferences: preferences.clone(),
             settings: training,
             gates,
             synth,
-            registry: shared,
+            registry: Arc::clone(&registry),
             loader,
-            busy,
-        };
-        let learning = Learning::open(learning).await?;
+            busy: admission.busy(),
+        })
+        .await?;
         let model: Arc<dyn ChatModel> = Arc::new(admission);
-        let state = HttpState {
-            edits: EditService::new(editor, Arc::clone(&model), tenants),
-            model,
-            preferences,
-            learning,
-            lifecycle: Lifecycle::starting(),
-            hosts: Hosts::Local(allowed_hosts),
-            limits: http,
-            metrics,
-        };
+        let edits = EditService::new(editor, Arc::clone(&model), tenants);
+        let (lifecycle, hosts, limits) = (Lifecycle::starting(), Hosts::Local(allowed_hosts), http);
+        let state = HttpState { edits, model, preferences, learning, lifecycle, hosts, limits, metrics };
         Ok(Self { engine, serve, registry, state })
     }
 
