@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release -p amend-trainer --example page_extraction
 //! cargo run --release -p amend-trainer --example page_extraction -- --python VENV/bin/python    # pip install trafilatura
+//! cargo run --release -p amend-trainer --example page_extraction -- --input PATH    # what a file or folder gives
 //! ```
 //!
 //! The labelled pages are those of `fixtures/pages`; the speed is that of 200 made pages of 20 to 200 KB on one core, the
@@ -11,10 +12,11 @@
 mod made;
 mod score;
 
-use amend_trainer::synth::pages::{Limits, extract};
+use amend_trainer::synth::pages::{Limits, Outcome, PageStream, QualityFlaw, QualitySettings, extract};
 use amend_trainer::{Error, Result};
 use score::{Score, bootstrap, score};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -130,12 +132,43 @@ fn speed(python: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+/// What became of the records of a file or folder, in what time, and the most memory that was held.
+fn stream(input: &str) -> Result<()> {
+    let started = Instant::now();
+    let mut pages = PageStream::open(vec![input.into()], Limits::default())?;
+    let (mut bytes, mut flaws) = (0, BTreeMap::<QualityFlaw, u64>::new());
+    let settings = QualitySettings::default();
+    for outcome in pages.by_ref() {
+        match outcome {
+            Outcome::Page(page) => {
+                bytes += page.paragraphs.iter().map(String::len).sum::<usize>();
+                if let Err(flaw) = settings.check(&page) {
+                    *flaws.entry(flaw).or_default() += 1;
+                }
+            }
+            Outcome::Skipped(skip) => println!("{}: {:?}: {}", skip.source, skip.reason, skip.detail),
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    println!("{:#?}\nof the pages, by what the quality rules say: {flaws:?}", pages.counts());
+    println!("{bytes} bytes of text in {seconds:.2} s, at most {:?} MiB held", peak_mib());
+    Ok(())
+}
+
+/// The most memory that this process ever had, as Linux tells it.
+fn peak_mib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib / 1024)
+}
+
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let python = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => None,
         ["--python", python] => Some(python),
-        _ => return Err(Error::Settings("the only argument is --python PYTHON".into())),
+        ["--input", input] => return stream(input),
+        _ => return Err(Error::Settings("the arguments are --python PYTHON or --input PATH".into())),
     };
     quality(python)?;
     speed(python)

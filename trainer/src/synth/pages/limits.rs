@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// The largest page, in bytes after unpacking. A larger one is skipped. The tree of a page takes about fifteen times
+    /// The largest page, in bytes after unpacking. A larger one is skipped. The tree of a page takes some twenty times
     /// its size while it is read.
     pub page_bytes: usize,
     /// The longest line or element of a JSON file, in bytes: a text in JSON may be written with escapes.

@@ -10,15 +10,16 @@ use super::limits::Limits;
 /// Elements whose content is never the page's text.
 const DROPPED: [&str; 8] = ["script", "style", "svg", "noscript", "template", "iframe", "canvas", "object"];
 /// Elements that close themselves, or each other, so that they do not nest.
-const FLAT: [&str; 27] = [
+const FLAT: [&str; 26] = [
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
-    "wbr", "p", "li", "dt", "dd", "td", "th", "tr", "tbody", "thead", "tfoot", "option", "optgroup",
-    "colgroup",
+    "wbr", "p", "li", "dt", "dd", "td", "th", "tr", "tbody", "thead", "tfoot", "option", "colgroup",
 ];
 /// Elements that the parser opens again in every block for as long as they are open.
 const FORMATTING: [&str; 14] =
     ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"];
 
+/// The most attributes of a tag, about; one with more is dropped.
+const PARTS: usize = 1024;
 /// The longest run of text with entities that is left in one piece, about, in bytes.
 const RUN: usize = 4096;
 
@@ -47,7 +48,12 @@ pub(super) fn strip(html: &str, limits: &Limits) -> Result<String, Fault> {
             rest = &tag[1..];
             continue;
         };
-        let end = tag_end(tag);
+        let (end, parts) = tag_end(tag);
+        if parts > PARTS {
+            // The parser compares every attribute with every other.
+            rest = &tag[end..];
+            continue;
+        }
         if !name.closes && DROPPED.iter().any(|dropped| name.text.eq_ignore_ascii_case(dropped)) {
             // A space, since what stood on both sides must not become one word.
             kept.push(' ');
@@ -92,14 +98,15 @@ fn name_of(tag: &str) -> Option<Name<'_>> {
     text.as_bytes().first()?.is_ascii_alphabetic().then(|| Name { text: &text[..end], closes })
 }
 
-/// Behind the `>` that ends the tag; one inside a quoted value does not.
-fn tag_end(tag: &str) -> usize {
+/// Behind the `>` that ends the tag, of which one inside a quoted value does not; and how many attributes it may have.
+fn tag_end(tag: &str) -> (usize, usize) {
     let bytes = tag.as_bytes();
     let mut at = 1;
     let mut value = false;
+    let mut parts = 0;
     while at < bytes.len() {
         match bytes[at] {
-            b'>' => return at + 1,
+            b'>' => return (at + 1, parts),
             b'=' => value = true,
             quote @ (b'"' | b'\'') if value => {
                 // A quote that never ends is taken as a letter, or it would swallow the page.
@@ -107,13 +114,19 @@ fn tag_end(tag: &str) -> usize {
                     at += 1 + length;
                 }
                 value = false;
+                parts += 1;
             }
-            b' ' | b'\t' | b'\n' | b'\r' => {}
+            b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' | b'/' => {
+                // One for each run of them.
+                parts += usize::from(
+                    at > 0 && !matches!(bytes[at - 1], b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' | b'/'),
+                );
+            }
             _ => value = false,
         }
         at += 1;
     }
-    bytes.len()
+    (bytes.len(), parts)
 }
 
 /// Behind the closing tag of an element; when it has none, behind the page.
@@ -125,7 +138,7 @@ fn behind_element<'a>(rest: &'a str, name: &str) -> &'a str {
             && after.get(1..=name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
             && after.get(1 + name.len()).is_none_or(|b| !b.is_ascii_alphanumeric());
         if closes {
-            return &rest[at + tag_end(&rest[at..])..];
+            return &rest[at + tag_end(&rest[at..]).0..];
         }
     }
     ""
