@@ -92,7 +92,11 @@ async fn what_is_wrong_with_a_job_is_named_and_one_that_waits_is_called_off() {
     let unspecified = v1::BeginJobRequest { kind: 0, ..begin() };
     assert_eq!(
         wrong(unspecified).await,
-        (Code::InvalidArgument, "kind must be JOB_KIND_BMC; gates are begun by amend.v1.Gates".to_owned())
+        (
+            Code::InvalidArgument,
+            "kind must be JOB_KIND_BMC, JOB_KIND_LION or JOB_KIND_WEBR; gates are begun by amend.v1.Gates"
+                .to_owned()
+        )
     );
     let (code, message) = wrong(v1::BeginJobRequest { objective: 99, ..begin() }).await;
     assert_eq!((code, message.split(' ').next()), (Code::InvalidArgument, Some("objective")));
