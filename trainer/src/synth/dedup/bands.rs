@@ -16,7 +16,7 @@ pub struct Bands {
 
 impl Bands {
     /// The cut of at most `permutations` values for which the expected error is least: the area of wrong candidates, below
-    /// the threshold, and that of missed ones, above it, weighing the same. It is what `datasketch` 1.x chooses
+    /// the threshold, and that of missed ones, above it, weighing the same. It is what `datasketch` 2.0.0 chooses
     /// (`_optimal_param` with weights of 0.5), of equal cuts the one with fewer bands, then fewer rows.
     #[must_use]
     pub fn for_threshold(threshold: f64, permutations: usize) -> Self {

@@ -7,8 +7,9 @@ use rand_chacha::ChaCha8Rng;
 const SIDE_BY_SIDE: usize = 8;
 
 /// A family of hash functions from 64 to 32 bits, h(x) = ⌊(a·x + b mod 2⁶⁴) / 2³²⌋ with a odd (multiply and shift;
-/// Dietzfelbinger 1996). `datasketch` computes modulo 2⁶¹ − 1, with the same property: values of different shingles are
-/// all but independent. Shingles come mixed, so the least value falls on each of them all but equally often.
+/// Dietzfelbinger 1996). Shingles come mixed, so the least value falls on each of them all but equally often. It is not
+/// `datasketch`'s family (2.0: a·x + b mod 2³² of 32-bit hashes), so signatures differ from its, and what is found agrees
+/// in probability.
 #[derive(Debug, Clone)]
 pub(in crate::synth) struct Family {
     /// a and b of every function; padded to a multiple of [`SIDE_BY_SIDE`].

@@ -32,7 +32,7 @@ pub fn score(one: &str, other: &str) -> Result<f64, TooLong> {
 /// Tokens as numbers, equal ones by the same.
 fn numbered<'a>(tokens: &'a [String], numbers: &mut HashMap<&'a str, u32>) -> Vec<u32> {
     let number = |token: &'a String| {
-        let next = u32::try_from(numbers.len()).expect("two texts have at most 65,536 tokens");
+        let next = u32::try_from(numbers.len()).expect("two texts have at most twice MAX_TOKENS");
         *numbers.entry(token).or_insert(next)
     };
     tokens.iter().map(number).collect()

@@ -163,10 +163,10 @@ fn what_is_too_long_is_refused_and_nothing_joins() {
     assert_eq!(filter.decide(&long), Err(TooLong { tokens: MAX_TOKENS + 1 }));
     assert_eq!(filter.pool().len(), 1);
     let named = Filter::new(0.7, ["a", &long]).expect_err("too long").to_string();
-    assert!(named.contains("known instruction 2") && named.contains("32769 tokens"), "{named}");
-    // At the limit there is an answer: a member of one token shares one of 32,768.
+    assert!(named.contains("known instruction 2") && named.contains("8193 tokens"), "{named}");
+    // At the limit there is an answer: a member of one token shares one of 8,192.
     let decision = filter.decide(long[2..].trim()).expect("just short enough");
-    assert_eq!(decision.max_rouge, 2.0 / 32_769.0);
+    assert_eq!(decision.max_rouge, 2.0 / 8_193.0);
     assert!(decision.kept);
 }
 
