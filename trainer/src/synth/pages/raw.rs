@@ -61,9 +61,11 @@ impl Raw {
 
     /// Refuses a document larger than a page may be.
     pub(super) fn check(&self, limits: &Limits) -> Result<(), Fault> {
-        let length = self.bytes();
-        if length > limits.page_bytes {
-            return Err(Fault::record(SkipReason::TooLarge, format!("a page of {length} bytes")));
+        if self.bytes() > limits.page_bytes {
+            return Err(Fault::record(
+                SkipReason::TooLarge,
+                format!("a page of more than {} bytes", limits.page_bytes),
+            ));
         }
         Ok(())
     }
