@@ -59,7 +59,9 @@ async fn a_job_is_begun_listed_followed_to_its_end_and_told_from_any_line_on() {
     let (lines, jobs) = told(events).await;
     let said: Vec<&str> = lines.iter().map(|line| line.line.as_str()).collect();
     assert_eq!((said.len(), said[0], said[LINES + 1]), (LINES + 2, "it begins", "it is done"));
-    assert!(lines.is_sorted_by_key(|line| line.seq) && jobs[0].state() == v1::job::State::Queued);
+    assert!(lines.is_sorted_by_key(|line| line.seq));
+    // What is told first was there when it was first looked: the job may have begun by then.
+    assert!(matches!(jobs[0].state(), v1::job::State::Queued | v1::job::State::Running));
     let last = jobs.last().unwrap();
     assert_eq!((last.state(), last.result.as_deref()), (v1::job::State::Done, Some(r#"{"answer":42}"#)));
     let at = last.progress.as_ref().unwrap();
