@@ -158,10 +158,12 @@ impl Learning {
         let this = self.clone();
         tokio::spawn(async move {
             lifecycle.reached(Phase::Ready).await;
-            let Self { revisions, jobs, gates, pairs, preferences, users, settings, sets, .. } = this;
+            let Self { revisions, jobs, gates, canaries, pairs, preferences, users, settings, sets, .. } =
+                this;
             let again = gates.clone();
             let gate = GateWork {
                 gates: gates.clone(),
+                canaries,
                 pairs: pairs.clone(),
                 preferences,
                 editor: editor.clone(),
@@ -316,9 +318,17 @@ pub(crate) mod testing {
     impl Learning {
         /// Over a scripted model that is live.
         pub(crate) async fn scripted(data_dir: &Path, model: ScriptedModel) -> Self {
+            Self::scripted_with(data_dir, model, GateSettings::default()).await
+        }
+
+        /// The same, with these decisions about gates.
+        pub(crate) async fn scripted_with(
+            data_dir: &Path,
+            model: ScriptedModel,
+            settings: GateSettings,
+        ) -> Self {
             let ledger = Ledger::open(data_dir.join("learning.db")).await.unwrap();
             let registry = Arc::new(Registry::loading(ModelId::new("scripted").unwrap()));
-            let settings = GateSettings::default();
             let key = settings.key(&settings.policy);
             let revisions = Revisions::new(RevisionsConfig {
                 ledger: ledger.clone(),

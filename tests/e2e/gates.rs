@@ -2,13 +2,14 @@
 
 use crate::{
     cli::{amend, code, err, out},
+    pipelines::as_the_examples_say,
     revisions::{begin_with, ended, live},
     sandbox,
 };
 use amend_server::cli::exit;
 use amend_tests::{Daemon, Sandbox};
 use serde_json::{Value, json};
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 use tempfile::TempDir;
 
 const QUESTION: &str = "What is the capital of France?";
@@ -26,7 +27,7 @@ fn careful(pairs: &[(&str, &str, &str)], (steps, rate): (&str, &str)) -> (Sandbo
     let mut args = vec!["--train-pairs", file.to_str().unwrap(), "--train-min-pairs", "1"];
     args.extend(["--train-pairs-per-step", "4", "--train-epochs", "1000", "--train-sft-weight", "1"]);
     args.extend(["--train-learning-rate", rate, "--train-max-steps", steps]);
-    args.extend(["--gate-on-candidate", "promote"]);
+    args.extend(["--gate-on-candidate", "promote", "--canary-share", "0.5", "--canary-answers", "8"]);
     (sandbox(&args), folder)
 }
 
@@ -109,6 +110,48 @@ async fn tried_on_users(daemon: &Daemon, candidate: &str) {
     assert!(out(&listed).contains(id), "{}", out(&listed));
     let stopped = amend(url, &["canary", "stop", id]).await;
     assert_eq!(code(&stopped), Some(exit::REFUSED), "{}", err(&stopped));
+    void_when_another_goes_live(daemon, candidate).await;
+    tried_by_its_gate(daemon, candidate).await;
+}
+
+/// A gate under which the live revision changes says so, and decides nothing.
+async fn void_when_another_goes_live(daemon: &Daemon, candidate: &str) {
+    // Another seed draws other answers: none of them is there already.
+    let policy = "version = 1\nname = \"other\"\nseed = 9\n[[suites]]\nname = \"atlas-follow\"\nmetric = \"hsr\"\nmargin = 5.0\n";
+    let request = json!({"candidate": candidate, "policy": policy});
+    let begun = daemon.post("/v1/gates", &request).await.unwrap();
+    assert_eq!(begun.status, 201, "{}", begun.body);
+    let (id, job) = (begun.body["id"].as_str().unwrap(), begun.body["job"].as_str().unwrap());
+    let measuring = async {
+        let mut polls = tokio::time::interval(Duration::from_millis(10));
+        while daemon.get(&format!("/v1/jobs/{job}")).await.unwrap().body["phase"] != "measuring" {
+            polls.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), measuring).await.expect("the gate measures");
+    let back = amend(daemon.address(), &["revisions", "rollback"]).await;
+    assert_eq!(code(&back), Some(exit::OK), "{}", err(&back));
+    let waited = amend(daemon.address(), &["gate", "wait", id]).await;
+    assert_eq!(code(&waited), Some(exit::GATE_INCONCLUSIVE), "{}{}", out(&waited), err(&waited));
+    let gate = daemon.get(&format!("/v1/gates/{id}")).await.unwrap().body;
+    assert_eq!(gate["reasons"][0]["code"], "void", "{gate}");
+}
+
+/// A gate that lets a candidate through to a share of the users.
+async fn tried_by_its_gate(daemon: &Daemon, candidate: &str) {
+    let url = daemon.address();
+    let gated = amend(url, &["gate", "run", candidate, "--canary", "--json"]).await;
+    assert_eq!(code(&gated), Some(exit::OK), "{}{}", out(&gated), err(&gated));
+    let gate: Value = serde_json::from_str(&out(&gated)).unwrap();
+    ended(daemon, gate["job"].as_str().unwrap()).await;
+    let canaries = daemon.get("/v1/canaries").await.unwrap().body;
+    let newest = &canaries["data"][0];
+    assert_eq!(
+        (&newest["candidate"], &newest["state"], &newest["share"], &newest["answers"], &newest["then"]),
+        (&json!(candidate), &json!("running"), &json!(0.5), &json!(8), &json!("promote")),
+        "{newest}"
+    );
+    assert_eq!(newest["gate"], gate["id"], "{newest}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,6 +207,14 @@ async fn a_poisoned_preference_set_is_stopped_by_the_gate_and_users_notice_nothi
     ended(&daemon, again["job"].as_str().unwrap()).await;
     assert_eq!((live(&daemon).await, daemon.ask(QUESTION).await.unwrap()), (base, "Paris".to_owned()));
 
+    canary_ends_with_its_gate(&daemon, candidate).await;
+    let base_gate = amend(url, &["gate", "run", "live", "--json"]).await;
+    assert_eq!(code(&base_gate), Some(exit::OK), "{}{}", out(&base_gate), err(&base_gate));
+    let base_gate: Value = serde_json::from_str(&out(&base_gate)).unwrap();
+    let compared = amend(url, &["gate", "compare", base_gate["id"].as_str().unwrap(), id]).await;
+    assert_eq!(code(&compared), Some(exit::OK), "{}", err(&compared));
+    assert!(out(&compared).contains("broke"), "{}", out(&compared));
+
     // The files themselves, judged without a daemon.
     let exported = sandbox.data_dir().join("exported");
     let export = amend(url, &["revisions", "export", candidate, "--out", exported.to_str().unwrap()]).await;
@@ -175,6 +226,22 @@ async fn a_poisoned_preference_set_is_stopped_by_the_gate_and_users_notice_nothi
     for file in ["gate.json", "report.md", "report.html", "junit.xml", "atlas-follow.html"] {
         assert!(report.join(file).is_file(), "{file}");
     }
+    as_the_examples_say(&exported, (&daemon, candidate)).await;
+}
+
+/// Somebody insists on trying a bad candidate on users; its gate takes it off.
+async fn canary_ends_with_its_gate(daemon: &Daemon, candidate: &str) {
+    let url = daemon.address();
+    let started = amend(url, &["canary", "start", candidate, "--force", "--json"]).await;
+    assert_eq!(code(&started), Some(exit::OK), "{}", err(&started));
+    let canary: Value = serde_json::from_str(&out(&started)).unwrap();
+    let gated = amend(url, &["gate", "run", candidate, "--json"]).await;
+    assert_eq!(code(&gated), Some(exit::GATE_FAILED), "{}{}", out(&gated), err(&gated));
+    let gate: Value = serde_json::from_str(&out(&gated)).unwrap();
+    ended(daemon, gate["job"].as_str().unwrap()).await;
+    let canary = daemon.get(&format!("/v1/canaries/{}", canary["id"].as_str().unwrap())).await.unwrap().body;
+    let reason = format!("it failed the gate {}", gate["id"].as_str().unwrap());
+    assert_eq!((&canary["state"], &canary["reason"]), (&json!("aborted"), &json!(reason)), "{canary}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

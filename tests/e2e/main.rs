@@ -10,6 +10,7 @@ mod endpoint;
 mod families;
 mod faults;
 mod gates;
+mod pipelines;
 mod preferences;
 mod revisions;
 mod synth;

@@ -26,6 +26,7 @@ mod order;
 mod pace;
 pub mod preference;
 mod records;
+mod retries;
 pub mod sft;
 mod step_log;
 pub mod synth;

@@ -177,3 +177,11 @@ pub struct FollowSuite {
     /// Groups one after another, each with its levels ascending.
     pub items: Vec<Item>,
 }
+
+impl FollowSuite {
+    /// Whether there is something in it that neither code nor a rule decides.
+    #[must_use]
+    pub fn needs_judge(&self) -> bool {
+        self.items.iter().any(|item| item.check == Check::Judge)
+    }
+}

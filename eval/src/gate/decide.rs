@@ -186,6 +186,12 @@ fn comparable(policy: &Policy, (candidate, live): (&Evidence, &Evidence)) -> Res
         if share > limit {
             return Err(Reason::TooManyUnparsed { suite: suite(), share, limit });
         }
+        if let Some(limit) = policy.limits.judge_accuracy
+            && !one.judges.is_empty()
+            && one.judge_accuracy.is_none_or(|accuracy| accuracy < limit)
+        {
+            return Err(Reason::JudgeUnfit { suite: suite(), accuracy: one.judge_accuracy, limit });
+        }
     }
     Ok(())
 }

@@ -101,6 +101,8 @@ pub enum Reason {
     TooManyUnparsed { suite: String, share: f64, limit: f64 },
     /// Too many items failed with an error.
     TooManyErrors { suite: String, share: f64, limit: f64 },
+    /// A judge is too often wrong on answers with known verdicts, or was not tried on them.
+    JudgeUnfit { suite: String, accuracy: Option<f64>, limit: f64 },
 }
 
 impl Reason {
@@ -122,7 +124,8 @@ impl Reason {
             | Self::NotComparable { .. }
             | Self::Void { .. }
             | Self::TooManyUnparsed { .. }
-            | Self::TooManyErrors { .. } => Verdict::Inconclusive,
+            | Self::TooManyErrors { .. }
+            | Self::JudgeUnfit { .. } => Verdict::Inconclusive,
         }
     }
 
@@ -144,7 +147,8 @@ impl Reason {
             | Self::NotComparable { suite, .. }
             | Self::Void { suite, .. }
             | Self::TooManyUnparsed { suite, .. }
-            | Self::TooManyErrors { suite, .. } => suite,
+            | Self::TooManyErrors { suite, .. }
+            | Self::JudgeUnfit { suite, .. } => suite,
         }
     }
 
@@ -167,6 +171,7 @@ impl Reason {
             Self::Void { .. } => "void",
             Self::TooManyUnparsed { .. } => "too_many_unparsed",
             Self::TooManyErrors { .. } => "too_many_errors",
+            Self::JudgeUnfit { .. } => "judge_unfit",
         }
     }
 }
@@ -221,6 +226,15 @@ impl fmt::Display for Reason {
                 share * 100.0,
                 limit * 100.0
             ),
+            Self::JudgeUnfit { accuracy: Some(accuracy), limit, .. } => write!(
+                f,
+                "a judge is right on {:.1} % of what is known, {:.1} % are wanted",
+                accuracy * 100.0,
+                limit * 100.0
+            ),
+            Self::JudgeUnfit { accuracy: None, limit, .. } => {
+                write!(f, "how often a judge is right is not known, {:.1} % are wanted", limit * 100.0)
+            }
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct Evidence {
     pub revision: String,
     /// The judges and their versions; empty when code decides.
     pub judges: Vec<String>,
+    /// The share of right verdicts of the worst of them on answers with known ones; nothing when one was not rated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge_accuracy: Option<f64>,
     /// How answers were drawn, with the seed: measurements of different ones are not compared.
     pub sampling: String,
     /// What the groups stand for.

@@ -55,6 +55,9 @@ pub struct Limits {
     pub unparsed: f64,
     /// Most items of a suite that failed with an error, as a share.
     pub errors: f64,
+    /// The least share of right verdicts that every judge gives on the shipped calibration set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge_accuracy: Option<f64>,
     /// The candidate's p99 time to the first token, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_token_ms: Option<f64>,
@@ -65,7 +68,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unparsed: 0.02, errors: 0.01, first_token_ms: None, first_token_ratio: None }
+        Self {
+            unparsed: 0.02,
+            errors: 0.01,
+            judge_accuracy: None,
+            first_token_ms: None,
+            first_token_ratio: None,
+        }
     }
 }
 
@@ -225,6 +234,7 @@ impl Policy {
         }
         within("limits.unparsed", self.limits.unparsed, (0.0, 1.0))?;
         within("limits.errors", self.limits.errors, (0.0, 1.0))?;
+        within("limits.judge_accuracy", self.limits.judge_accuracy.unwrap_or(1.0), (0.0, 1.0))?;
         within("limits.first_token_ms", self.limits.first_token_ms.unwrap_or(1.0), (f64::EPSILON, 1e9))?;
         within(
             "limits.first_token_ratio",

@@ -196,6 +196,7 @@ fn empty(suite: &str, revision: &str) -> Evidence {
         model: "simulated".to_owned(),
         revision: revision.to_owned(),
         judges: Vec::new(),
+        judge_accuracy: None,
         sampling: String::new(),
         population: Population::Sample,
         items: Vec::new(),

@@ -24,6 +24,7 @@ fn evidence(satisfied: impl Fn(usize, usize) -> bool) -> Evidence {
         model: "m".to_owned(),
         revision: "r".to_owned(),
         judges: Vec::new(),
+        judge_accuracy: None,
         sampling: "greedy".to_owned(),
         items: (0..60).flat_map(|group| (0..5).map(move |level| item(group, level))).collect(),
         errors: 0,
@@ -105,6 +106,19 @@ fn what_cannot_be_compared_is_never_passed() {
             assert_eq!((decision.verdict, codes(&decision)), (Verdict::Inconclusive, vec![code]));
         }
     }
+}
+
+#[test]
+fn a_judge_that_is_often_wrong_or_untried_decides_nothing_where_the_policy_asks() {
+    let judged = |accuracy| Evidence { judges: vec!["judge-1".into()], judge_accuracy: accuracy, ..usual() };
+    let strict = policy("[limits]\njudge_accuracy = 0.8");
+    for (accuracy, code) in [(Some(0.9), "no_worse"), (Some(0.79), "judge_unfit"), (None, "judge_unfit")] {
+        let decision = decide_on(&strict, &judged(accuracy), &judged(accuracy));
+        assert_eq!(codes(&decision), [code], "{accuracy:?}");
+    }
+    // Where code decides there is no judge to be fit, and a policy that does not ask takes any.
+    assert_eq!(decide_on(&strict, &usual(), &usual()).verdict, Verdict::Pass);
+    assert_eq!(decide_on(&policy(""), &judged(None), &judged(None)).verdict, Verdict::Pass);
 }
 
 #[test]

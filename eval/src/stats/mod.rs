@@ -3,7 +3,6 @@
 //! What is compared is paired (the same items, two models) and clustered (the levels of a group stand or fall together), so
 //! the unit of everything here is the group. Distributions come from `statrs`.
 
-mod agreement;
 mod bootstrap;
 mod fisher;
 mod power;
@@ -12,7 +11,6 @@ mod spending;
 mod strata;
 mod unseen;
 
-pub use agreement::kappa;
 pub use bootstrap::{Bootstrap, Bounds};
 pub use fisher::fisher_more;
 pub use power::{Power, groups_needed};

@@ -1,8 +1,8 @@
 //! A [`ChatModel`] without a model: it answers from a function of the request.
 
 use crate::{
-    ChatEvent, ChatModel, ChatRequest, ChatStream, Delta, ErrorKind, Finish, FinishReason, ModelError,
-    ModelId, ModelInfo, Prompt, Provenance, RevisionId, Usage,
+    AppliedEdit, ChatEvent, ChatModel, ChatRequest, ChatStream, Delta, ErrorKind, Finish, FinishReason,
+    ModelError, ModelId, ModelInfo, Prompt, Provenance, RevisionId, Usage,
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -34,6 +34,7 @@ pub struct ScriptedModel {
     running: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<ChatRequest>>>,
     gate: Arc<Semaphore>,
+    edits: Vec<AppliedEdit>,
 }
 
 struct Running(Arc<AtomicUsize>);
@@ -52,6 +53,7 @@ impl ScriptedModel {
             running: Arc::default(),
             seen: Arc::default(),
             gate: Arc::new(Semaphore::new(0)),
+            edits: Vec::new(),
         }
     }
 
@@ -59,6 +61,12 @@ impl ScriptedModel {
     #[must_use]
     pub fn echo() -> Self {
         Self::new(|request| Script::Say(request.query().unwrap_or_default().to_owned()))
+    }
+
+    /// The same, saying that these edits stand in front of every question.
+    #[must_use]
+    pub fn with_edits(self, edits: Vec<AppliedEdit>) -> Self {
+        Self { edits, ..self }
     }
 
     /// How many answers are being streamed at this moment.
@@ -83,7 +91,7 @@ impl ScriptedModel {
 
     fn provenance(&self) -> Provenance {
         let info = self.info();
-        Provenance { model: info.id, revision: info.revision, edits: Vec::new() }
+        Provenance { model: info.id, revision: info.revision, edits: self.edits.clone() }
     }
 }
 

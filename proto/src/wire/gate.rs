@@ -62,6 +62,9 @@ pub enum GateAction {
     Record,
     /// The same, and one that passed goes live.
     Promote,
+    /// The same, and one that passed answers a share of the users first, as the operator set it, and goes live when nothing
+    /// is found.
+    Canary,
     /// It is put on the record, and when the live revision itself fails, the one before it goes live again. For a gate of
     /// `live` against `previous`.
     RollBack,

@@ -3,7 +3,7 @@
 use super::Tally;
 use amend_proto::{CanaryId, ChatModel, ChatRequest, Priority};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 /// The share of users that a candidate answers: above 0, one half at most.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -17,6 +17,9 @@ pub struct Share(f64);
 pub struct InvalidShare;
 
 impl Share {
+    /// One user in twenty.
+    pub const TWENTIETH: Self = Self(0.05);
+
     /// A share.
     ///
     /// # Errors
@@ -29,6 +32,14 @@ impl Share {
     #[must_use]
     pub fn get(self) -> f64 {
         self.0
+    }
+}
+
+impl FromStr for Share {
+    type Err = InvalidShare;
+
+    fn from_str(text: &str) -> Result<Self, InvalidShare> {
+        Self::new(text.parse().map_err(|_| InvalidShare)?)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     telemetry::names,
 };
 use amend_proto::{
-    CanaryId, RevisionId,
+    CanaryId, GateId, RevisionId,
     wire::{CanaryEnd, CanaryObject, CanaryRequest, CanaryState, CanaryTag, PromoteRequest},
 };
 use futures::FutureExt;
@@ -236,6 +236,21 @@ impl Canaries {
         self.end(id, CanaryState::Stopped, "it was asked for").await?;
         self.0.registry.end_canary();
         self.get(id).await
+    }
+
+    /// Takes a candidate off that failed a gate while it was tried. Whether it was on.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn failed_its_gate(&self, candidate: &RevisionId, gate: &GateId) -> Result<bool, CanaryError> {
+        match self.running().await? {
+            Some(running) if running.candidate == *candidate => {
+                self.end(&running.id, CanaryState::Aborted, &format!("it failed the gate {gate}")).await?;
+                self.0.registry.end_canary();
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     async fn running(&self) -> Result<Option<CanaryObject>, CanaryError> {

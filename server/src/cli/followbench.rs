@@ -6,12 +6,11 @@ use super::{
     output, progress,
     serve::told_to_stop,
 };
-use crate::gates::{find_suite, judges};
+use crate::gates::find_suite;
 use amend_eval::{
     Progress,
     follow::{
         Scorer, Verdict,
-        judge::Language,
         published::{FileScores, ScoreRequest, score_files},
         report::FollowReport,
         run::{Cache, FolderCache, RunOptions, run},
@@ -179,20 +178,26 @@ async fn asked(args: &RunArgs) -> anyhow::Result<FollowReport> {
     let suite = find_suite(suite)?;
     let named = Named { model: &args.model, key_env: args.model_key_env.as_deref() };
     let judged = open(named, folder.path()).await?;
-    let panel = judges(&args.judge.named(), Language::of(&suite))?;
+    let judges = args.judge.named()?;
     let cache = match &args.out {
         None => None,
         Some(out) => Some(Arc::new(FolderCache::open(&out.join("answers"))?) as Arc<dyn Cache>),
     };
+    let mut prices = judges.prices().clone();
+    if let Some(price) = judged.price {
+        prices.per_million.insert(judged.model.info().id.to_string(), price);
+    }
+    let bar = Bar(progress::bar(0, "{pos}/{len} items"));
+    let panel = judges.panel_for(&suite, cache.clone(), &bar).await?;
     let options = RunOptions {
         concurrency: args.concurrency.unwrap_or(judged.concurrency),
         sampling: Sampling { max_tokens: Some(args.max_tokens), seed: Some(args.seed), ..Sampling::greedy() },
         priority: if args.background { Priority::Background } else { Priority::Live },
         scorer: args.scorer.into(),
         cache,
+        prices,
         ..RunOptions::default()
     };
-    let bar = Bar(progress::bar(0, "{pos}/{len} items"));
     let report = run(judged.model.as_ref(), &suite, &options, panel.as_ref(), &bar).await;
     bar.0.finish_and_clear();
     let report = report?;

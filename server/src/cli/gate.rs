@@ -40,6 +40,7 @@ pub enum GateCommand {
 Examples:
   amend gate run sha256:0123456789abcdef            a candidate of a running daemon
   amend gate run sha256:0123456789abcdef --promote  the same, and it goes live if it passes
+  amend gate run sha256:0123456789abcdef --canary   the same, and it answers a share of the users first
   amend gate run live --against previous --roll-back  what is live, against what was live before it
   amend gate run --model ./better --against atlas   two models, here; no daemon is asked
   amend gate run --model https://new.example/v1#llama --against https://old.example/v1#llama
@@ -79,6 +80,10 @@ pub struct RunArgs {
     /// Make the candidate live if it passes
     #[arg(long, conflicts_with = "model")]
     promote: bool,
+    /// If it passes, let the candidate answer a share of the users first (`amend serve --canary-share`); it goes live when
+    /// nothing is found
+    #[arg(long, conflicts_with_all = ["model", "promote", "roll_back"])]
+    canary: bool,
     /// Make the revision before it live again if the live one fails; for `live`
     #[arg(long, conflicts_with_all = ["model", "promote"])]
     roll_back: bool,
@@ -184,10 +189,11 @@ async fn begin(client: &Client, args: RunArgs) -> anyhow::Result<()> {
     let policy = args.policy.as_deref().map(|file| {
         std::fs::read_to_string(file).with_context(|| format!("failed to read the policy {}", file.display()))
     });
-    let on_verdict = match (args.promote, args.roll_back) {
-        (true, _) => "promote",
-        (false, true) => "roll_back",
-        (false, false) => "record",
+    let on_verdict = match (args.promote, args.roll_back, args.canary) {
+        (true, ..) => "promote",
+        (_, true, _) => "roll_back",
+        (.., true) => "canary",
+        (false, false, false) => "record",
     };
     let body = json!({
         "candidate": args.candidate, "policy": policy.transpose()?, "on_verdict": on_verdict,

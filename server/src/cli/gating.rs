@@ -1,13 +1,15 @@
 //! What a revision has to show: the options of `amend serve` about gates.
 
 use crate::{
+    canary::{FIRST_LOOK, Share},
+    cli::gate::local::read_judges,
     endpoint::{EndpointConfig, EndpointUrl},
-    gates::{Again, GateSettings},
+    gates::{Again, CanaryPlan, GateSettings, Judges},
 };
 use amend_eval::gate::Policy;
 use amend_proto::{ModelId, wire::GateAction};
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use std::{
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
@@ -21,6 +23,8 @@ pub enum OnCandidateArg {
     Record,
     /// The same, and one that passes goes live
     Promote,
+    /// The same, and one that passes answers a share of the users first, and goes live when nothing is found
+    Canary,
 }
 
 impl From<OnCandidateArg> for GateAction {
@@ -28,6 +32,7 @@ impl From<OnCandidateArg> for GateAction {
         match chosen {
             OnCandidateArg::Record => Self::Record,
             OnCandidateArg::Promote => Self::Promote,
+            OnCandidateArg::Canary => Self::Canary,
         }
     }
 }
@@ -61,6 +66,13 @@ pub struct GatingArgs {
     /// Gate every revision that is trained here [default: only when asked to]
     #[arg(long, env = "AMEND_GATE_ON_CANDIDATE", value_enum, value_name = "WHAT")]
     gate_on_candidate: Option<OnCandidateArg>,
+    /// The share of the users that a candidate answers first, above 0, 0.5 at most
+    #[arg(long, env = "AMEND_CANARY_SHARE", default_value = "0.05", value_name = "SHARE")]
+    canary_share: Share,
+    /// It goes live after so many of its answers in which nothing was found
+    #[arg(long, env = "AMEND_CANARY_ANSWERS", default_value_t = CanaryPlan::default().answers, value_name = "N",
+        value_parser = value_parser!(u64).range(FIRST_LOOK..))]
+    canary_answers: u64,
     /// Gate the live revision again every so many hours, against the one before it [default: never]
     #[arg(long, env = "AMEND_GATE_EVERY_HOURS", value_name = "N")]
     gate_every_hours: Option<NonZeroU64>,
@@ -73,6 +85,9 @@ pub struct GatingArgs {
         requires = "gate_every_hours"
     )]
     gate_on_failure: Option<OnFailureArg>,
+    /// Several judges, who decide by majority, and what they cost (TOML, see eval/policies/README.md)
+    #[arg(long, env = "AMEND_GATE_JUDGES", value_name = "FILE", conflicts_with = "gate_judge_url")]
+    gate_judges: Option<PathBuf>,
     /// Where the routes of a judge begin, for suites that code cannot decide
     #[arg(long, env = "AMEND_GATE_JUDGE_URL", value_name = "URL", requires = "gate_judge_model")]
     gate_judge_url: Option<EndpointUrl>,
@@ -108,14 +123,20 @@ impl GatingArgs {
             }
         };
         let named = self.gate_judge_url.zip(self.gate_judge_model);
-        let judge = named.map(|(url, model)| EndpointConfig { url, model, key_env: self.gate_judge_key_env });
-        if let Some(judge) = &judge {
-            judge.key()?;
-        }
+        let one = named.map(|(url, model)| EndpointConfig { url, model, key_env: self.gate_judge_key_env });
+        let judges = match (self.gate_judges, one) {
+            (Some(file), _) => read_judges(&file)?,
+            (None, Some(judge)) => {
+                judge.key()?;
+                Judges::one(judge)
+            }
+            (None, None) => Judges::default(),
+        };
         Ok(GateSettings {
             policy,
-            judges: judge.into_iter().collect(),
+            judges,
             automatic: self.gate_on_candidate.map(Into::into),
+            canary: CanaryPlan { share: self.canary_share, answers: self.canary_answers },
             again: self.gate_every_hours.map(|hours| Again {
                 every: Duration::from_secs(hours.get().saturating_mul(60 * 60)),
                 on_verdict: self.gate_on_failure.map(Into::into).unwrap_or_default(),

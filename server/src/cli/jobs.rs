@@ -3,7 +3,9 @@
 use super::{
     client::{Client, DaemonArgs, Failure},
     exit, output, progress,
+    training::BridgingArg,
 };
+use amend_proto::wire::TrainBridging;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use eventsource_stream::Eventsource;
@@ -74,6 +76,9 @@ pub struct TrainArgs {
     /// Fewer pairs than this are not trained on
     #[arg(long, value_name = "N")]
     min_pairs: Option<usize>,
+    /// Who rewrites losing answers first; `endpoint` is the one that the daemon was started with
+    #[arg(long, value_enum)]
+    bridging: Option<BridgingArg>,
     /// Print what it says until it ends
     #[arg(long)]
     follow: bool,
@@ -167,6 +172,7 @@ async fn train(client: &Client, args: TrainArgs) -> anyhow::Result<()> {
         sft_weight,
         seed,
         min_pairs,
+        bridging,
         follow: watch,
         json,
     } = args;
@@ -178,6 +184,7 @@ async fn train(client: &Client, args: TrainArgs) -> anyhow::Result<()> {
         "learning_rate": learning_rate,
         "seed": seed,
         "min_pairs": min_pairs,
+        "bridging": bridging.map(TrainBridging::from),
     });
     let job = client.json(Method::POST, &["v1", "jobs"], Some(&body)).await?;
     match watch {

@@ -42,6 +42,62 @@ impl EndpointConfig {
     }
 }
 
+/// A model behind an endpoint as one text: `URL#NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EndpointName {
+    /// Where its routes begin.
+    pub url: EndpointUrl,
+    /// The model, in the endpoint's own words.
+    pub model: ModelId,
+}
+
+impl EndpointName {
+    /// Whether a text is meant as the name of an endpoint's model, and not of a folder, a file or a hub's.
+    #[must_use]
+    pub fn is_meant(text: &str) -> bool {
+        text.starts_with("http://") || text.starts_with("https://")
+    }
+
+    /// With the environment variable of its key.
+    #[must_use]
+    pub fn with_key(self, key_env: Option<String>) -> EndpointConfig {
+        EndpointConfig { url: self.url, model: self.model, key_env }
+    }
+}
+
+impl FromStr for EndpointName {
+    type Err = InvalidEndpoint;
+    fn from_str(text: &str) -> Result<Self, InvalidEndpoint> {
+        let failed = |problem: String| InvalidEndpoint::Name { text: text.to_owned(), problem };
+        let named = text.rsplit_once('#').filter(|(_, model)| !model.is_empty());
+        let (url, model) = named.ok_or_else(|| {
+            failed("name the model behind the address, as in http://host/v1#name".to_owned())
+        })?;
+        let url = url.parse().map_err(|error: InvalidEndpoint| failed(error.to_string()))?;
+        Ok(Self { url, model: ModelId::new(model).map_err(|error| failed(error.to_string()))? })
+    }
+}
+
+impl TryFrom<String> for EndpointName {
+    type Error = InvalidEndpoint;
+    fn try_from(text: String) -> Result<Self, InvalidEndpoint> {
+        text.parse()
+    }
+}
+
+impl From<EndpointName> for String {
+    fn from(name: EndpointName) -> Self {
+        name.to_string()
+    }
+}
+
+impl fmt::Display for EndpointName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.url, self.model)
+    }
+}
+
 /// Where an endpoint's routes begin, such as `https://api.openai.com/v1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -187,6 +243,14 @@ pub enum InvalidEndpoint {
     /// Its address.
     #[error("the address of the endpoint {problem}; give one such as https://api.openai.com/v1")]
     Url {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// What it is called.
+    #[error("{text}: {problem}")]
+    Name {
+        /// As it was written.
+        text: String,
         /// What is wrong with it.
         problem: String,
     },

@@ -17,5 +17,5 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use config::{EndpointConfig, EndpointKey, EndpointLimits, EndpointUrl, InvalidEndpoint};
+pub use config::{EndpointConfig, EndpointKey, EndpointLimits, EndpointName, EndpointUrl, InvalidEndpoint};
 pub use model::EndpointModel;

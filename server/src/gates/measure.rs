@@ -1,6 +1,7 @@
 //! Asking the candidate and the live revision the suites of a policy.
 
 use super::{
+    judges::Judges,
     suites::{self, EDITS, Suite, TRAFFIC},
     traffic::{self, Replay, TrafficOutcome, TrafficReport, TrafficSuite},
 };
@@ -10,8 +11,9 @@ use amend_eval::{
     Progress,
     contamination::{ContaminationReport, ContaminationSettings, Guard},
     follow::{
+        FollowSuite,
         judge::JudgePanel,
-        report::FollowReport,
+        report::{FollowReport, Price, Void},
         run::{Cache, RunOptions, run},
     },
     gate::{Evidence, EvidenceItem, GateDecision, GateInput, Look, Policy, Population, decide},
@@ -61,14 +63,19 @@ pub struct Subject {
     pub model: Arc<dyn ChatModel>,
     /// It, with the live edits; nothing where there are none to try.
     pub edited: Option<Arc<dyn ChatModel>>,
+    /// What its tokens cost; nothing where that is not known.
+    pub price: Option<Price>,
 }
 
+/// A model that runs here.
+pub const FREE: Price = Price { prompt: 0.0, completion: 0.0 };
+
 impl Subject {
-    /// A model, and the same behind an editor.
+    /// A model that runs here, and the same behind an editor.
     #[must_use]
     pub fn edited_by(editor: &Editor, model: Arc<dyn ChatModel>) -> Self {
         let edited: Arc<dyn ChatModel> = Arc::new(EditedModel::new(editor.clone(), Arc::clone(&model)));
-        Self { model, edited: Some(edited) }
+        Self { model, edited: Some(edited), price: Some(FREE) }
     }
 }
 
@@ -82,8 +89,8 @@ pub struct Asking<'a> {
     pub concurrency: NonZeroUsize,
     /// Tokens of an answer.
     pub max_tokens: u32,
-    /// Who judges.
-    pub judges: Option<&'a JudgePanel>,
+    /// Who judges what code cannot.
+    pub judges: &'a Judges,
     /// The live edits; none are tried without.
     pub edits: Vec<LiveEdit>,
     /// How many of them at most.
@@ -124,13 +131,14 @@ pub async fn gate(
     let suites: Vec<Suite> = asking.policy.suites.iter().map(suites::find).collect::<anyhow::Result<_>>()?;
     let edits = edit_suite(asking)?;
     let contamination = contamination(asking, &suites).await?;
+    let panels = panels(asking, &suites, progress).await?;
     let of = asking.policy.sequential.map_or(1, |sequential| sequential.looks);
     let mut number = 1;
     loop {
         progress.look(number, of);
         let look = Look { number, of };
         let mut measured = MeasuredPair { contamination: contamination.clone(), ..MeasuredPair::default() };
-        for (suite, named) in suites.iter().zip(&asking.policy.suites) {
+        for ((suite, named), panel) in suites.iter().zip(&asking.policy.suites).zip(&panels) {
             for (who, subject, into) in [
                 ("the live revision", live, &mut measured.live),
                 ("the candidate", candidate, &mut measured.candidate),
@@ -141,7 +149,8 @@ pub async fn gate(
                         let most = named.max_groups.unwrap_or(usize::MAX).min(suites::groups(suite));
                         let groups = (most * number as usize).div_ceil(of as usize);
                         let part = suites::part(suite, groups, asking.policy);
-                        SuiteReport::Follow(Box::new(follow(subject, &part, asking, &told).await?))
+                        let asked = (&part, panel.as_ref());
+                        SuiteReport::Follow(Box::new(follow(subject, asked, asking, &told).await?))
                     }
                     Suite::Traffic => SuiteReport::Traffic(Box::new(replayed(subject, asking, &told).await)),
                     Suite::Edits => SuiteReport::Edits(Box::new(tried(subject, &edits, asking, &told).await)),
@@ -156,12 +165,35 @@ pub async fn gate(
     }
 }
 
+/// The judges of each suite that needs some.
+async fn panels(
+    asking: &Asking<'_>,
+    suites: &[Suite],
+    progress: &dyn GateProgress,
+) -> anyhow::Result<Vec<Option<JudgePanel>>> {
+    let mut panels = Vec::with_capacity(suites.len());
+    for suite in suites {
+        panels.push(match suite {
+            Suite::Follow(suite) => {
+                let told = Told(progress, &suite.name, "the judges, on what is known,");
+                asking.judges.panel_for(suite, asking.cache.clone(), &told).await?
+            }
+            Suite::Edits | Suite::Traffic => None,
+        });
+    }
+    Ok(panels)
+}
+
 async fn follow(
     subject: &Subject,
-    suite: &Arc<amend_eval::follow::FollowSuite>,
+    (suite, judges): (&Arc<FollowSuite>, Option<&JudgePanel>),
     asking: &Asking<'_>,
     told: &Told<'_>,
 ) -> anyhow::Result<FollowReport> {
+    let mut prices = asking.judges.prices().clone();
+    if let Some(price) = subject.price {
+        prices.per_million.insert(subject.model.info().id.to_string(), price);
+    }
     let options = RunOptions {
         concurrency: asking.concurrency,
         sampling: Sampling {
@@ -172,9 +204,10 @@ async fn follow(
         priority: asking.priority,
         tenant: TenantId::new(NOBODY)?,
         cache: asking.cache.clone(),
+        prices,
         ..RunOptions::default()
     };
-    let report = run(subject.model.as_ref(), suite, &options, asking.judges, told).await;
+    let report = run(subject.model.as_ref(), suite, &options, judges, told).await;
     report.with_context(|| format!("{} could not be asked", told.2))
 }
 
@@ -238,6 +271,12 @@ pub async fn decided(
     decided.await.context("the verdict could not be computed")
 }
 
+/// Of the judge that is right least often; nothing when one was not rated, or there is none.
+fn judge_accuracy(report: &FollowReport) -> Option<f64> {
+    let rated = report.judges.iter().map(|judge| judge.rating.as_ref()?.accuracy.rate);
+    rated.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::min)
+}
+
 /// What a report says to the gate.
 fn evidence(report: &SuiteReport) -> Evidence {
     match report {
@@ -252,6 +291,7 @@ fn evidence(report: &SuiteReport) -> Evidence {
                 model: report.model.id.clone(),
                 revision: report.model.revision.clone(),
                 judges: report.judge_version.iter().cloned().collect(),
+                judge_accuracy: judge_accuracy(report),
                 sampling: format!("{:?}", report.sampling),
                 population: Population::Sample,
                 items: report.evidence_items().into_iter().map(item).collect(),
@@ -267,6 +307,7 @@ fn evidence(report: &SuiteReport) -> Evidence {
             model: report.model.clone(),
             revision: report.revision.clone(),
             judges: Vec::new(),
+            judge_accuracy: None,
             sampling: "greedy".to_owned(),
             population: if report.not_drawn == 0 { Population::Whole } else { Population::Sample },
             items: report.outcomes.iter().map(edit_item).collect(),
@@ -281,6 +322,7 @@ fn evidence(report: &SuiteReport) -> Evidence {
             model: report.model.clone(),
             revision: report.revision.clone(),
             judges: Vec::new(),
+            judge_accuracy: None,
             sampling: "greedy".to_owned(),
             population: Population::Sample,
             items: report.outcomes.iter().map(traffic_item).collect(),
@@ -330,7 +372,7 @@ async fn contamination(asking: &Asking<'_>, suites: &[Suite]) -> anyhow::Result<
             Suite::Follow(suite) => Some(suite),
             Suite::Edits | Suite::Traffic => None,
         });
-        let report = |suite: &Arc<amend_eval::follow::FollowSuite>| {
+        let report = |suite: &Arc<FollowSuite>| {
             let items = suite.items.iter().map(|item| (item.id(), item.instruction()));
             let mut guard = Guard::new(suite.name.clone(), items, settings);
             for (id, text) in &texts {
@@ -372,10 +414,7 @@ pub fn void_unless_still(measured: &mut MeasuredPair, (then, now): (&RevisionId,
     }
     for report in &mut measured.live {
         if let SuiteReport::Follow(report) = report {
-            report.void = Some(amend_eval::follow::report::Void::Revision {
-                expected: then.to_string(),
-                found: now.to_string(),
-            });
+            report.void = Some(Void::Revision { expected: then.to_string(), found: now.to_string() });
         }
     }
 }

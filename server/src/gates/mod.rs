@@ -9,6 +9,7 @@
 
 mod error;
 mod gives_way;
+mod judges;
 mod keeper;
 pub mod measure;
 mod report;
@@ -17,16 +18,19 @@ mod service;
 mod settings;
 mod store;
 mod suites;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod work;
 
 pub use error::GateError;
 pub(crate) use gives_way::GivesWay;
+pub use judges::{Judges, JudgesError};
 pub use keeper::LedgerGatekeeper;
 pub use report::{ReportFormat, ReportWanted, UnknownFormat, write_all};
 pub use schedule::keep_gating;
 pub use service::{Begun, Gates, GatesConfig};
-pub use settings::{Again, GateSettings, JudgesError, judges};
+pub use settings::{Again, CanaryPlan, GateSettings};
 pub use store::GateKey;
 pub use suites::find_suite;
 pub use traffic::{Check, TrafficOutcome, TrafficReport, TrafficSuite};

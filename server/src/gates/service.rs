@@ -97,8 +97,8 @@ impl Gates {
             let message = "roll_back is for a gate of `live`, the live revision itself".to_owned();
             return Err(GateError::Invalid { param: "on_verdict", message });
         }
-        if request.on_verdict == GateAction::Promote && against.is_some() {
-            let message = "promote is for a gate against what is live".to_owned();
+        if matches!(request.on_verdict, GateAction::Promote | GateAction::Canary) && against.is_some() {
+            let message = "promote and canary are for a gate against what is live".to_owned();
             return Err(GateError::Invalid { param: "on_verdict", message });
         }
         let policy = match &request.policy {

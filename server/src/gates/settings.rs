@@ -1,13 +1,10 @@
 //! What an operator decides about gates.
 
-use super::store::GateKey;
-use crate::endpoint::{EndpointConfig, EndpointLimits, EndpointModel, InvalidEndpoint};
-use amend_eval::{
-    follow::judge::{Judge, JudgeOptions, JudgePanel, Language, PanelError},
-    gate::Policy,
-};
-use amend_proto::wire::{GateAction, GatePolicy};
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use super::{judges::Judges, store::GateKey};
+use crate::canary::Share;
+use amend_eval::gate::Policy;
+use amend_proto::wire::{ENOUGH_CANARY_ANSWERS, GateAction, GatePolicy};
+use std::{num::NonZeroUsize, time::Duration};
 
 /// What an operator decides about gates.
 #[derive(Debug, Clone)]
@@ -15,9 +12,11 @@ pub struct GateSettings {
     /// What decides.
     pub policy: Policy,
     /// Who judges what code cannot, in suites that need it.
-    pub judges: Vec<EndpointConfig>,
+    pub judges: Judges,
     /// A candidate is gated as soon as it is trained, and this follows; not by itself, unless given.
     pub automatic: Option<GateAction>,
+    /// How a candidate that passed is tried on users, where [`GateAction::Canary`] follows.
+    pub canary: CanaryPlan,
     /// How often the live revision is gated again, and what follows; never, unless given.
     pub again: Option<Again>,
     /// Live edits that are tried at most.
@@ -28,6 +27,22 @@ pub struct GateSettings {
     pub max_tokens: u32,
     /// Requests to a model at once.
     pub concurrency: NonZeroUsize,
+}
+
+/// How a candidate that passed is tried on users before it goes live.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CanaryPlan {
+    /// The share of the users.
+    pub share: Share,
+    /// So many answers without anything found.
+    pub answers: u64,
+}
+
+impl Default for CanaryPlan {
+    /// A twentieth of the users, for [`ENOUGH_CANARY_ANSWERS`].
+    fn default() -> Self {
+        Self { share: Share::TWENTIETH, answers: ENOUGH_CANARY_ANSWERS }
+    }
 }
 
 /// Gating the live revision again.
@@ -43,8 +58,9 @@ impl Default for GateSettings {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
-            judges: Vec::new(),
+            judges: Judges::default(),
             automatic: None,
+            canary: CanaryPlan::default(),
             again: None,
             edits: NonZeroUsize::MIN.saturating_add(99),
             traffic: NonZeroUsize::MIN.saturating_add(199),
@@ -54,41 +70,11 @@ impl Default for GateSettings {
     }
 }
 
-/// Why there are no judges.
-#[derive(Debug, thiserror::Error)]
-pub enum JudgesError {
-    /// One cannot be asked.
-    #[error(transparent)]
-    Endpoint(#[from] InvalidEndpoint),
-    /// They make no panel.
-    #[error(transparent)]
-    Panel(#[from] PanelError),
-}
-
 impl GateSettings {
     /// What a verdict by a policy holds for.
     #[must_use]
     pub fn key(&self, policy: &Policy) -> GateKey {
         let policy = GatePolicy { name: policy.name.clone(), fingerprint: policy.fingerprint() };
-        GateKey {
-            policy,
-            judges: self.judges.iter().map(|judge| format!("{}#{}", judge.url, judge.model)).collect(),
-        }
+        GateKey { policy, judges: self.judges.names() }
     }
-}
-
-/// Judges behind endpoints, ready to be asked; none where none is named.
-///
-/// # Errors
-/// [`JudgesError`].
-pub fn judges(named: &[EndpointConfig], language: Language) -> Result<Option<JudgePanel>, JudgesError> {
-    if named.is_empty() {
-        return Ok(None);
-    }
-    let mut judges = Vec::with_capacity(named.len());
-    for endpoint in named {
-        let model = EndpointModel::new(endpoint.clone(), EndpointLimits::once())?;
-        judges.push(Judge::new(endpoint.model.as_str(), Arc::new(model), language));
-    }
-    Ok(Some(JudgePanel::new(judges, JudgeOptions::default())?))
 }

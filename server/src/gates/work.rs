@@ -3,14 +3,15 @@
 use super::{
     Gates,
     gives_way::GivesWay,
-    measure::{Asking, GateProgress, Subject, decided, gate, live_edits, void_unless_still},
+    measure::{Asking, FREE, GateProgress, Subject, decided, gate, live_edits, void_unless_still},
     report, schedule,
-    settings::judges,
+    settings::CanaryPlan,
     store::{self, Found},
     suites::TRAFFIC,
     traffic::TrafficSuite,
 };
 use crate::{
+    canary::Canaries,
     jobs::{Ended, JobContext, Work},
     preferences::PreferenceService,
     revisions::Revision,
@@ -19,12 +20,14 @@ use crate::{
 };
 use amend_editor::Editor;
 use amend_eval::{
-    follow::{judge::Language, run::FolderCache},
+    follow::run::FolderCache,
     gate::{GateDecision, Look, Policy, Verdict},
 };
 use amend_proto::{
     ChatModel, GateId, Priority, RevisionId,
-    wire::{GateAction, GateReason, GateVerdict, JobPhase, PromoteRequest, RevisionKind},
+    wire::{
+        CanaryEnd, CanaryRequest, GateAction, GateReason, GateVerdict, JobPhase, PromoteRequest, RevisionKind,
+    },
 };
 use anyhow::Context;
 use futures::FutureExt;
@@ -55,6 +58,8 @@ pub(super) struct GateJob {
 pub struct GateWork {
     /// Where verdicts go.
     pub gates: Gates,
+    /// What is tried on users.
+    pub canaries: Canaries,
     /// What the daemon's training has learned from.
     pub pairs: Pairs,
     /// What users asked.
@@ -107,13 +112,12 @@ impl GateWork {
             true => of_live.clone(),
             false => self.subject(job, (&candidate, &live)).await?,
         };
-        let judges = judges(&config.settings.judges, Language::English)?;
         let asking = Asking {
             policy: &policy,
             cache: Some(Arc::new(FolderCache::open(&config.folder.join("answers"))?)),
             concurrency: config.settings.concurrency,
             max_tokens: config.settings.max_tokens,
-            judges: judges.as_ref(),
+            judges: &config.settings.judges,
             edits: live_edits(&self.editor).await?,
             most_edits: config.settings.edits,
             traffic: self.traffic(&policy).await?,
@@ -149,7 +153,7 @@ impl GateWork {
         let revisions = &self.gates.config().revisions;
         if revision.id == live.id && !revisions.copies_for_jobs() {
             let model = gives_way(Arc::clone(&self.model));
-            return Ok(Subject { model: Arc::clone(&model), edited: Some(model) });
+            return Ok(Subject { model: Arc::clone(&model), edited: Some(model), price: Some(FREE) });
         }
         let (_, model) = revisions.load(revision, Priority::Background).await?;
         Ok(Subject::edited_by(&self.editor, gives_way(Arc::from(model))))
@@ -191,12 +195,18 @@ impl GateWork {
     async fn act(&self, job: &JobContext, settings: &GateJob, verdict: GateVerdict) -> anyhow::Result<()> {
         let revisions = &self.gates.config().revisions;
         revisions.judged(&settings.candidate, verdict).await?;
+        if verdict == GateVerdict::Fail
+            && self.canaries.failed_its_gate(&settings.candidate, &settings.gate).await?
+        {
+            job.say("it is tried on users no more".to_owned());
+        }
         let is_live = revisions.live().await?.id == settings.candidate;
         if is_live {
             schedule::tell(verdict == GateVerdict::Fail);
         }
         match (verdict, settings.on_verdict) {
             (GateVerdict::Pass, GateAction::Promote) => {}
+            (GateVerdict::Pass, GateAction::Canary) => return self.try_on_users(job, settings).await,
             (GateVerdict::Fail, GateAction::RollBack) if is_live => {
                 return self.roll_back(job, &settings.candidate).await;
             }
@@ -212,6 +222,30 @@ impl GateWork {
                     "a revision passed its gate and could not be promoted"
                 );
                 job.say(format!("it passed, and could not be promoted: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a candidate that passed answer a share of the users; the canary makes it live.
+    async fn try_on_users(&self, job: &JobContext, settings: &GateJob) -> anyhow::Result<()> {
+        let CanaryPlan { share, answers } = self.gates.config().settings.canary;
+        let request = CanaryRequest {
+            candidate: settings.candidate.to_string(),
+            share: share.get(),
+            answers,
+            then: CanaryEnd::Promote,
+            force: false,
+            expected_live: self.gates.get(&settings.gate).await?.live,
+        };
+        match self.canaries.begin(request).await {
+            Ok(canary) => job.say(format!("the canary {} tries it on users", canary.id)),
+            Err(error) => {
+                tracing::warn!(
+                    revision = %settings.candidate, error = &error as &dyn std::error::Error,
+                    "a revision passed its gate and cannot be tried on users"
+                );
+                job.say(format!("it passed, and cannot be tried on users: {error}"));
             }
         }
         Ok(())

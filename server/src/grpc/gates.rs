@@ -33,6 +33,7 @@ fn gate(gate: GateObject) -> v1::Gate {
         GateAction::Record => v1::GateAction::Record,
         GateAction::Promote => v1::GateAction::Promote,
         GateAction::RollBack => v1::GateAction::RollBack,
+        GateAction::Canary => v1::GateAction::Canary,
     };
     let origin = match gate.origin {
         GateOrigin::Asked => v1::GateOrigin::Asked,
@@ -63,6 +64,7 @@ fn wanted(request: v1::BeginGateRequest) -> Result<GateRequest, Failure> {
         Ok(v1::GateAction::Unspecified | v1::GateAction::Record) => GateAction::Record,
         Ok(v1::GateAction::Promote) => GateAction::Promote,
         Ok(v1::GateAction::RollBack) => GateAction::RollBack,
+        Ok(v1::GateAction::Canary) => GateAction::Canary,
         Err(_) => {
             return Err(Failure::invalid("on_verdict has a value that this server does not know"));
         }

@@ -1,7 +1,7 @@
 //! The settings of a run, as a file of TOML.
 
-use crate::endpoint::EndpointUrl;
-use amend_proto::{ModelId, Sampling};
+use crate::endpoint::{EndpointName, InvalidEndpoint};
+use amend_proto::Sampling;
 use amend_trainer::synth::{
     ask::{Budget, EndpointSettings, Price, Rates, Role},
     lion::LionSettings,
@@ -148,7 +148,7 @@ impl EndpointRole {
             tokens_per_minute: self.tokens_per_minute,
         };
         let most = match self.model {
-            RoleSource::Endpoint { .. } => TO_ENDPOINT,
+            RoleSource::Endpoint(_) => TO_ENDPOINT,
             _ => best,
         };
         let concurrency = self.concurrency.unwrap_or(most);
@@ -173,13 +173,8 @@ pub enum RoleSource {
     AtlasOracle,
     /// The live model of the daemon that runs the job.
     Live,
-    /// An OpenAI-compatible endpoint.
-    Endpoint {
-        /// Where its routes begin.
-        url: EndpointUrl,
-        /// Which of its models.
-        model: ModelId,
-    },
+    /// A model behind an OpenAI-compatible endpoint.
+    Endpoint(EndpointName),
     /// A model that is loaded here: `atlas`, a folder, a file, a hub id.
     Model(String),
 }
@@ -197,20 +192,10 @@ impl FromStr for RoleSource {
             "atlas-oracle" => Ok(Self::AtlasOracle),
             "live" => Ok(Self::Live),
             "" => Err(InvalidRole("a model must be named".to_owned())),
-            url if url.starts_with("http://") || url.starts_with("https://") => {
-                let named = url.rsplit_once('#').filter(|(_, model)| !model.is_empty());
-                let (url, model) = named.ok_or_else(|| {
-                    InvalidRole(format!(
-                        "{url}: name the model behind the address, as in http://host/v1#name"
-                    ))
-                })?;
-                let wrong = |problem: String| InvalidRole(format!("{text}: {problem}"));
-                Ok(Self::Endpoint {
-                    url: url
-                        .parse()
-                        .map_err(|error: crate::endpoint::InvalidEndpoint| wrong(error.to_string()))?,
-                    model: ModelId::new(model).map_err(|error| wrong(error.to_string()))?,
-                })
+            url if EndpointName::is_meant(url) => {
+                let name: EndpointName =
+                    url.parse().map_err(|error: InvalidEndpoint| InvalidRole(error.to_string()))?;
+                Ok(Self::Endpoint(name))
             }
             model => Ok(Self::Model(model.to_owned())),
         }
@@ -236,7 +221,7 @@ impl fmt::Display for RoleSource {
         match self {
             Self::AtlasOracle => f.write_str("atlas-oracle"),
             Self::Live => f.write_str("live"),
-            Self::Endpoint { url, model } => write!(f, "{url}#{model}"),
+            Self::Endpoint(name) => name.fmt(f),
             Self::Model(name) => f.write_str(name),
         }
     }

@@ -1,7 +1,7 @@
 //! The models behind the roles.
 
 use super::config::{EndpointRole, RoleSource, SynthConfig};
-use crate::endpoint::{EndpointConfig, EndpointLimits, EndpointModel};
+use crate::endpoint::{EndpointLimits, EndpointModel};
 use amend_proto::{ChatModel, Sampling};
 use amend_trainer::{
     atlas::{
@@ -68,9 +68,8 @@ async fn open(
 ) -> anyhow::Result<Endpoint> {
     let (model, best): (Arc<dyn ChatModel>, NonZeroUsize) = match &named.model {
         RoleSource::AtlasOracle => (oracle(role, roles.contains(&Role::Author)), NonZeroUsize::MIN),
-        RoleSource::Endpoint { url, model } => {
-            let config =
-                EndpointConfig { url: url.clone(), model: model.clone(), key_env: named.key_env.clone() };
+        RoleSource::Endpoint(name) => {
+            let config = name.clone().with_key(named.key_env.clone());
             (Arc::new(EndpointModel::new(config, EndpointLimits::once())?), NonZeroUsize::MIN)
         }
         other => {

@@ -2,9 +2,10 @@
 
 use crate::answers::Answers;
 use crate::digest;
+use crate::retries::refusal;
 use crate::sft::Flow;
 use crate::{Error, Result};
-use amend_proto::{ChatModel, ChatRequest, ErrorKind, FinishReason, Message, Priority};
+use amend_proto::{ChatModel, ChatRequest, FinishReason, Message, Priority};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -128,11 +129,9 @@ async fn one(teacher: &Teacher, question: &str) -> Result<Taught> {
             "" => Ok(Taught::Empty),
             answer => Ok(Taught::Answered { answer: answer.to_owned() }),
         },
-        Err(error) => match error.kind() {
-            ErrorKind::InvalidRequest { .. } | ErrorKind::Unsupported { .. } | ErrorKind::ContextLength => {
-                Ok(Taught::Refused { reason: error.message().to_owned() })
-            }
-            _ => Err(Error::Teacher(error)),
+        Err(error) => match refusal(&error) {
+            Some(reason) => Ok(Taught::Refused { reason }),
+            None => Err(Error::Teacher(error)),
         },
     }
 }

@@ -149,6 +149,10 @@ impl JudgePanel {
         &self.judges
     }
 
+    pub(super) fn judges_mut(&mut self) -> &mut [Judge] {
+        &mut self.judges
+    }
+
     /// How they are asked.
     #[must_use]
     pub fn options(&self) -> &JudgeOptions {

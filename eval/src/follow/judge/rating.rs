@@ -99,6 +99,25 @@ pub async fn rate(
     Ok(add_up(&found, &truths, (seat, set.fingerprint())))
 }
 
+impl JudgePanel {
+    /// The same panel, with each member rated on a set of answers with known verdicts, one after the other.
+    ///
+    /// # Errors
+    /// As [`rate`].
+    pub async fn rated(
+        mut self,
+        set: &CalibrationSet,
+        cache: Option<Arc<dyn Cache>>,
+        progress: &dyn Progress,
+    ) -> Result<Self, JudgeStop> {
+        let options = self.options().clone();
+        for judge in self.judges_mut() {
+            judge.rating = Some(rate(judge, set, &options, cache.clone(), progress).await?);
+        }
+        Ok(self)
+    }
+}
+
 fn add_up(readings: &[Reading], truths: &[&[bool]], (seat, set): (SeatRecord, &str)) -> JudgeRating {
     let read = readings.iter().zip(truths).filter_map(|(reading, truth)| Some((reading.verdicts()?, *truth)));
     let pairs: Vec<(bool, bool)> =

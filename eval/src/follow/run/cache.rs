@@ -18,10 +18,16 @@ use std::{
 pub const MAX_LINE_BYTES: usize = 6 * super::MAX_ANSWER_BYTES + 4096;
 /// The largest file, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
+/// From this size on, a file is put aside when the folder is opened the next time.
+const ASIDE_AT: u64 = MAX_FILE_BYTES / 2;
 /// After so many lines they are brought to the disk.
 const SYNC_EVERY: u32 = 32;
 /// The file within its folder.
 const FILE: &str = "generations.jsonl";
+/// The one before it, which is only read.
+const ASIDE: &str = "generations.before.jsonl";
+/// Held while a folder is opened.
+const LOCK: &str = "generations.lock";
 
 /// Why nothing can be kept or found.
 #[derive(Debug, thiserror::Error)]
@@ -72,21 +78,34 @@ struct Line<G> {
     generation: G,
 }
 
-/// Where a line stands.
+/// Where a line stands in its file.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     at: u64,
     length: usize,
+    volume: Volume,
+}
+
+/// In which file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Volume {
+    /// The one that is written.
+    Current,
+    /// The one before it.
+    Aside,
 }
 
 #[derive(Debug)]
 struct Open {
     file: File,
+    aside: Option<File>,
     places: HashMap<Key, Place>,
     unsynced: u32,
 }
 
-/// A file in a folder, one answer a line.
+/// A file in a folder, one answer a line, and the file before it: one that has reached half of [`MAX_FILE_BYTES`] when the
+/// folder is opened takes the place of the one before, whose answers are forgotten. So the oldest go, and a run that is
+/// begun again finds its own.
 ///
 /// Several runs, also of several processes, may share the folder: each line is appended whole under a lock of the file.
 /// One that a crash tore is passed over when the file is read, and what it should have held is asked again. A run does
@@ -109,14 +128,29 @@ impl FolderCache {
             move |source| CacheError::Io { doing, path, source }
         };
         std::fs::create_dir_all(folder).map_err(io("make the folder of", folder))?;
-        let path = folder.join(FILE);
+        let (path, before, lock) = (folder.join(FILE), folder.join(ASIDE), folder.join(LOCK));
+        // Of two that open the folder at once, the second must not put aside what the first has just begun.
+        let opening = OpenOptions::new().write(true).create(true).truncate(false).open(&lock);
+        let opening = opening.map_err(io("open", &lock))?;
+        opening.lock().map_err(io("lock", &lock))?;
+        put_aside(&path, &before, ASIDE_AT).map_err(io("put aside", &path))?;
         let file = OpenOptions::new().read(true).append(true).create(true).open(&path);
         let file = file.map_err(io("open", &path))?;
+        let aside = match File::open(&before) {
+            Ok(aside) => Some(aside),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(io("open", &before)(error)),
+        };
+        opening.unlock().map_err(io("unlock", &lock))?;
+        let (mut places, mut damaged) = (HashMap::new(), 0);
         file.lock().map_err(io("lock", &path))?;
-        let found = index(&file);
+        let found = index(&file, Volume::Current, &mut places);
         file.unlock().map_err(io("unlock", &path))?;
-        let (places, damaged) = found.map_err(io("read", &path))?;
-        Ok(Self { path, open: Mutex::new(Open { file, places, unsynced: 0 }), damaged })
+        damaged += found.map_err(io("read", &path))?;
+        if let Some(aside) = &aside {
+            damaged += index(aside, Volume::Aside, &mut places).map_err(io("read", &before))?;
+        }
+        Ok(Self { path, open: Mutex::new(Open { file, aside, places, unsynced: 0 }), damaged })
     }
 
     /// How many lines could not be read when the file was opened: those that a crash tore.
@@ -147,21 +181,30 @@ impl FolderCache {
     }
 }
 
-/// Where whole lines stand, and how many others there are.
-fn index(file: &File) -> io::Result<(HashMap<Key, Place>, usize)> {
+/// Gives a file that has so many bytes another name, in place of what had it.
+fn put_aside(path: &Path, before: &Path, from: u64) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.len() >= from => std::fs::rename(path, before),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Adds where whole lines stand, and tells how many others there are.
+fn index(file: &File, volume: Volume, places: &mut HashMap<Key, Place>) -> io::Result<usize> {
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(0))?;
-    let (mut places, mut damaged, mut at, mut line) = (HashMap::new(), 0, 0, Vec::new());
+    let (mut damaged, mut at, mut line) = (0, 0, Vec::new());
     loop {
         line.clear();
         let length = (&mut reader).take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut line)?;
         if length == 0 {
-            return Ok((places, damaged));
+            return Ok(damaged);
         }
         let whole = line.last() == Some(&b'\n');
         match serde_json::from_slice::<Line<Generation>>(&line) {
             Ok(Line { key, .. }) if whole => {
-                places.entry(key).or_insert(Place { at, length });
+                places.entry(key).or_insert(Place { at, length, volume });
             }
             _ => damaged += usize::from(line != b"\n"),
         }
@@ -203,15 +246,19 @@ fn append(file: &mut File, line: &[u8], most: u64) -> io::Result<Option<Place>> 
         }
     }
     file.write_all(line)?;
-    Ok(Some(Place { at: end, length: line.len() }))
+    Ok(Some(Place { at: end, length: line.len(), volume: Volume::Current }))
 }
 
 impl Cache for FolderCache {
     fn get(&self, key: &Key) -> Result<Option<Generation>, CacheError> {
         let mut open = self.locked();
-        let Some(Place { at, length }) = open.places.get(key).copied() else { return Ok(None) };
+        let Some(Place { at, length, volume }) = open.places.get(key).copied() else { return Ok(None) };
         let mut line = vec![0; length];
-        let read = open.file.seek(SeekFrom::Start(at)).and_then(|_| open.file.read_exact(&mut line));
+        let file = match volume {
+            Volume::Current => &mut open.file,
+            Volume::Aside => open.aside.as_mut().expect("a place in it was found in it"),
+        };
+        let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut line));
         drop(open);
         read.map_err(self.failed("read"))?;
         match serde_json::from_slice::<Line<Generation>>(&line) {

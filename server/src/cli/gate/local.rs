@@ -3,18 +3,17 @@
 use crate::{
     app::{App, AppError},
     cli::{Failure, exit, output, progress, serve::told_to_stop},
-    endpoint::{EndpointConfig, EndpointLimits, EndpointModel, EndpointUrl},
+    endpoint::{EndpointConfig, EndpointLimits, EndpointModel, EndpointName, EndpointUrl},
     engine::{EngineConfig, ModelSource},
     gates::{
-        TrafficSuite, judges,
-        measure::{self, Asking, GateProgress, Subject},
+        Judges, TrafficSuite,
+        measure::{self, Asking, FREE, GateProgress, Subject},
         write_all,
     },
 };
 use amend_eval::{
     follow::{
-        judge::Language,
-        report::{self, FollowReport},
+        report::{self, FollowReport, Price},
         run::{Cache, FolderCache},
     },
     gate::{GateDecision, Policy, Verdict, render::GateTitle},
@@ -61,9 +60,12 @@ pub(super) struct LocalArgs {
     out: Option<PathBuf>,
 }
 
-/// A judge behind an endpoint.
+/// Judges behind endpoints.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct JudgeArgs {
+    /// Several judges, who decide by majority, and what they cost (TOML, see eval/policies/README.md)
+    #[arg(long, value_name = "FILE", conflicts_with = "judge_url")]
+    judges: Option<PathBuf>,
     /// Where the routes of a judge begin, for suites that code cannot decide
     #[arg(long, value_name = "URL", requires = "judge_model")]
     judge_url: Option<EndpointUrl>,
@@ -76,12 +78,28 @@ pub(in crate::cli) struct JudgeArgs {
 }
 
 impl JudgeArgs {
-    /// The judges that are named: none, or one.
-    pub(in crate::cli) fn named(&self) -> Vec<EndpointConfig> {
+    /// The judges that are named.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says what makes no sense.
+    pub(in crate::cli) fn named(&self) -> anyhow::Result<Judges> {
+        if let Some(file) = &self.judges {
+            return read_judges(file);
+        }
         let named = self.judge_url.clone().zip(self.judge_model.clone());
         let endpoint = |(url, model)| EndpointConfig { url, model, key_env: self.judge_key_env.clone() };
-        named.map(endpoint).into_iter().collect()
+        Ok(named.map(endpoint).map(Judges::one).unwrap_or_default())
     }
+}
+
+/// The judges of a file.
+///
+/// # Errors
+/// When it cannot be read, or says what makes no sense.
+pub(in crate::cli) fn read_judges(file: &Path) -> anyhow::Result<Judges> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("failed to read the judges {}", file.display()))?;
+    Judges::parse(&text).with_context(|| file.display().to_string())
 }
 
 /// A model as the command line names it.
@@ -106,6 +124,8 @@ pub(in crate::cli) struct Judged {
     pub(in crate::cli) model: Arc<dyn ChatModel>,
     /// Requests that it takes at once.
     pub(in crate::cli) concurrency: NonZeroUsize,
+    /// What its tokens cost, if that is known.
+    pub(in crate::cli) price: Option<Price>,
 }
 
 /// Judges two models here.
@@ -159,7 +179,7 @@ async fn judge(args: &LocalArgs, file: Option<&Path>) -> anyhow::Result<GateDeci
     let candidate = open(Named { model, key_env: args.model_key_env.as_deref() }, folder.path()).await?;
     let against = Named { model: against, key_env: args.against_key_env.as_deref() };
     let live = open(against, folder.path()).await?;
-    let judges = judges(&args.judge.named(), Language::English)?;
+    let judges = args.judge.named()?;
     let cache = match &args.out {
         None => None,
         Some(out) => Some(Arc::new(FolderCache::open(&out.join("answers"))?) as Arc<dyn Cache>),
@@ -170,14 +190,15 @@ async fn judge(args: &LocalArgs, file: Option<&Path>) -> anyhow::Result<GateDeci
         cache,
         concurrency: args.concurrency.unwrap_or(candidate.concurrency.min(live.concurrency)),
         max_tokens: args.max_tokens,
-        judges: judges.as_ref(),
+        judges: &judges,
         edits: Vec::new(),
         most_edits: NonZeroUsize::MIN,
         traffic: TrafficSuite::default(),
         trained_on: Vec::new(),
         priority: Priority::Live,
     };
-    let subject = |judged: &Judged| Subject { model: Arc::clone(&judged.model), edited: None };
+    let subject =
+        |judged: &Judged| Subject { model: Arc::clone(&judged.model), edited: None, price: judged.price };
     let measured = measure::gate((&subject(&candidate), &subject(&live)), &asking, &bar).await;
     bar.0.finish_and_clear();
     let (measured, decision) = measured?;
@@ -216,20 +237,16 @@ const TO_ENDPOINT: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 /// When it cannot be loaded, or its address or key cannot be used.
 pub(in crate::cli) async fn open(named: Named<'_>, folder: &Path) -> anyhow::Result<Judged> {
     let Named { model: named, key_env } = named;
-    if named.starts_with("http://") || named.starts_with("https://") {
-        let (url, model) = named.rsplit_once('#').with_context(|| {
-            format!("{named}: name the model behind the address, as in http://host/v1#name")
-        })?;
-        let endpoint =
-            EndpointConfig { url: url.parse()?, model: model.parse()?, key_env: key_env.map(str::to_owned) };
+    if EndpointName::is_meant(named) {
+        let endpoint = named.parse::<EndpointName>()?.with_key(key_env.map(str::to_owned));
         let model: Arc<dyn ChatModel> = Arc::new(EndpointModel::new(endpoint, EndpointLimits::once())?);
-        return Ok(Judged { name: named.to_owned(), model, concurrency: TO_ENDPOINT });
+        return Ok(Judged { name: named.to_owned(), model, concurrency: TO_ENDPOINT, price: None });
     }
     let source = ModelSource::parse(named, &folder.join("models")).map_err(AppError::from)?;
     let engine = App::unpacked(EngineConfig::new(source)).await?;
     let concurrency = engine.slots()?;
     let model = engine.build().await.with_context(|| format!("failed to load {named}"))?;
-    Ok(Judged { name: named.to_owned(), model: Arc::new(model), concurrency })
+    Ok(Judged { name: named.to_owned(), model: Arc::new(model), concurrency, price: Some(FREE) })
 }
 
 /// A bar at a terminal, a line for each suite elsewhere.

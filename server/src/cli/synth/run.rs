@@ -2,7 +2,10 @@
 
 use crate::{
     app::App,
-    cli::{Failure, exit, output, progress, train::stop_on_interrupt},
+    cli::{
+        Failure, exit, output, progress,
+        train::{stop_on_interrupt, trainable},
+    },
     engine::{EngineConfig, ModelSource},
     synth::{
         self, EndpointRole, FinishedRun, LearnMethod, LionRequest, Models, RoleSource, SynthConfig,
@@ -11,7 +14,7 @@ use crate::{
 };
 use amend_proto::{ChatModel, Priority};
 use amend_trainer::{
-    atlas::{Atlas, Kind, Rows, Split, builtin},
+    atlas::{Atlas, Kind, Rows, Split},
     bmc::Control,
     synth::{
         ask::Role,
@@ -27,7 +30,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use std::{
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -296,15 +299,8 @@ impl LocalModels {
 
     /// The folder of a model that can be trained.
     fn folder(&self, source: &RoleSource) -> anyhow::Result<PathBuf> {
-        match self.source(source)? {
-            ModelSource::Builtin { folder } => Ok(builtin::unpack(&folder)?),
-            other => {
-                let folder = other.local_files().filter(|files| files.is_dir()).map(Path::to_owned);
-                folder.context(
-                    "only a model in a Hugging Face folder can learn; give its path, or --learning none",
-                )
-            }
-        }
+        trainable(&self.source(source)?)
+            .context("the student cannot learn; with --learning none it is only compared")
     }
 }
 

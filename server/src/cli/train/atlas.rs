@@ -1,7 +1,7 @@
 //! `amend train atlas`.
 
-use super::watch::{Watch, stop_on_interrupt};
-use crate::cli::{Failure, exit, output};
+use super::watch::{Watch, stop_on_interrupt, stopped};
+use crate::cli::output;
 use amend_trainer::{
     atlas::build::{BuildObserver, Built, KindScore, Recipe, build},
     sft::StepMetrics,
@@ -69,11 +69,7 @@ pub(super) fn run(args: AtlasArgs) -> anyhow::Result<()> {
                 false => output::line(format!("{}\nthe model is in {}", table(&scores), args.out.display())),
             }
         }
-        Built::Stopped { step } => {
-            let message =
-                format!("stopped after step {step} of {}; the same command goes on from there", recipe.steps);
-            Err(Failure::new(exit::FAILURE, message).into())
-        }
+        Built::Stopped { step } => Err(stopped(&format!("after step {step} of {}", recipe.steps))),
     }
 }
 

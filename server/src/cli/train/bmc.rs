@@ -1,10 +1,10 @@
 //! `amend train bmc`.
 
-use super::watch::{Watch, stop_on_interrupt};
+use super::watch::{Stoppable, given_up, stopped, trainable};
 use crate::{
     app::{App, AppConfig},
     cli::{
-        Failure, exit, output,
+        output,
         training::{BridgingArg, MethodArg, ObjectiveArg, endpoint},
     },
     endpoint::{EndpointConfig, EndpointUrl},
@@ -15,10 +15,9 @@ use crate::{
 };
 use amend_proto::ModelId;
 use amend_trainer::{
-    atlas::builtin,
     bmc::{
-        Control, Evaluation, PairCounts, PreferenceJob, PreferenceObserver, PreferenceRecipe, PreferenceStep,
-        Trained, loss::PreferenceLoss, train_preferences,
+        Evaluation, PairCounts, PreferenceJob, PreferenceObserver, PreferenceRecipe, PreferenceStep, Trained,
+        loss::PreferenceLoss, train_preferences,
     },
     preference::{
         HeldOutShare, Pair,
@@ -138,14 +137,8 @@ pub(super) fn run(args: BmcArgs) -> anyhow::Result<()> {
     args.endpoint()?;
     let unpacked = tempfile::tempdir().context("failed to make a temporary folder")?;
     let source = ModelSource::parse(&args.model, unpacked.path())?;
-    let folder = match &source {
-        ModelSource::Builtin { folder } => builtin::unpack(folder)?,
-        other => {
-            let folder = other.local_files().filter(|files| files.is_dir());
-            folder.context("only a model in a Hugging Face folder can be trained; give its path")?.to_owned()
-        }
-    };
-    let mut progress = Progress { watch: Watch::new(0, stop_on_interrupt()?), control: Control::default() };
+    let folder = trainable(&source)?;
+    let mut progress = Stoppable::new()?;
     let pairs = read_files(&args.pairs, &mut |issue| eprintln!("{issue}"))?;
     let (training, held_out, cleaned) = prepare(pairs, HeldOutShare::new(args.held_out)?)?;
     progress.watch.say(&format!(
@@ -172,10 +165,7 @@ pub(super) fn run(args: BmcArgs) -> anyhow::Result<()> {
     };
     match train_preferences(&job, &mut progress).context("failed to train the model")? {
         Trained::Stopped { step } => Err(stopped(&format!("after step {step}"))),
-        Trained::Aborted { step, reason } => {
-            let message = format!("the training was given up at step {step}: {reason}");
-            Err(Failure::new(exit::FAILURE, message).into())
-        }
+        Trained::Aborted { step, reason } => Err(given_up(step, reason)),
         Trained::Finished(card) => {
             progress.watch.bar.finish_and_clear();
             match args.json {
@@ -190,16 +180,12 @@ pub(super) fn run(args: BmcArgs) -> anyhow::Result<()> {
     }
 }
 
-fn stopped(when: &str) -> anyhow::Error {
-    Failure::new(exit::FAILURE, format!("stopped {when}; the same command goes on from there")).into()
-}
-
 /// The pairs with losing answers rewritten, if that is wanted; none when it was stopped.
 fn bridged(
     args: &BmcArgs,
     runtime: &Runtime,
     (pairs, folder): (Vec<Pair>, &Path),
-    progress: &Progress,
+    progress: &Stoppable,
 ) -> anyhow::Result<Option<Vec<Pair>>> {
     let data = tempfile::tempdir().context("failed to make a temporary folder")?;
     let modifier = match args.bridging {
@@ -227,23 +213,10 @@ fn bridged(
     }))
 }
 
-struct Progress {
-    watch: Watch,
-    control: Control,
-}
-
-impl Progress {
-    fn heed_interrupt(&self) {
-        if self.watch.stopped() {
-            self.control.stop();
-        }
-    }
-}
-
 /// Steps between two plain lines where there is no terminal: a step of pairs takes longer than one of rows.
 const LINE_EVERY: u64 = 10;
 
-impl PreferenceObserver for Progress {
+impl PreferenceObserver for Stoppable {
     fn on_pairs(&mut self, training: PairCounts, _: PairCounts) {
         let left_out = training.empty + training.equal + training.equal_when_cut;
         if left_out + training.cut_prompts + training.cut_responses > 0 {

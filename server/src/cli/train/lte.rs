@@ -1,9 +1,9 @@
 //! `amend train lte`.
 
-use super::watch::{Watch, stop_on_interrupt};
+use super::watch::{Watch, stop_on_interrupt, stopped, trainable};
 use crate::{
     app::{App, AppConfig},
-    cli::{Failure, eval::tell_issues, exit, output},
+    cli::{eval::tell_issues, output},
     engine::ModelSource,
     evaluation,
 };
@@ -102,13 +102,7 @@ pub(super) fn run(args: LteArgs) -> anyhow::Result<()> {
     let _inside = runtime.enter();
     let unpacked = tempfile::tempdir().context("failed to make a temporary folder")?;
     let source = ModelSource::parse(&args.model, unpacked.path())?;
-    let folder = match &source {
-        ModelSource::Builtin { folder } => builtin::unpack(folder)?,
-        other => {
-            let folder = other.local_files().filter(|files| files.is_dir());
-            folder.context("only a model in a Hugging Face folder can be aligned; give its path")?.to_owned()
-        }
-    };
+    let folder = trainable(&source)?;
     let name = match &source {
         // The folder that it is read from goes; whoever loads the adapter finds the model in this one.
         ModelSource::Builtin { .. } if args.method == MethodArg::Lora => {
@@ -147,10 +141,7 @@ pub(super) fn run(args: LteArgs) -> anyhow::Result<()> {
                 )),
             }
         }
-        Aligned::Stopped { step } => {
-            let message = format!("stopped after step {step}; the same command goes on from there");
-            Err(Failure::new(exit::FAILURE, message).into())
-        }
+        Aligned::Stopped { step } => Err(stopped(&format!("after step {step}"))),
     }
 }
 

@@ -6,7 +6,7 @@ mod lte;
 mod sft;
 mod watch;
 
-pub(in crate::cli) use watch::stop_on_interrupt;
+pub(in crate::cli) use watch::{stop_on_interrupt, trainable};
 
 use clap::{Args, Subcommand};
 

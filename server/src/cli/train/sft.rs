@@ -1,13 +1,8 @@
 //! `amend train sft`.
 
-use super::watch::{Watch, stop_on_interrupt};
-use crate::{
-    cli::{Failure, exit, output},
-    engine::ModelSource,
-};
+use super::watch::{Stoppable, given_up, stopped, trainable};
+use crate::{cli::output, engine::ModelSource};
 use amend_trainer::{
-    atlas::builtin,
-    bmc::Control,
     instruct::{DataCounts, HeldOut, InstructJob, InstructObserver, InstructRecipe, Trained, train},
     preference::HeldOutShare,
     sft::StepMetrics,
@@ -91,33 +86,20 @@ pub(super) fn run(args: SftArgs) -> anyhow::Result<()> {
     let recipe = args.recipe()?;
     let unpacked = tempfile::tempdir().context("failed to make a temporary folder")?;
     let source = ModelSource::parse(&args.model, unpacked.path())?;
-    let folder = match &source {
-        ModelSource::Builtin { folder } => builtin::unpack(folder)?,
-        other => {
-            let folder = other.local_files().filter(|files| files.is_dir());
-            folder.context("only a model in a Hugging Face folder can be trained; give its path")?.to_owned()
-        }
-    };
-    let control = Control::default();
+    let folder = trainable(&source)?;
+    let mut progress = Stoppable::new()?;
     let job = InstructJob {
         model: &folder,
         name: &args.model,
         data: &args.data,
         recipe,
         budget: args.budget_minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60))),
-        control: control.clone(),
+        control: progress.control.clone(),
         out: &args.out,
     };
-    let mut progress = Progress { watch: Watch::new(0, stop_on_interrupt()?), control };
     match train(&job, &mut progress).context("failed to train the model")? {
-        Trained::Stopped { step } => {
-            let message = format!("stopped after step {step}; the same command goes on from there");
-            Err(Failure::new(exit::FAILURE, message).into())
-        }
-        Trained::Aborted { step, reason } => {
-            let message = format!("the training was given up at step {step}: {reason}");
-            Err(Failure::new(exit::FAILURE, message).into())
-        }
+        Trained::Stopped { step } => Err(stopped(&format!("after step {step}"))),
+        Trained::Aborted { step, reason } => Err(given_up(step, reason)),
         Trained::Finished(card) => {
             progress.watch.bar.finish_and_clear();
             match args.json {
@@ -132,23 +114,10 @@ pub(super) fn run(args: SftArgs) -> anyhow::Result<()> {
     }
 }
 
-struct Progress {
-    watch: Watch,
-    control: Control,
-}
-
-impl Progress {
-    fn heed_interrupt(&self) {
-        if self.watch.stopped() {
-            self.control.stop();
-        }
-    }
-}
-
 /// Steps between two plain lines where there is no terminal.
 const LINE_EVERY: u64 = 20;
 
-impl InstructObserver for Progress {
+impl InstructObserver for Stoppable {
     fn on_records(&mut self, _: u64) {
         self.heed_interrupt();
     }

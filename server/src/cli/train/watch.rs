@@ -1,12 +1,42 @@
-//! How a training is watched and stopped.
+//! What the training commands have in common: which models can be trained, and how a training is watched and ends.
 
-use crate::cli::{exit, progress};
-use amend_trainer::sft::StepMetrics;
-use indicatif::ProgressBar;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use crate::{
+    cli::{Failure, exit, progress},
+    engine::ModelSource,
 };
+use amend_trainer::{atlas::builtin, bmc::Control, sft::StepMetrics};
+use anyhow::Context;
+use indicatif::ProgressBar;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// The folder of a model that can be trained; the built-in one is unpacked into it.
+pub(in crate::cli) fn trainable(source: &ModelSource) -> anyhow::Result<PathBuf> {
+    match source {
+        ModelSource::Builtin { folder } => Ok(builtin::unpack(folder)?),
+        other => {
+            let folder = other.local_files().filter(|files| files.is_dir());
+            Ok(folder
+                .context("only a model in a Hugging Face folder can be trained; give its path")?
+                .to_owned())
+        }
+    }
+}
+
+/// The end of a command that was stopped on its way.
+pub(in crate::cli) fn stopped(when: &str) -> anyhow::Error {
+    Failure::new(exit::FAILURE, format!("stopped {when}; the same command goes on from there")).into()
+}
+
+/// The end of a command whose training was given up.
+pub(super) fn given_up(step: u64, reason: impl std::fmt::Display) -> anyhow::Error {
+    Failure::new(exit::FAILURE, format!("the training was given up at step {step}: {reason}")).into()
+}
 
 /// A flag that Ctrl-C raises. A second Ctrl-C ends the process at once.
 pub(in crate::cli) fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
@@ -65,5 +95,24 @@ impl Watch {
     /// Whether Ctrl-C was pressed.
     pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
+    }
+}
+
+/// A watch over a training that another thread can stop.
+pub(super) struct Stoppable {
+    pub(super) watch: Watch,
+    pub(super) control: Control,
+}
+
+impl Stoppable {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        Ok(Self { watch: Watch::new(0, stop_on_interrupt()?), control: Control::default() })
+    }
+
+    /// Stops the training if Ctrl-C was pressed.
+    pub(super) fn heed_interrupt(&self) {
+        if self.watch.stopped() {
+            self.control.stop();
+        }
     }
 }

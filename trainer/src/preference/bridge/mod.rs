@@ -31,9 +31,10 @@ mod prompt;
 #[cfg(test)]
 mod tests;
 
+pub use crate::retries::{Pause, Retries};
 pub use guard::{BridgedPair, Distances, Outcome};
 pub use job::{BRIDGE_CARD, BRIDGED, BridgeCard, Bridging, bridge};
-pub use modifier::{Modifier, Pause, Retries};
+pub use modifier::Modifier;
 pub use prompt::{BRIDGE_TEMPLATE, BridgeTemplate, ORACLE_TEMPLATE};
 
 pub(crate) use guard::judge_text;

@@ -4,41 +4,10 @@ use super::prompt::BridgeTemplate;
 use crate::atlas::{Atlas, oracle::AtlasBridge};
 use crate::digest;
 use crate::preference::pair::Pair;
-use amend_proto::{ChatModel, ChatRequest, ErrorKind, FinishReason, Message, ModelError, Priority};
-use backon::{ExponentialBuilder, Retryable};
-use futures::future::BoxFuture;
+use crate::retries::{Pause, Retries, may_pass, refusal};
+use amend_proto::{ChatModel, ChatRequest, FinishReason, Message, ModelError, Priority};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Waits: the runtime's `sleep`, which this crate does not know.
-pub type Pause = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
-
-/// How a request that failed for now is sent again: overloaded, not ready, timed out, an engine's failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retries {
-    /// Further tries after the first one.
-    pub times: usize,
-    /// The first pause; each further one is twice as long.
-    pub first: Duration,
-    /// The longest pause, also where the model asks for a longer one.
-    pub longest: Duration,
-    /// Pairs that may fail for good one after another; one more and the run ends with
-    /// [`Error::Modifier`](crate::Error::Modifier), since the model is down, not the pair odd.
-    pub failures_in_a_row: usize,
-}
-
-impl Default for Retries {
-    /// Five more tries after half a second, one, two, four and eight; eight failures in a row.
-    fn default() -> Self {
-        Self {
-            times: 5,
-            first: Duration::from_millis(500),
-            longest: Duration::from_secs(30),
-            failures_in_a_row: 8,
-        }
-    }
-}
 
 /// Who rewrites rejected answers, and how it is asked.
 #[derive(Clone)]
@@ -96,21 +65,7 @@ impl Modifier {
 
     /// Asks, and asks again while that has a chance.
     pub(super) async fn ask(&self, message: Message) -> Result<Reply, ModelError> {
-        let Retries { times, first, longest, .. } = self.retries;
-        let backoff =
-            ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest).with_max_times(times);
-        let pause = self.pause.clone();
-        let once = || self.once(message.clone());
-        once.retry(backoff)
-            .sleep(move |time| pause(time))
-            .when(may_pass)
-            .adjust(move |error, pause| match error.kind() {
-                ErrorKind::Overloaded { retry_after } | ErrorKind::NotReady { retry_after } => {
-                    pause.map(|pause| pause.max(*retry_after).min(longest))
-                }
-                _ => pause,
-            })
-            .await
+        self.retries.run(&self.pause, may_pass, || self.once(message.clone())).await
     }
 
     async fn once(&self, message: Message) -> Result<Reply, ModelError> {
@@ -120,22 +75,12 @@ impl Modifier {
         match self.model.complete(request).await {
             Ok(completion) if completion.finish.reason == FinishReason::Length => Ok(Reply::CutShort),
             Ok(completion) => Ok(Reply::Said { text: completion.text.trim().to_owned() }),
-            Err(error) => match error.kind() {
-                ErrorKind::InvalidRequest { .. }
-                | ErrorKind::Unsupported { .. }
-                | ErrorKind::ContextLength => Ok(Reply::Refused { reason: error.message().to_owned() }),
-                _ => Err(error),
+            Err(error) => match refusal(&error) {
+                Some(reason) => Ok(Reply::Refused { reason }),
+                None => Err(error),
             },
         }
     }
-}
-
-/// Whether the same request may succeed later.
-fn may_pass(error: &ModelError) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Overloaded { .. } | ErrorKind::NotReady { .. } | ErrorKind::Timeout | ErrorKind::Engine
-    )
 }
 
 /// What the modifier did with a pair.

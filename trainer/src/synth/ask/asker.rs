@@ -4,11 +4,13 @@ use super::{
     AnswerLog, Cast, Kept, Ledger, Part, Reply, Role, Spent,
     ledger::{Budget, TooLittle},
 };
-use crate::{Error, Result, bmc::Control, digest};
-use amend_proto::{
-    ChatRequest, ErrorKind, FinishReason, Message, ModelError, Priority, Prompt, Sampling, Usage,
+use crate::{
+    Error, Result,
+    bmc::Control,
+    digest,
+    retries::{may_pass, refusal},
 };
-use backon::{ExponentialBuilder, Retryable};
+use amend_proto::{ChatRequest, FinishReason, Message, ModelError, Priority, Prompt, Sampling, Usage};
 use futures::{StreamExt, stream};
 use std::{
     path::Path,
@@ -237,23 +239,9 @@ impl Asker {
         part: &Part,
         (question, sampling): (&Question, &Sampling),
     ) -> Result<(Reply, Usage), ModelError> {
-        let retries = part.endpoint.settings.retries;
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(retries.first)
-            .with_max_delay(retries.longest)
-            .with_max_times(retries.times);
-        let pause = part.endpoint.pause.clone();
+        let again = |error: &ModelError| !self.control.is_stopped() && may_pass(error);
         let once = || self.once(part, (question, sampling));
-        once.retry(backoff)
-            .sleep(move |time| pause(time))
-            .when(|error| !self.control.is_stopped() && may_pass(error))
-            .adjust(move |error, pause| match error.kind() {
-                ErrorKind::Overloaded { retry_after } | ErrorKind::NotReady { retry_after } => {
-                    pause.map(|pause| pause.max(*retry_after).min(retries.longest))
-                }
-                _ => pause,
-            })
-            .await
+        part.endpoint.settings.retries.run(&part.endpoint.pause, again, once).await
     }
 
     async fn once(
@@ -280,13 +268,9 @@ impl Asker {
                     _ => (Reply::Said { text }, usage),
                 })
             }
-            Err(error) => match error.kind() {
-                ErrorKind::InvalidRequest { .. }
-                | ErrorKind::Unsupported { .. }
-                | ErrorKind::ContextLength => {
-                    Ok((Reply::Refused { reason: error.message().to_owned() }, Usage::default()))
-                }
-                _ => Err(error),
+            Err(error) => match refusal(&error) {
+                Some(reason) => Ok((Reply::Refused { reason }, Usage::default())),
+                None => Err(error),
             },
         }
     }
@@ -294,14 +278,6 @@ impl Asker {
     fn log(&self) -> MutexGuard<'_, AnswerLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether the same request may succeed later.
-fn may_pass(error: &ModelError) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Overloaded { .. } | ErrorKind::NotReady { .. } | ErrorKind::Timeout | ErrorKind::Engine
-    )
 }
 
 /// Names what is asked of whom, and how.

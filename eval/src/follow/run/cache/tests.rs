@@ -73,6 +73,29 @@ fn lines_that_are_none_are_passed_over() {
 }
 
 #[test]
+fn a_large_file_is_put_aside_and_what_was_aside_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || FolderCache::open(folder.path()).unwrap();
+    let (path, before) = (folder.path().join(FILE), folder.path().join(ASIDE));
+    let found = |cache: &FolderCache| [1, 2, 3].map(|number| cache.get(&key(number)).unwrap().is_some());
+    let first = open();
+    first.put(&key(1), &said("one")).unwrap();
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    put_aside(&path, &before, bytes + 1).unwrap();
+    assert!(path.exists() && !before.exists());
+    put_aside(&path, &before, bytes).unwrap();
+    let second = open();
+    second.put(&key(1), &said("not this")).unwrap();
+    second.put(&key(2), &said("two")).unwrap();
+    assert_eq!((found(&second), second.get(&key(1)).unwrap()), ([true, true, false], Some(said("one"))));
+    // Who had it open goes on.
+    first.put(&key(3), &said("three")).unwrap();
+    assert_eq!((found(&first), found(&open())), ([true, false, true], [true; 3]));
+    put_aside(&path, &before, 1).unwrap();
+    assert_eq!(found(&open()), [false, true, false]);
+}
+
+#[test]
 fn what_is_too_large_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let cache = FolderCache::open(folder.path()).unwrap();
