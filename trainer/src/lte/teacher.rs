@@ -143,7 +143,10 @@ fn key(teacher: &str, max_tokens: u32, question: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use amend_proto::testing::{Script, ScriptedModel};
+    use amend_proto::{
+        ErrorKind,
+        testing::{Script, ScriptedModel},
+    };
     use futures::executor::block_on;
 
     fn teacher(model: &ScriptedModel) -> Teacher {
