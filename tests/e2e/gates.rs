@@ -124,7 +124,7 @@ async fn void_when_another_goes_live(daemon: &Daemon, candidate: &str) {
     let (id, job) = (begun.body["id"].as_str().unwrap(), begun.body["job"].as_str().unwrap());
     let measuring = async {
         let mut polls = tokio::time::interval(Duration::from_millis(10));
-        while daemon.get(&format!("/v1/jobs/{job}")).await.unwrap().body["phase"] != "measuring" {
+        while daemon.get(&format!("/v1/jobs/{job}")).await.unwrap().body["progress"]["phase"] != "measuring" {
             polls.tick().await;
         }
     };

@@ -9,7 +9,7 @@ use amend_proto::{
     AppliedEdit, CompletionId, EditId, ErrorKind, FinishReason, Message, Priority, RevisionId, Sampling,
     TenantId,
     testing::{Script, ScriptedModel},
-    wire::{GateAction, GateOrigin, TokenUsage},
+    wire::{GateAction, GateOrigin, GateRequest, TokenUsage},
 };
 use amend_trainer::preference::{KeptCompletion, UnixMillis};
 use futures::FutureExt;
@@ -56,10 +56,20 @@ async fn the_live_revision_is_gated_again_when_it_is_time_and_not_before() {
 async fn one_that_is_under_way_already_is_not_begun_again() {
     let again = Again { every: Duration::from_secs(1), on_verdict: GateAction::Record };
     let (learning, _folder) = learning(Some(again)).await;
-    let asked = amend_proto::wire::GateRequest::of("live");
-    learning.gates.begin(asked).await.unwrap();
+    learning.gates.begin(GateRequest::of("live")).await.unwrap();
     assert_eq!(learning.gates.begin_scheduled().await.unwrap(), None);
     assert_eq!(learning.gates.list(None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn whatever_follows_a_verdict_can_be_put_on_the_record() {
+    let (learning, _folder) = learning(None).await;
+    for action in [GateAction::Record, GateAction::Promote, GateAction::Canary, GateAction::RollBack] {
+        let asked = GateRequest { on_verdict: action, ..GateRequest::of("live") };
+        let gate = learning.gates.begin(asked).await.unwrap().into_gate();
+        assert_eq!(learning.gates.get(&gate.id).await.unwrap().on_verdict, action);
+        an_hour_later(&learning).await;
+    }
 }
 
 fn kept(number: u32, answer: &str, finish: FinishReason) -> Kept {

@@ -45,6 +45,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (101, "jobs", include_str!("../../migrations/0101_jobs.sql")),
     (200, "gates", include_str!("../../migrations/0200_gates.sql")),
     (201, "canaries", include_str!("../../migrations/0201_canaries.sql")),
+    (202, "gates begin canaries", include_str!("../../migrations/0202_gates_begin_canaries.sql")),
 ];
 
 /// The open database. Clones share it.
