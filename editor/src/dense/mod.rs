@@ -80,10 +80,13 @@
 mod best;
 mod cache;
 mod cached;
+mod helpers;
+mod highest;
 mod index;
 mod quantised;
 mod question;
 mod rotation;
+mod search;
 mod segment;
 mod setup;
 mod side;

@@ -45,7 +45,8 @@ fn bounds(sketch: &Sketch, query: &Embedding, rows: usize, rotation: &Rotation) 
 /// By both bits.
 fn closer(sketch: &Sketch, query: &Embedding, rows: usize, rotation: &Rotation) -> Vec<f32> {
     let planes = sketch.planes(&RotatedQuery::new(query.as_slice(), rotation));
-    (0..rows).map(|row| sketch.bound(&planes, row)).collect()
+    let first = bounds(sketch, query, rows, rotation);
+    first.into_iter().enumerate().map(|(row, first)| sketch.bound(&planes, row, first)).collect()
 }
 
 #[test]
