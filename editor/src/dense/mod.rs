@@ -83,6 +83,7 @@ mod cached;
 mod helpers;
 mod highest;
 mod index;
+mod lanes;
 mod quantised;
 mod question;
 mod rotation;

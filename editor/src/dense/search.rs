@@ -124,6 +124,12 @@ impl Lookup {
         compared
     }
 
+    /// How many segments are scanned.
+    #[cfg(test)]
+    pub(super) fn scanned(&self) -> usize {
+        self.scans.iter().filter(|scan| lock(scan).is_some()).count()
+    }
+
     fn begin(&self) -> Option<usize> {
         let at = self.next.fetch_add(1, Ordering::Relaxed);
         (at < self.segments.len()).then_some(at)
@@ -137,8 +143,9 @@ impl Lookup {
 }
 
 impl Stock {
+    /// Whoever finds others at the stock does not wait for them: new memory costs less than a thread that is put aside.
     fn take(&self) -> Scan {
-        lock(&self.0).pop().unwrap_or_default()
+        self.0.try_lock().ok().and_then(|mut kept| kept.pop()).unwrap_or_default()
     }
 
     fn give(&self, scans: Vec<Scan>) {

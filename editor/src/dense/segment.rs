@@ -4,6 +4,7 @@ use super::{
     DenseKey,
     best::Best,
     highest::Highest,
+    lanes::highest,
     quantised::{Quantised, cosine},
     rotation::Rotation,
     sketch::{Planes, RotatedQuery, Sketch, prefetch},
@@ -139,7 +140,7 @@ impl Segment {
         let planes = sketch.planes(query);
         sketch.bounds(&planes, self.keys.len(), &mut scan.bounds);
         scan.highest.clear();
-        scan.highest.extend(scan.bounds.chunks(SKIPPED).map(highest));
+        scan.highest.extend(scan.bounds.chunks(SKIPPED).map(|run| highest(run, |bound| bound)));
         scan.seen = Some((self.version, planes));
     }
 
@@ -265,20 +266,4 @@ impl Scan {
         let runs = (0u32..).step_by(SKIPPED).zip(self.bounds.chunks(SKIPPED)).zip(&self.highest);
         runs.filter(move |(_, highest)| **highest > floor).map(|(run, _)| run)
     }
-}
-
-/// The largest of some bounds, none of which is NaN.
-#[inline]
-fn highest(bounds: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let larger = |a: f32, b: f32| if a > b { a } else { b };
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let chunks = bounds.chunks_exact(LANES);
-    let rest = chunks.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
-    for chunk in chunks {
-        for lane in 0..LANES {
-            lanes[lane] = larger(chunk[lane], lanes[lane]);
-        }
-    }
-    lanes.into_iter().fold(rest, larger)
 }

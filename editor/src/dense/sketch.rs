@@ -12,9 +12,9 @@
 //! rule out, with both. The signs of eight rows lie side by side, as they are scanned; the lower bits lie row by row, so
 //! that a row costs one wait for the memory, which is asked for them ahead.
 
-pub(super) use self::count::prefetch;
 use self::count::products;
-use super::{quantised::Quantised, rotation::Rotation};
+pub(super) use self::{count::prefetch, planes::Planes};
+use super::{lanes::dot, quantised::Quantised, rotation::Rotation};
 
 /// Rows that are scanned together, one in each lane.
 pub(super) const BLOCK: usize = 8;
@@ -118,21 +118,6 @@ impl RotatedQuery {
     pub(super) fn values(&self) -> &[f32] {
         &self.values
     }
-}
-
-/// A query relative to a segment's mean, by bit.
-#[derive(Debug)]
-pub(super) struct Planes {
-    /// By word.
-    bits: Vec<[u64; QUERY_BITS]>,
-    /// What one step of a rounded number is.
-    step: f32,
-    /// The sum of the rounded numbers.
-    sum: i64,
-    /// |q − m|.
-    length: f32,
-    /// ⟨q, m⟩ − ⟨m, m⟩.
-    base: f32,
 }
 
 impl Sketch {
@@ -291,37 +276,11 @@ impl Sketch {
     /// A query as the rows of this segment are compared with it.
     pub(super) fn planes(&self, query: &RotatedQuery) -> Planes {
         let rest: Vec<f32> = query.rotated.iter().zip(&self.rotated_mean).map(|(q, m)| q - m).collect();
-        let largest = rest.iter().fold(0f32, |most, x| most.max(x.abs()));
-        let step = (largest / 7.0).max(f32::MIN_POSITIVE);
-        let mut bits = vec![[0u64; QUERY_BITS]; self.words];
-        let mut sum = 0;
-        for (at, x) in rest.iter().enumerate() {
-            let rounded = (x / step).round() as i64;
-            sum += rounded;
-            for (bit, plane) in bits[at / 64].iter_mut().enumerate() {
-                *plane |= ((rounded as u64 >> bit) & 1) << (at % 64);
-            }
-        }
-        let dot: f32 = query.values.iter().zip(&self.mean).map(|(q, m)| q * m).sum();
-        let length = rest.iter().map(|x| x * x).sum::<f32>().sqrt();
-        Planes { bits, step, sum, length, base: dot - self.mean_squared }
-    }
-}
-
-impl Planes {
-    /// What a bound adds to ⟨l, v⟩ for this error.
-    #[inline(always)]
-    fn margin(&self, error: f32) -> f32 {
-        MARGIN * error * self.length
-    }
-
-    /// From ⟨l, v⟩.
-    #[inline(always)]
-    fn bound(&self, factor: f32, offset: f32, levels: f32, margin: f32) -> f32 {
-        self.base + offset + factor * (levels + margin) + SLACK
+        Planes::new(&rest, dot(&query.values, &self.mean) - self.mean_squared)
     }
 }
 
 mod count;
+mod planes;
 #[cfg(test)]
 mod tests;
