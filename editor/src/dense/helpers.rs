@@ -38,16 +38,19 @@ impl Helpers {
     /// Asks up to `count` threads to help. Who comes when as many lookups wait as there are threads works alone.
     pub(super) fn call(&self, lookup: &Arc<Lookup>, count: usize) {
         let mut waiting = self.desk.waiting();
-        for _ in 0..count.min(self.most.saturating_sub(waiting.lookups.len())) {
+        while waiting.started < count.min(self.most) && self.start() {
+            waiting.started += 1;
+        }
+        for _ in 0..count.min(waiting.started.saturating_sub(waiting.lookups.len())) {
             waiting.lookups.push_back(Arc::clone(lookup));
-            if waiting.started < self.most {
-                let desk = Arc::clone(&self.desk);
-                let started =
-                    thread::Builder::new().name("amend-dense".to_owned()).spawn(move || desk.serve());
-                waiting.started += usize::from(started.is_ok());
-            }
             self.desk.changed.notify_one();
         }
+    }
+
+    /// Whether the system gave a thread.
+    fn start(&self) -> bool {
+        let desk = Arc::clone(&self.desk);
+        thread::Builder::new().name("amend-dense".to_owned()).spawn(move || desk.serve()).is_ok()
     }
 }
 

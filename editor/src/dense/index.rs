@@ -38,7 +38,7 @@ pub enum Precision {
     /// Rows whose sketches say that they are most probably not among the nearest are.
     #[default]
     Sketched,
-    /// Every row is compared.
+    /// Every row is compared, by the thread that asks alone.
     Exact,
 }
 
@@ -82,21 +82,21 @@ pub enum DenseError {
     },
 }
 
-/// With so many segments for each, a lookup is scanned by one thread more: a quarter of a million rows are half a
-/// millisecond for one.
+/// With so many segments for each, one thread more scans for a lookup: a quarter of a million rows are half a millisecond
+/// for one.
 const SEGMENTS_A_THREAD: usize = 30;
 /// The most threads of one lookup.
 const MAX_THREADS: usize = 4;
 
 /// The live embeddings, in memory.
 ///
-/// A lookup reads the signs of all rows (one bit a number), takes a locked segment at a time, reads the sketches of the
-/// rows that these leave a chance (two bits a number), and compares the few that may be among the nearest with two bytes
-/// a number. Inserting and removing changes one segment at once. A
-/// lookup sees every insert and remove that returned before it began; of those during it, any.
+/// A lookup reads the signs of all rows (one bit a number), compares some that these promise most of, reads the sketches
+/// of the rows that are then left a chance (two bits a number), and compares the few that may be among the nearest with
+/// two bytes a number. It holds one segment's lock at a time. Inserting and removing changes one segment at once. A lookup
+/// sees every insert and remove that returned before it began; of those during it, any.
 ///
 /// Memory for embeddings of D numbers: 2·D bytes of codes, D / 8 of signs, the same and 8 in lines of 64 for the rest of a
-/// sketch, and about 60 for keys and tables.
+/// sketch, and about 60 for keys and tables. A lookup works with 4 bytes a row, which are kept for the next.
 pub struct DenseIndex {
     options: DenseOptions,
     rotation: Arc<Rotation>,
