@@ -31,6 +31,8 @@ pub(crate) struct World {
 
 /// Queries of one kind, and the keys of the rows truly nearest to each.
 pub(crate) struct Queries {
+    /// How many are looked for.
+    pub(crate) most: usize,
     pub(crate) points: Vec<Embedding>,
     pub(crate) nearest: Vec<Vec<u64>>,
 }
@@ -95,7 +97,7 @@ impl World {
         let (near, far): (Vec<Embedding>, Vec<Embedding>) = (near.collect(), far.collect());
         let mut nearest = self.nearest(&[near.as_slice(), far.as_slice()].concat(), most);
         let of_far = nearest.split_off(near.len());
-        [Queries { points: near, nearest }, Queries { points: far, nearest: of_far }]
+        [Queries { most, points: near, nearest }, Queries { most, points: far, nearest: of_far }]
     }
 
     /// The exact answers, over unquantised rows.

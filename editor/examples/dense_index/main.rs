@@ -1,10 +1,11 @@
 //! Which index: what a lookup costs and finds in a flat scan, in sketches, and in cells, over the same embeddings.
 //!
-//! `cargo run --release -p amend-editor --example dense_index -- [ROWS [CELLS [QUERIES]]]`
-//! (1,000,000 rows, 1,024 cells and 300 queries of each kind when nothing is said; a minute or two and 1.5 GB).
+//! `cargo run --release -p amend-editor --example dense_index -- [ROWS [CELLS [QUERIES [NEAREST]]]]`
+//! (1,000,000 rows, 1,024 cells, 300 queries of each kind and the 3 nearest when nothing is said; a minute or two and
+//! 1.5 GB). The editor asks for the 32 nearest.
 //!
-//! *wall* is what a lookup took, *cpu* what it computed, on average, by the kernel's account of the thread: on a busy
-//! machine the first says little. *near* is recall@3 for questions about an edit, against the exact answer over
+//! *wall* is what a lookup took, *cpu* what it computed, on average, by the kernel's account of all threads: on a busy
+//! machine the first says little. *near* is the recall of the nearest for questions about an edit, against the exact answer over
 //! unquantised embeddings; *far* for questions about nothing that is there, whose nearest are far and many.
 
 mod cells;
@@ -16,7 +17,6 @@ use cells::Cells;
 use data::{DIM, Queries, World};
 use std::time::{Duration, Instant};
 
-const NEAREST: usize = 3;
 const SEED: u64 = 20_240_611;
 
 /// One line of the table.
@@ -39,7 +39,7 @@ struct Lookups {
 impl Lookups {
     fn run(queries: &Queries, look_up: impl Fn(&Embedding) -> Vec<u64>) -> Self {
         let mut measured = Self::default();
-        let before = thread_cpu();
+        let before = computed();
         for (query, nearest) in queries.points.iter().zip(&queries.nearest) {
             let begun = Instant::now();
             let found = look_up(query);
@@ -47,7 +47,7 @@ impl Lookups {
             measured.found += nearest.iter().filter(|key| found.contains(key)).count();
             measured.wanted += nearest.len();
         }
-        measured.cpu = thread_cpu().saturating_sub(before) / queries.points.len().max(1) as u32;
+        measured.cpu = computed().saturating_sub(before) / queries.points.len().max(1) as u32;
         measured.wall.sort_unstable();
         measured
     }
@@ -62,11 +62,14 @@ impl Lookups {
     }
 }
 
-/// What this thread has computed so far. The kernel's account is some milliseconds coarse, which hundreds of lookups
-/// average out.
-fn thread_cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(stat.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0))
+/// What the threads that there are have computed so far.
+fn computed() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanos = tasks.filter_map(|task| {
+        let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        stat.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
 }
 
 fn resident() -> usize {
@@ -109,7 +112,7 @@ fn measure_index(world: &World, near: &Queries, far: &Queries) -> Vec<Measured> 
     [("flat, two bytes a number", Precision::Exact), ("sketches, two bits a number", Precision::Sketched)]
         .map(|(name, precision)| {
             let look_up = |embedding: &Embedding| {
-                let query = DenseQuery { embedding, most: NEAREST, precision };
+                let query = DenseQuery { embedding, most: near.most, precision };
                 let hits = index.search(query, |_| true).expect("of the right width");
                 hits.iter().map(|hit| hit.key.0).collect()
             };
@@ -129,7 +132,7 @@ fn measure_cells(world: &World, cells: usize, near: &Queries, far: &Queries) -> 
         .into_iter()
         .map(|share| {
             let probes = (cells / share).max(1);
-            let look_up = |query: &Embedding| index.nearest(query, probes, NEAREST);
+            let look_up = |query: &Embedding| index.nearest(query, probes, near.most);
             let (near, far) = (Lookups::run(near, look_up), Lookups::run(far, look_up));
             Measured { name: format!("{probes} of {cells} cells"), build, bytes_a_row, near, far }
         })
@@ -140,14 +143,14 @@ fn main() {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>());
     let mut next = |default: usize| match arguments.next() {
         Some(Ok(number)) => number,
-        Some(Err(error)) => panic!("ROWS, CELLS and QUERIES are numbers: {error}"),
+        Some(Err(error)) => panic!("ROWS, CELLS, QUERIES and NEAREST are numbers: {error}"),
         None => default,
     };
-    let (rows, cells, queries) = (next(1_000_000), next(1_024), next(300));
+    let (rows, cells, queries, most) = (next(1_000_000), next(1_024), next(300), next(3));
     let world = World::new(rows, SEED);
-    let [near, far] = world.queries(queries, NEAREST);
+    let [near, far] = world.queries(queries, most);
     println!(
-        "{rows} rows of {DIM} numbers, {queries} queries of each kind, top {NEAREST}; times in ms, build in s"
+        "{rows} rows of {DIM} numbers, {queries} queries of each kind, top {most}; times in ms, build in s"
     );
     println!(
         "{:<28} {:>8} {:>6} | {:>7} {:>7} {:>7} {:>7} | {:>7} {:>7} {:>7} {:>7}",

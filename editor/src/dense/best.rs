@@ -37,6 +37,11 @@ impl Best {
         }
     }
 
+    /// It is among the best so far.
+    pub(super) fn holds(&self, key: DenseKey) -> bool {
+        self.found.iter().any(|(_, known)| *known == key)
+    }
+
     pub(super) fn offer(&mut self, score: f32, key: DenseKey) {
         if self.takes(score, key) {
             let at = self.found.partition_point(|known| before(*known, (score, key)));

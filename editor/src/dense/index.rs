@@ -1,10 +1,11 @@
 //! [`DenseIndex`]: embeddings by key, and the nearest of them to a query.
 
 use super::{
-    best::Best,
+    helpers::Helpers,
     quantised::Quantised,
     rotation::Rotation,
-    segment::{ROWS, Room, Segment, Sought},
+    search::{Lookup, Shared, read},
+    segment::{ROWS, Segment},
     sketch::RotatedQuery,
 };
 use amend_proto::Embedding;
@@ -13,7 +14,7 @@ use rustc_hash::FxHashMap;
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 /// Names an embedding in an index, by the caller's choice: an edit's place in the log.
@@ -37,7 +38,7 @@ pub enum Precision {
     /// Rows whose sketches say that they are most probably not among the nearest are.
     #[default]
     Sketched,
-    /// Every row is compared.
+    /// Every row is compared, by the thread that asks alone.
     Exact,
 }
 
@@ -81,27 +82,25 @@ pub enum DenseError {
     },
 }
 
-type Shared = Arc<RwLock<Segment>>;
-
-/// With so many segments for each, a lookup is scanned by one thread more: a quarter of a million rows are half a
-/// millisecond for one.
+/// With so many segments for each, one thread more scans for a lookup: a quarter of a million rows are half a millisecond
+/// for one.
 const SEGMENTS_A_THREAD: usize = 30;
 /// The most threads of one lookup.
 const MAX_THREADS: usize = 4;
 
 /// The live embeddings, in memory.
 ///
-/// A lookup reads the signs of all rows (one bit a number), takes a locked segment at a time, reads the sketches of the
-/// rows that these leave a chance (two bits a number), and compares the few that may be among the nearest with two bytes
-/// a number. Inserting and removing changes one segment at once. A
-/// lookup sees every insert and remove that returned before it began; of those during it, any.
+/// A lookup reads the signs of all rows (one bit a number), compares some that these promise most of, reads the sketches
+/// of the rows that are then left a chance (two bits a number), and compares the few that may be among the nearest with
+/// two bytes a number. It holds one segment's lock at a time. Inserting and removing changes one segment at once. A lookup
+/// sees every insert and remove that returned before it began; of those during it, any.
 ///
 /// Memory for embeddings of D numbers: 2·D bytes of codes, D / 8 of signs, the same and 8 in lines of 64 for the rest of a
-/// sketch, and about 60 for keys and tables.
+/// sketch, and about 60 for keys and tables. A lookup works with 4 bytes a row, which are kept for the next.
 pub struct DenseIndex {
     options: DenseOptions,
     rotation: Arc<Rotation>,
-    threads: usize,
+    helpers: Arc<Helpers>,
     /// Grows only.
     segments: ArcSwap<Vec<Shared>>,
     /// Held by whoever changes anything.
@@ -119,13 +118,13 @@ impl DenseIndex {
     /// An empty index.
     #[must_use]
     pub fn new(options: DenseOptions) -> Self {
-        Self::rotated(options, Arc::new(Rotation::new(options.dim, options.seed)))
+        let rotation = Arc::new(Rotation::new(options.dim, options.seed));
+        Self::sharing(options, rotation, Arc::new(Helpers::new(helpers())))
     }
 
-    /// With the rotation of these options, which several indexes may share.
-    pub(super) fn rotated(options: DenseOptions, rotation: Arc<Rotation>) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS));
-        Self { options, rotation, threads, segments: ArcSwap::default(), places: Mutex::default() }
+    /// With the rotation of these options and with helpers, which several indexes may share.
+    pub(super) fn sharing(options: DenseOptions, rotation: Arc<Rotation>, helpers: Arc<Helpers>) -> Self {
+        Self { options, rotation, helpers, segments: ArcSwap::default(), places: Mutex::default() }
     }
 
     /// How many embeddings are in.
@@ -184,38 +183,27 @@ impl DenseIndex {
     }
 
     /// The nearest embeddings among those that `accept` lets through, best first, of equally near ones the smaller key
-    /// first. `accept` is called for those that come near, in no order, and must not change the index.
+    /// first. The same question to the same index has the same answer, whatever else the machine does. `accept` is called
+    /// on this thread for those that come near, in no order, for some twice, and must not change the index.
     ///
     /// # Errors
     /// [`DenseError::Width`].
     pub fn search(
         &self,
         query: DenseQuery<'_>,
-        accept: impl Fn(DenseKey) -> bool + Sync,
+        accept: impl Fn(DenseKey) -> bool,
     ) -> Result<Vec<DenseHit>, DenseError> {
         self.check(query.embedding.dim())?;
-        let sought = Sought {
-            rotated: RotatedQuery::new(query.embedding.as_slice(), &self.rotation),
-            precision: query.precision,
-            accept: &accept,
-        };
-        let segments = self.segments.load();
-        let most = query.most.min(segments.len() * ROWS);
-        let threads = (segments.len() / SEGMENTS_A_THREAD).clamp(1, self.threads);
-        let best = match threads {
-            1 => scan(&segments, &sought, most),
-            // Not the pool that models compute on: there a lookup would wait for whole matrices.
-            _ => std::thread::scope(|scope| {
-                let mut parts = segments.chunks(segments.len().div_ceil(threads));
-                let first = parts.next().unwrap_or_default();
-                let others: Vec<_> = parts.map(|part| scope.spawn(|| scan(part, &sought, most))).collect();
-                let mut best = scan(first, &sought, most);
-                for other in others {
-                    let found = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                    found.into_sorted().into_iter().for_each(|(score, key)| best.offer(score, key));
-                }
-                best
-            }),
+        let rotated = RotatedQuery::new(query.embedding.as_slice(), &self.rotation);
+        let segments = self.segments.load_full();
+        let helpers = (segments.len() / SEGMENTS_A_THREAD).saturating_sub(1);
+        let lookup = Arc::new(Lookup::new(rotated, segments, Arc::clone(&self.helpers.stock)));
+        let best = match query.precision {
+            Precision::Exact => lookup.nearest_exactly(query.most, &accept),
+            Precision::Sketched => {
+                self.helpers.call(&lookup, helpers);
+                lookup.nearest(query.most, &accept)
+            }
         };
         let hit = |(cosine, key)| DenseHit { key, cosine };
         Ok(best.into_sorted().into_iter().map(hit).collect())
@@ -264,18 +252,9 @@ impl DenseIndex {
     }
 }
 
-fn scan(segments: &[Shared], sought: &Sought<'_>, most: usize) -> Best {
-    let mut best = Best::new(most);
-    let mut room = Room::default();
-    for segment in segments {
-        read(segment).search(sought, &mut best, &mut room);
-    }
-    best
-}
-
-// A panic can only come from `accept`, which runs under a read lock and leaves nothing half changed.
-fn read(segment: &Shared) -> RwLockReadGuard<'_, Segment> {
-    segment.read().unwrap_or_else(PoisonError::into_inner)
+/// How many threads help lookups, on this machine.
+pub(super) fn helpers() -> usize {
+    std::thread::available_parallelism().map_or(0, |cores| cores.get().min(MAX_THREADS) - 1)
 }
 
 fn write(segment: &Shared) -> RwLockWriteGuard<'_, Segment> {

@@ -69,6 +69,9 @@ fn filled(points: &[Embedding], capacity: usize) -> (DenseIndex, BTreeMap<u64, Q
     (index, model)
 }
 
+#[path = "search_tests.rs"]
+mod threads;
+
 #[derive(Debug, Clone)]
 enum Step {
     Insert(u64, u64),

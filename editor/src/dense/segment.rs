@@ -1,8 +1,10 @@
 //! A run of rows that is scanned under one lock: embeddings with two bytes a number, and, once it is full, their sketches.
 
 use super::{
-    DenseKey, Precision,
+    DenseKey,
     best::Best,
+    highest::Highest,
+    lanes::highest,
     quantised::{Quantised, cosine},
     rotation::Rotation,
     sketch::{Planes, RotatedQuery, Sketch, prefetch},
@@ -17,6 +19,9 @@ const LINE: usize = 32;
 /// Rows that are passed over together when none of them may be among the best.
 const SKIPPED: usize = 64;
 
+/// A row, by the number of its segment and its own there.
+pub(super) type Place = (u32, u32);
+
 /// Up to [`ROWS`] embeddings of one width. Rows have no order; the last one moves into a gap.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -26,27 +31,34 @@ pub(super) struct Segment {
     codes: Vec<i16>,
     /// Made when the segment is full for the first time, and kept up from then on. Fewer rows are scanned as they are.
     sketch: Option<Sketch>,
+    /// Counts changes.
+    version: u64,
 }
 
-/// A query in the forms that segments need.
+/// What a lookup asks of every row.
+#[derive(Clone, Copy)]
 pub(super) struct Sought<'a> {
-    pub(super) rotated: RotatedQuery<'a>,
-    pub(super) precision: Precision,
-    pub(super) accept: &'a (dyn Fn(DenseKey) -> bool + Sync),
+    pub(super) query: &'a RotatedQuery,
+    pub(super) accept: &'a dyn Fn(DenseKey) -> bool,
 }
 
-/// Room to work in, for a scan of one segment after the other.
+/// What the first step found out about the rows of a segment that has sketches. Kept for later lookups, so that one does
+/// not ask the system for megabytes.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct Scan {
+    /// Of the segment when it was scanned; `None`: it has no sketches.
+    seen: Option<(u64, Planes)>,
+    /// Of each row.
     bounds: Vec<f32>,
-    near: Vec<(f32, usize)>,
+    /// Of each [`SKIPPED`] rows, their highest bound.
+    highest: Vec<f32>,
 }
 
 impl Segment {
     pub(super) fn new(dim: usize) -> Self {
         // Grows as it fills: there may be thousands of tenants with a few edits each. Doubling a full one's memory moves
         // at most a few megabytes.
-        Self { dim, keys: Vec::new(), scales: Vec::new(), codes: Vec::new(), sketch: None }
+        Self { dim, keys: Vec::new(), scales: Vec::new(), codes: Vec::new(), sketch: None, version: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,6 +72,7 @@ impl Segment {
 
     /// Appends a row. The segment must not be full.
     pub(super) fn push(&mut self, key: DenseKey, stored: &Quantised, rotation: &Rotation) {
+        self.version += 1;
         self.keys.push(key);
         self.scales.push(stored.scale());
         self.codes.extend_from_slice(stored.codes());
@@ -70,6 +83,7 @@ impl Segment {
 
     /// Writes over a row.
     pub(super) fn replace(&mut self, row: usize, stored: &Quantised, rotation: &Rotation) {
+        self.version += 1;
         self.scales[row] = stored.scale();
         self.codes[row * self.dim..][..self.dim].copy_from_slice(stored.codes());
         if let Some(sketch) = &mut self.sketch {
@@ -80,13 +94,14 @@ impl Segment {
     /// Removes a row; the last one takes its place, and its key is returned if it is another.
     pub(super) fn remove(&mut self, row: usize) -> Option<DenseKey> {
         let last = self.keys.len() - 1;
+        self.version += 1;
         self.keys.swap_remove(row);
         self.scales.swap_remove(row);
         self.codes.copy_within(last * self.dim.., row * self.dim);
         self.codes.truncate(last * self.dim);
         if self.keys.is_empty() {
             // After a rollback of much, the memory is given back.
-            *self = Self::new(self.dim);
+            *self = Self { version: self.version, ..Self::new(self.dim) };
             return None;
         }
         if let Some(sketch) = &mut self.sketch {
@@ -114,91 +129,141 @@ impl Segment {
     }
 
     pub(super) fn install(&mut self, sketch: Sketch) {
+        self.version += 1;
         self.sketch = Some(sketch);
     }
 
-    /// Offers every row that may be among the best.
-    pub(super) fn search(&self, sought: &Sought<'_>, best: &mut Best, room: &mut Room) {
-        match (&self.sketch, sought.precision) {
-            (Some(sketch), Precision::Sketched) => {
-                let planes = sketch.planes(&sought.rotated);
-                sketch.bounds(&planes, self.keys.len(), &mut room.bounds);
-                if best.floor() == f32::NEG_INFINITY {
-                    self.offer_highest(sought, best, &mut room.bounds);
-                }
-                self.offer_bounded((sketch, &planes), sought, best, room);
-            }
-            (None, _) | (_, Precision::Exact) => {
-                for row in 0..self.keys.len() {
-                    self.offer(row, sought, best);
-                }
-            }
-        }
+    /// The first step, which does not depend on anything but the segment and the query.
+    pub(super) fn scan(&self, query: &RotatedQuery, scan: &mut Scan) {
+        scan.seen = None;
+        let Some(sketch) = &self.sketch else { return };
+        let planes = sketch.planes(query);
+        sketch.bounds(&planes, self.keys.len(), &mut scan.bounds);
+        scan.highest.clear();
+        scan.highest.extend(scan.bounds.chunks(SKIPPED).map(|run| highest(run, |bound| bound)));
+        scan.seen = Some((self.version, planes));
     }
 
-    /// The rows with the highest bounds, so that there is something for others to be measured against.
-    fn offer_highest(&self, sought: &Sought<'_>, best: &mut Best, bounds: &mut [f32]) {
-        let mut first = Best::new(best.most());
-        for (bound, row) in bounds.iter().zip(0..) {
-            if *bound > first.floor() && (sought.accept)(self.keys[row]) {
-                first.offer(*bound, DenseKey(row as u64));
-            }
-        }
-        for (_, DenseKey(row)) in first.into_sorted() {
-            self.offer(row as usize, sought, best);
-            bounds[row as usize] = f32::NEG_INFINITY;
-        }
-    }
-
-    /// The rows whose first and second bounds leave them a chance, the most promising first.
-    fn offer_bounded(
+    /// Offers the rows with the highest first bounds; every row, where there are none.
+    pub(super) fn offer_promising(
         &self,
-        (sketch, planes): (&Sketch, &Planes),
+        at: u32,
         sought: &Sought<'_>,
-        best: &mut Best,
-        Room { bounds, near }: &mut Room,
+        scan: &mut Scan,
+        (promising, best): (&mut Highest<Place>, &mut Best),
     ) {
+        self.renew(sought, scan);
+        if scan.seen.is_none() {
+            return self.offer_all(sought, best);
+        }
+        for (start, block) in scan.above(promising.floor()) {
+            for (bound, row) in block.iter().zip(start..) {
+                if *bound > promising.floor() && (sought.accept)(self.keys[row as usize]) {
+                    promising.push(*bound, (at, row));
+                }
+            }
+        }
+    }
+
+    /// Asks the memory for what [`offer_first`](Self::offer_first) will read.
+    pub(super) fn prefetch(&self, row: u32) {
+        let start = row as usize * self.dim;
+        self.codes.iter().skip(start).take(self.dim).step_by(LINE).for_each(prefetch);
+    }
+
+    /// Compares a row that was found promising. Whether it still is where it was; if not, the last step finds it.
+    pub(super) fn offer_first(
+        &self,
+        row: u32,
+        sought: &Sought<'_>,
+        scan: &mut Scan,
+        best: &mut Best,
+    ) -> bool {
+        let current = scan.seen.as_ref().is_some_and(|(version, _)| *version == self.version);
+        if current {
+            scan.bounds[row as usize] = f32::NEG_INFINITY;
+            let (score, key) = (self.score(row as usize, sought), self.keys[row as usize]);
+            best.offer(score, key);
+        }
+        current
+    }
+
+    /// Offers the rows whose first and second bounds leave them a chance, the most promising first.
+    pub(super) fn offer_bounded(
+        &self,
+        sought: &Sought<'_>,
+        scan: &mut Scan,
+        near: &mut Vec<(f32, u32)>,
+        best: &mut Best,
+    ) {
+        self.renew(sought, scan);
+        let (Some((_, planes)), Some(sketch)) = (&scan.seen, &self.sketch) else { return };
         let floor = best.floor();
         near.clear();
-        for (block, start) in bounds.chunks(SKIPPED).zip((0..).step_by(SKIPPED)) {
-            if !any_above(block, floor) {
-                continue;
-            }
+        for (start, block) in scan.above(floor) {
             for (bound, row) in block.iter().zip(start..) {
                 if *bound > floor {
-                    sketch.prefetch(row);
+                    sketch.prefetch(row as usize);
                     near.push((*bound, row));
                 }
             }
         }
         near.retain_mut(|(bound, row)| {
-            *bound = sketch.bound(planes, *row);
+            let row = *row as usize;
+            *bound = sketch.bound(planes, row, *bound);
             let stays = *bound > floor;
             if stays {
-                self.codes[*row * self.dim..][..self.dim].iter().step_by(LINE).for_each(prefetch);
+                self.codes[row * self.dim..][..self.dim].iter().step_by(LINE).for_each(prefetch);
             }
             stays
         });
-        near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         for (bound, row) in near.iter() {
             if *bound <= best.floor() {
                 break;
             }
-            self.offer(*row, sought, best);
+            self.offer(*row as usize, sought, best);
+        }
+    }
+
+    /// Offers every row.
+    pub(super) fn offer_all(&self, sought: &Sought<'_>, best: &mut Best) {
+        (0..self.keys.len()).for_each(|row| self.offer(row, sought, best));
+    }
+
+    /// Scans again if the segment has changed since: its rows may have moved.
+    fn renew(&self, sought: &Sought<'_>, scan: &mut Scan) {
+        let current = match &scan.seen {
+            Some((version, _)) => *version == self.version,
+            None => self.sketch.is_none(),
+        };
+        if !current {
+            self.scan(sought.query, scan);
         }
     }
 
     fn offer(&self, row: usize, sought: &Sought<'_>, best: &mut Best) {
-        let codes = &self.codes[row * self.dim..][..self.dim];
-        let score = cosine(sought.rotated.values(), codes, self.scales[row]);
-        if best.takes(score, self.keys[row]) && (sought.accept)(self.keys[row]) {
-            best.offer(score, self.keys[row]);
+        let (score, key) = (self.score(row, sought), self.keys[row]);
+        // Twice it comes if it moved during the lookup.
+        if best.takes(score, key) && !best.holds(key) && (sought.accept)(key) {
+            best.offer(score, key);
         }
+    }
+
+    fn score(&self, row: usize, sought: &Sought<'_>) -> f32 {
+        cosine(sought.query.values(), &self.codes[row * self.dim..][..self.dim], self.scales[row])
     }
 }
 
-/// Whether any of these is above the floor, without a branch for each.
-#[inline]
-fn any_above(bounds: &[f32], floor: f32) -> bool {
-    bounds.iter().fold(false, |any, bound| any | (*bound > floor))
+impl Scan {
+    /// Whether the last step has anything to do here.
+    pub(super) fn reaches(&self, floor: f32) -> bool {
+        self.highest.iter().any(|highest| *highest > floor)
+    }
+
+    /// The runs of rows some of which have bounds above a floor, each with its first row.
+    fn above(&self, floor: f32) -> impl Iterator<Item = (u32, &[f32])> {
+        let runs = (0u32..).step_by(SKIPPED).zip(self.bounds.chunks(SKIPPED)).zip(&self.highest);
+        runs.filter(move |(_, highest)| **highest > floor).map(|(run, _)| run)
+    }
 }

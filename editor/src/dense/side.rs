@@ -2,7 +2,7 @@
 
 use super::{
     CachedEmbedder, DenseError, DenseIndex, DenseKey, DenseOptions, DenseQuery, EncoderSetup, Precision,
-    rotation::Rotation,
+    helpers::Helpers, index, rotation::Rotation,
 };
 use crate::{
     edit::{Edit, Limits, Seq},
@@ -72,6 +72,7 @@ pub(crate) struct DenseSide {
     missing: Mutex<FxHashSet<Seq>>,
     options: DenseOptions,
     rotation: Arc<Rotation>,
+    helpers: Arc<Helpers>,
     pub(super) budget: Duration,
     pub(super) queries: Arc<Semaphore>,
     pub(super) writes: Arc<Semaphore>,
@@ -97,6 +98,7 @@ impl DenseSide {
             missing: Mutex::default(),
             options,
             rotation: Arc::new(Rotation::new(dim, SEED)),
+            helpers: Arc::new(Helpers::new(index::helpers())),
             budget: setup.query_budget,
             queries: Arc::new(Semaphore::new(QUERIES)),
             writes: Arc::new(Semaphore::new(WRITES)),
@@ -232,7 +234,8 @@ impl DenseSide {
 
     fn index_for(&self, tenant: &TenantId) -> Arc<DenseIndex> {
         self.index(tenant).unwrap_or_else(|| {
-            let made = Arc::new(DenseIndex::rotated(self.options, Arc::clone(&self.rotation)));
+            let (rotation, helpers) = (Arc::clone(&self.rotation), Arc::clone(&self.helpers));
+            let made = Arc::new(DenseIndex::sharing(self.options, rotation, helpers));
             let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(indexes.entry(tenant.clone()).or_insert(made))
         })

@@ -45,11 +45,12 @@ fn bounds(sketch: &Sketch, query: &Embedding, rows: usize, rotation: &Rotation) 
 /// By both bits.
 fn closer(sketch: &Sketch, query: &Embedding, rows: usize, rotation: &Rotation) -> Vec<f32> {
     let planes = sketch.planes(&RotatedQuery::new(query.as_slice(), rotation));
-    (0..rows).map(|row| sketch.bound(&planes, row)).collect()
+    let first = bounds(sketch, query, rows, rotation);
+    first.into_iter().enumerate().map(|(row, first)| sketch.bound(&planes, row, first)).collect()
 }
 
 #[test]
-fn a_bound_holds_but_for_one_in_fifty_and_is_not_loose() {
+fn a_bound_holds_but_for_one_in_two_hundred_and_is_not_loose() {
     for dim in [64, 100, 384, 768] {
         let (rows, queries) = data(dim, 2_000, dim as u64);
         let rotation = Rotation::new(dim, 9);
@@ -62,9 +63,9 @@ fn a_bound_holds_but_for_one_in_fifty_and_is_not_loose() {
             let over: Vec<f32> =
                 found.iter().zip(&rows).map(|(bound, row)| bound - query.cosine(row)).collect();
             let broken = over.iter().filter(|over| **over < 0.0).count();
-            assert!(broken <= 40, "{broken} of 2,000 bounds of {dim} numbers are broken");
+            assert!(broken <= 10, "{broken} of 2,000 bounds of {dim} numbers are broken");
             let mean = over.iter().sum::<f32>() / over.len() as f32;
-            // 2.2 standard errors of about 0.8 / √D for signs and 0.4 / √D for levels; the query may be far from the mean.
+            // 3 standard errors of about 0.8 / √D for signs and 0.4 / √D for levels; the query may be far from the mean.
             let most = if step == 1 { 3.6 } else { 1.8 };
             assert!(
                 mean < most / (dim as f32).sqrt(),
