@@ -91,3 +91,31 @@ async fn a_reader_cannot_write() {
     let refused = sqlx::query("DELETE FROM keeping").execute(&mut *reader).await;
     assert!(refused.unwrap_err().to_string().contains("readonly"));
 }
+
+#[tokio::test]
+async fn gates_of_an_older_database_are_all_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("learning.db");
+    let before = super::MIGRATIONS.iter().position(|(version, ..)| *version == 202).unwrap();
+    let mut old = super::open::Database::open(&path, &super::MIGRATIONS[..before]).await.unwrap();
+    let sql = "INSERT INTO gates (id, job, line, candidate, policy_name, policy_fingerprint, judges, on_verdict, origin,
+               verdict, created_at) VALUES ('gate-1', 'job-1', 'l', 'c', 'p', 'f', '[]', 'promote', 'asked', 'pass', 7)";
+    sqlx::query(sql).execute(&mut old.connection).await.unwrap();
+    old.close().await.unwrap();
+
+    let ledger = open(folder.path()).await;
+    let mut reader = ledger.read().await.unwrap();
+    let row = sqlx::query("SELECT on_verdict, verdict, created_at FROM gates WHERE id = 'gate-1'");
+    let row = row.fetch_one(&mut *reader).await.unwrap();
+    let found: (String, String, i64) = (row.get(0), row.get(1), row.get(2));
+    assert_eq!(found, ("promote".to_owned(), "pass".to_owned(), 7));
+    // What was found is still not found otherwise later.
+    let changed = ledger.write(|connection| {
+        async move {
+            let sql = "UPDATE gates SET verdict = 'fail' WHERE id = 'gate-1'";
+            sqlx::query(sql).execute(connection).await.map(drop).map_err(LedgerError::from)
+        }
+        .boxed()
+    });
+    assert!(changed.await.is_err());
+}
