@@ -140,6 +140,8 @@ async fn the_filters_stand_alone() {
             instruction("How is bread baked"),
         ],
     );
+    let broken = format!("{{\"instruction\": 7}}\n{}", std::fs::read_to_string(&candidates).unwrap());
+    std::fs::write(&candidates, broken).unwrap();
     let found = told(
         &sandbox,
         &["synth", "filter", "--pool", &pool, "--candidates", &candidates, "--max-rouge", "0.7", "--json"],
@@ -148,6 +150,8 @@ async fn the_filters_stand_alone() {
     let decisions = found["decisions"].as_array().unwrap();
     let kept: Vec<bool> = decisions.iter().map(|decision| decision["kept"].as_bool().unwrap()).collect();
     assert_eq!(kept, [false, true, false], "what is kept joins the pool");
+    assert_eq!((&found["skipped"]["count"], &found["skipped"]["lines"][0]["line"]), (&json!(1), &json!(1)));
+    assert_eq!(decisions[0]["line"], 2);
     // Six of seven words in common: F1 = 6/7.
     assert!((decisions[0]["max_rouge"].as_f64().unwrap() - 6.0 / 7.0).abs() < 1e-9);
     assert_eq!(decisions[2]["nearest"], "How is bread baked?");
@@ -159,11 +163,15 @@ async fn the_filters_stand_alone() {
             json!({"text": format!("{words} more")}),
             json!({"text": words}),
             instruction("Why?"),
+            json!({"title": "of no text"}),
         ],
     );
     let found = told(&sandbox, &["synth", "dedup", "--input", &texts, "--threshold", "0.7", "--json"]).await;
     assert_eq!((found["rows"].as_u64(), found["new"].as_u64()), (Some(4), Some(2)));
-    assert_eq!(found["decisions"][0]["seen"], "new");
+    assert_eq!(
+        (&found["decisions"][0]["seen"], &found["skipped"]["lines"][0]["line"]),
+        (&json!("new"), &json!(5))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -183,10 +183,7 @@ async fn asked(args: &RunArgs) -> anyhow::Result<FollowReport> {
         None => None,
         Some(out) => Some(Arc::new(FolderCache::open(&out.join("answers"))?) as Arc<dyn Cache>),
     };
-    let mut prices = judges.prices().clone();
-    if let Some(price) = judged.price {
-        prices.per_million.insert(judged.model.info().id.to_string(), price);
-    }
+    let prices = judges.prices_beside((&judged.model.info().id, judged.price));
     let bar = Bar(progress::bar(0, "{pos}/{len} items"));
     let panel = judges.panel_for(&suite, cache.clone(), &bar).await?;
     let options = RunOptions {

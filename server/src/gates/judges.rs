@@ -10,6 +10,7 @@ use amend_eval::{
         run::Cache,
     },
 };
+use amend_proto::ModelId;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -119,10 +120,14 @@ impl Judges {
         self.endpoints.iter().map(|judge| format!("{}#{}", judge.url, judge.model)).collect()
     }
 
-    /// What they cost.
+    /// What they cost, and a model beside them, if that is known. Where no judge has a price there is no money to count in.
     #[must_use]
-    pub fn prices(&self) -> &PriceTable {
-        &self.prices
+    pub fn prices_beside(&self, (model, price): (&ModelId, Option<Price>)) -> PriceTable {
+        let mut prices = self.prices.clone();
+        if let Some(price) = price.filter(|_| !prices.per_million.is_empty()) {
+            prices.per_million.entry(model.to_string()).or_insert(price);
+        }
+        prices
     }
 
     /// Ready to be asked, without a rating; none where none is named.
@@ -184,7 +189,12 @@ mod tests {
     fn a_file_names_judges_and_what_they_cost() {
         let judges = Judges::parse(TWO).unwrap();
         assert_eq!(judges.names(), ["https://one.example/v1#big", "http://127.0.0.1:9/v1#small"]);
-        let prices = judges.prices();
+        let free = Price { prompt: 0.0, completion: 0.0 };
+        let here = ("atlas".parse().unwrap(), "big".parse().unwrap());
+        assert_eq!(judges.prices_beside((&here.0, Some(free))).per_million.len(), 2);
+        assert_eq!(Judges::default().prices_beside((&here.0, Some(free))), PriceTable::default());
+        // A judge's price stays its own.
+        let prices = judges.prices_beside((&here.1, Some(free)));
         assert_eq!((prices.currency.as_str(), prices.per_million.len()), ("EUR", 1));
         assert_eq!(prices.per_million["big"], Price { prompt: 0.5, completion: 1.5 });
         assert_eq!(judges.seated(Language::English).unwrap().unwrap().judges().len(), 2);

@@ -190,10 +190,7 @@ async fn follow(
     asking: &Asking<'_>,
     told: &Told<'_>,
 ) -> anyhow::Result<FollowReport> {
-    let mut prices = asking.judges.prices().clone();
-    if let Some(price) = subject.price {
-        prices.per_million.insert(subject.model.info().id.to_string(), price);
-    }
+    let prices = asking.judges.prices_beside((&subject.model.info().id, subject.price));
     let options = RunOptions {
         concurrency: asking.concurrency,
         sampling: Sampling {

@@ -7,7 +7,7 @@ use amend_trainer::synth::{
 };
 use anyhow::Context;
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{
     fs::File,
@@ -17,6 +17,8 @@ use std::{
 
 /// The longest line, in bytes.
 const LONGEST_LINE: u64 = 16 << 20;
+/// Lines that are left out and named; more are counted.
+const MOST_NAMED: usize = 100;
 
 /// Arguments of `amend synth filter`.
 #[derive(Debug, Args)]
@@ -90,25 +92,28 @@ impl Text {
 }
 
 pub(super) fn filter(args: FilterArgs) -> anyhow::Result<()> {
-    let mut known = Vec::new();
-    each_line(&args.pool, &mut |line, _| {
-        known.push(serde_json::from_slice::<Instruction>(line)?.instruction);
+    let instruction = |line: &[u8]| Ok(serde_json::from_slice::<Instruction>(line)?.instruction);
+    let (mut known, mut skipped) = (Vec::new(), Skipped::default());
+    each_line(&args.pool, &instruction, &mut skipped, &mut |text, ..| {
+        known.push(text);
         Ok(())
     })?;
     let mut filter = Filter::new(args.max_rouge, known)?;
     let (mut decisions, mut kept, mut all) = (Vec::new(), 0, 0);
-    each_line(&args.candidates, &mut |line, _| {
-        let decision = filter.decide(&serde_json::from_slice::<Instruction>(line)?.instruction)?;
+    each_line(&args.candidates, &instruction, &mut skipped, &mut |text, _, number| {
+        let decision = filter.decide(&text)?;
         kept += usize::from(decision.kept);
         all += 1;
         if args.json {
-            decisions.push(serde_json::to_value(&decision)?);
+            let mut decision = serde_json::to_value(&decision)?;
+            decision["line"] = json!(number);
+            decisions.push(decision);
         }
         Ok(())
     })?;
     match args.json {
-        true => output::json(&json!({"decisions": decisions})),
-        false => output::line(format!("{kept} of {all} instructions are new enough")),
+        true => output::json(&json!({"decisions": decisions, "skipped": skipped})),
+        false => output::line(format!("{kept} of {all} instructions are new enough{}", skipped.told())),
     }
 }
 
@@ -126,9 +131,13 @@ pub(super) fn dedup(args: DedupArgs) -> anyhow::Result<()> {
     };
     let mut out = args.out.as_ref().map(|file| tempfile_beside(file)).transpose()?;
     let (mut decisions, mut new, mut all) = (Vec::<Value>::new(), 0, 0);
-    each_line(&args.input, &mut |line, _| {
+    let mut skipped = Skipped::default();
+    let text = |line: &[u8]| {
         let text = serde_json::from_slice::<Text>(line)?.text();
-        let seen = dedup.look_at(&text.context("it has none of `text`, `instruction`, `messages`")?);
+        text.context("it has none of `text`, `instruction`, `messages`")
+    };
+    each_line(&args.input, &text, &mut skipped, &mut |text, line, number| {
+        let seen = dedup.look_at(&text);
         if seen == Seen::New {
             new += 1;
             if let Some(out) = &mut out {
@@ -137,7 +146,7 @@ pub(super) fn dedup(args: DedupArgs) -> anyhow::Result<()> {
             }
         }
         if args.json {
-            decisions.push(json!({"row": all, "seen": seen}));
+            decisions.push(json!({"row": all, "line": number, "seen": seen}));
         }
         all += 1;
         Ok(())
@@ -147,8 +156,10 @@ pub(super) fn dedup(args: DedupArgs) -> anyhow::Result<()> {
         out.persist(file).with_context(|| format!("failed to write {}", file.display()))?;
     }
     match args.json {
-        true => output::json(&json!({"rows": all, "new": new, "settings": settings, "decisions": decisions})),
-        false => output::line(format!("{new} of {all} texts are new")),
+        true => output::json(&json!({
+            "rows": all, "new": new, "settings": settings, "decisions": decisions, "skipped": skipped,
+        })),
+        false => output::line(format!("{new} of {all} texts are new{}", skipped.told())),
     }
 }
 
@@ -158,18 +169,69 @@ fn tempfile_beside(file: &Path) -> anyhow::Result<tempfile::NamedTempFile> {
         .with_context(|| format!("failed to write in {}", folder.display()))
 }
 
-/// Hands on every line that is not empty, without its end, and its number.
-fn each_line(file: &Path, to: &mut dyn FnMut(&[u8], usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
+/// Lines that nothing could be made of.
+#[derive(Default, Serialize)]
+struct Skipped {
+    count: u64,
+    /// The first of them.
+    lines: Vec<SkippedLine>,
+}
+
+#[derive(Serialize)]
+struct SkippedLine {
+    file: PathBuf,
+    line: u64,
+    reason: String,
+}
+
+impl Skipped {
+    /// Named on stderr and in the answer, as long as there are not too many.
+    fn add(&mut self, file: &Path, line: u64, reason: String) {
+        self.count += 1;
+        if self.lines.len() < MOST_NAMED {
+            eprintln!("line {line} of {} is left out: {reason}", file.display());
+            self.lines.push(SkippedLine { file: file.to_owned(), line, reason });
+        }
+    }
+
+    fn told(&self) -> String {
+        match self.count {
+            0 => String::new(),
+            count => format!("; {count} lines were left out"),
+        }
+    }
+}
+
+/// Hands on what `read` makes of every line that is not empty, with the line and its number. One that it makes nothing of, or that is too
+/// long, is skipped.
+fn each_line<T>(
+    file: &Path,
+    read: &dyn Fn(&[u8]) -> anyhow::Result<T>,
+    skipped: &mut Skipped,
+    to: &mut dyn FnMut(T, &[u8], u64) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let opened = File::open(file).with_context(|| format!("failed to read {}", file.display()))?;
     let (mut reader, mut line) = (BufReader::new(opened), Vec::new());
     for number in 1.. {
         line.clear();
-        if (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+        let length = (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line);
+        if length.with_context(|| format!("failed to read {}", file.display()))? == 0 {
             return Ok(());
         }
+        if line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
+            reader.skip_until(b'\n').with_context(|| format!("failed to read {}", file.display()))?;
+            skipped.add(file, number, format!("it is longer than {LONGEST_LINE} bytes"));
+            continue;
+        }
         let text = line.trim_ascii();
-        if !text.is_empty() {
-            to(text, number).with_context(|| format!("line {number} of {}", file.display()))?;
+        if text.is_empty() {
+            continue;
+        }
+        match read(text) {
+            Ok(found) => {
+                to(found, text, number).with_context(|| format!("line {number} of {}", file.display()))?
+            }
+            Err(reason) => skipped.add(file, number, format!("{reason:#}")),
         }
     }
     Ok(())
