@@ -94,7 +94,7 @@ impl Text {
 pub(super) fn filter(args: FilterArgs) -> anyhow::Result<()> {
     let instruction = |line: &[u8]| Ok(serde_json::from_slice::<Instruction>(line)?.instruction);
     let (mut known, mut skipped) = (Vec::new(), Skipped::default());
-    each_line(&args.pool, &instruction, &mut skipped, &mut |text, ..| {
+    each_line(&args.pool, &instruction, &mut skipped, &mut |text, _, _| {
         known.push(text);
         Ok(())
     })?;
