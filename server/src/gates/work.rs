@@ -198,7 +198,7 @@ impl GateWork {
         if verdict == GateVerdict::Fail
             && self.canaries.failed_its_gate(&settings.candidate, &settings.gate).await?
         {
-            job.say("it is tried on users no more".to_owned());
+            job.say("it is tried on users no more");
         }
         let is_live = revisions.live().await?.id == settings.candidate;
         if is_live {

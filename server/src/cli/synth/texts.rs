@@ -94,13 +94,13 @@ impl Text {
 pub(super) fn filter(args: FilterArgs) -> anyhow::Result<()> {
     let instruction = |line: &[u8]| Ok(serde_json::from_slice::<Instruction>(line)?.instruction);
     let (mut known, mut skipped) = (Vec::new(), Skipped::default());
-    each_line(&args.pool, &instruction, &mut skipped, &mut |text, _, _| {
+    each_line(&args.pool, instruction, &mut skipped, |text, _, _| {
         known.push(text);
         Ok(())
     })?;
     let mut filter = Filter::new(args.max_rouge, known)?;
     let (mut decisions, mut kept, mut all) = (Vec::new(), 0, 0);
-    each_line(&args.candidates, &instruction, &mut skipped, &mut |text, _, number| {
+    each_line(&args.candidates, instruction, &mut skipped, |text, _, number| {
         let decision = filter.decide(&text)?;
         kept += usize::from(decision.kept);
         all += 1;
@@ -136,7 +136,7 @@ pub(super) fn dedup(args: DedupArgs) -> anyhow::Result<()> {
         let text = serde_json::from_slice::<Text>(line)?.text();
         text.context("it has none of `text`, `instruction`, `messages`")
     };
-    each_line(&args.input, &text, &mut skipped, &mut |text, line, number| {
+    each_line(&args.input, text, &mut skipped, |text, line, number| {
         let seen = dedup.look_at(&text);
         if seen == Seen::New {
             new += 1;
@@ -206,9 +206,9 @@ impl Skipped {
 /// long, is skipped.
 fn each_line<T>(
     file: &Path,
-    read: &dyn Fn(&[u8]) -> anyhow::Result<T>,
+    read: impl Fn(&[u8]) -> anyhow::Result<T>,
     skipped: &mut Skipped,
-    to: &mut dyn FnMut(T, &[u8], u64) -> anyhow::Result<()>,
+    mut to: impl FnMut(T, &[u8], u64) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let opened = File::open(file).with_context(|| format!("failed to read {}", file.display()))?;
     let (mut reader, mut line) = (BufReader::new(opened), Vec::new());
