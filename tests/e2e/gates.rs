@@ -215,7 +215,12 @@ async fn a_poisoned_preference_set_is_stopped_by_the_gate_and_users_notice_nothi
     assert_eq!(code(&compared), Some(exit::OK), "{}", err(&compared));
     assert!(out(&compared).contains("broke"), "{}", out(&compared));
 
-    // The files themselves, judged without a daemon.
+    files_alone(&sandbox, (&daemon, candidate)).await;
+}
+
+/// The files themselves, judged without a daemon, as pipelines do.
+async fn files_alone(sandbox: &Sandbox, (daemon, candidate): (&Daemon, &str)) {
+    let url = daemon.address();
     let exported = sandbox.data_dir().join("exported");
     let export = amend(url, &["revisions", "export", candidate, "--out", exported.to_str().unwrap()]).await;
     assert_eq!(code(&export), Some(exit::OK), "{}", err(&export));
@@ -226,7 +231,7 @@ async fn a_poisoned_preference_set_is_stopped_by_the_gate_and_users_notice_nothi
     for file in ["gate.json", "report.md", "report.html", "junit.xml", "atlas-follow.html"] {
         assert!(report.join(file).is_file(), "{file}");
     }
-    as_the_examples_say(&exported, (&daemon, candidate)).await;
+    as_the_examples_say(&exported, (daemon, candidate)).await;
 }
 
 /// Somebody insists on trying a bad candidate on users; its gate takes it off.
