@@ -43,7 +43,7 @@ impl Registry {
     /// the last.
     pub fn switch(&self, model: Box<dyn ChatModel>) {
         self.live.store(Some(Arc::new(model)));
-        self.end_canary();
+        self.end(self.canary.swap(None));
     }
 
     /// A candidate answers its share from now on.
@@ -52,8 +52,13 @@ impl Registry {
     }
 
     /// The live revision answers everybody.
-    pub(crate) fn end_canary(&self) {
-        self.end(self.canary.swap(None));
+    pub(crate) fn end_canary(&self, id: &CanaryId) {
+        let running = self.canary.load_full();
+        if running.as_ref().is_some_and(|canary| canary.id == *id) {
+            // Another one may have begun meanwhile: that one stays.
+            self.canary.compare_and_swap(&running, None);
+            self.end(running);
+        }
     }
 
     /// What a canary that runs has counted.

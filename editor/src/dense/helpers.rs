@@ -56,6 +56,7 @@ impl Helpers {
 
 impl Desk {
     fn serve(&self) {
+        let _gone = Gone(self);
         while let Some(lookup) = self.next() {
             lookup.help();
         }
@@ -71,6 +72,19 @@ impl Desk {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a thread out, however it ends; the last one takes along what nobody would come for.
+struct Gone<'a>(&'a Desk);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting();
+        waiting.started -= 1;
+        if waiting.started == 0 {
+            waiting.lookups.clear();
+        }
     }
 }
 

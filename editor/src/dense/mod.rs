@@ -46,7 +46,7 @@
 //! | 1,000,000 | 3.5 | 937 | 21 / 21 | 1.8 / 1.9 | 1 / 0.997 |
 //!
 //! Those sketches had a floor for each thread's half of the segments and a margin of 2.2. With one floor for all, and with
-//! 3.0, over a million statements as `amend bench edits` makes them, 140 questions of each of five kinds (about a stored
+//! 3.0, over a million statements as `amend bench edits` makes them, 702 questions of five kinds (about a stored
 //! statement, misspelt, about another subject, generic, of unknown words), before and now in turn, on a machine that was
 //! fully taken by other work (load 6), so that there is little but the processor time to compare: the median, the range
 //! over the kinds, and what was found of the nearest by comparing every row.

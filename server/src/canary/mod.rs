@@ -25,5 +25,5 @@ pub(crate) use observed::Watch;
 pub(crate) use routing::{Canary, counts};
 pub use routing::{InvalidShare, Share};
 pub use rule::{ERROR_RATE, FIRST_LOOK, Found, Measure, due, look};
-pub use service::{Canaries, CanariesConfig};
+pub use service::{Canaries, CanariesConfig, MOST_ANSWERS};
 pub use tally::{Arm, Counts, Tally};

@@ -20,10 +20,10 @@ use amend_proto::{
 };
 use futures::FutureExt;
 use std::{error::Error, sync::Arc};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex, broadcast::error::RecvError};
 
-/// More would take for ever.
-const MOST_ANSWERS: u64 = 10_000_000;
+/// More answers of a canary would take for ever.
+pub const MOST_ANSWERS: u64 = 10_000_000;
 
 /// What canaries need.
 pub struct CanariesConfig {
@@ -39,13 +39,17 @@ pub struct CanariesConfig {
 
 /// The canaries. Clones share them.
 #[derive(Clone)]
-pub struct Canaries(Arc<CanariesConfig>);
+pub struct Canaries {
+    config: Arc<CanariesConfig>,
+    /// A canary ends once, for one reason.
+    ending: Arc<Mutex<()>>,
+}
 
 impl Canaries {
     /// The canaries of a ledger. Nothing runs yet: see [`resume`](Self::resume).
     #[must_use]
     pub fn new(config: CanariesConfig) -> Self {
-        Self(Arc::new(config))
+        Self { config: Arc::new(config), ending: Arc::default() }
     }
 
     /// Lets a candidate answer a share of the users, until it did worse, or enough. It goes on when whoever asked is gone.
@@ -70,7 +74,7 @@ impl Canaries {
         (candidate, share): (RevisionId, Share),
         request: CanaryRequest,
     ) -> Result<CanaryObject, CanaryError> {
-        let CanariesConfig { ledger, revisions, .. } = &*self.0;
+        let CanariesConfig { ledger, revisions, .. } = &*self.config;
         if let Some(running) = self.running().await? {
             return Err(CanaryError::UnderWay(running.id));
         }
@@ -113,7 +117,7 @@ impl Canaries {
     /// The database's.
     pub async fn resume(&self) -> Result<(), CanaryError> {
         let Some(canary) = self.running().await? else { return Ok(()) };
-        let CanariesConfig { revisions, .. } = &*self.0;
+        let CanariesConfig { revisions, .. } = &*self.config;
         if revisions.live().await?.id != canary.live {
             return self.end(&canary.id, CanaryState::Superseded, "another revision became live").await;
         }
@@ -136,8 +140,8 @@ impl Canaries {
     fn run(&self, canary: &CanaryObject, share: Share, model: Box<dyn amend_proto::ChatModel>) {
         let counts = Counts { live: canary.of_live, candidate: canary.of_candidate };
         let tally = Arc::new(Tally::from_counts(counts));
-        let opinions = self.0.preferences.opinions();
-        self.0.registry.begin_canary(Canary {
+        let opinions = self.config.preferences.opinions();
+        self.config.registry.begin_canary(Canary {
             id: canary.id.clone(),
             model,
             share,
@@ -179,16 +183,21 @@ impl Canaries {
 
     /// Takes the candidate off, or makes it live, and puts it on the record.
     async fn conclude(&self, canary: &CanaryObject, (mut state, mut reason): (CanaryState, String)) {
+        let _alone = self.ending.lock().await;
+        // It may have been ended by somebody else, who found what this did not.
+        if self.get(&canary.id).await.is_ok_and(|found| found.state.is_final()) {
+            return self.config.registry.end_canary(&canary.id);
+        }
         if state == CanaryState::Passed && canary.then == CanaryEnd::Promote {
             let request = PromoteRequest { force: canary.forced, expected_live: Some(canary.live.clone()) };
-            match self.0.revisions.promote(canary.candidate.clone(), request).await {
+            match self.config.revisions.promote(canary.candidate.clone(), request).await {
                 Ok(_) => state = CanaryState::Promoted,
                 Err(error) => reason = format!("nothing was found, and it could not be promoted: {error}"),
             }
         }
         // Before the record: nobody shall be answered by a candidate that is said to be taken off.
         if state != CanaryState::Superseded && state != CanaryState::Promoted {
-            self.0.registry.end_canary();
+            self.config.registry.end_canary(&canary.id);
         }
         if state == CanaryState::Aborted {
             tracing::warn!(canary = %canary.id, candidate = %canary.candidate, %reason, "a canary is taken off");
@@ -201,7 +210,7 @@ impl Canaries {
     async fn keep(&self, id: &CanaryId, counts: Counts) {
         let (name, kept) = (id.clone(), counts);
         let write = self
-            .0
+            .config
             .ledger
             .write(move |connection| async move { store::keep(connection, &name, &kept).await }.boxed());
         if let Err(error) = write.await {
@@ -212,7 +221,7 @@ impl Canaries {
     async fn end(&self, id: &CanaryId, state: CanaryState, reason: &str) -> Result<(), CanaryError> {
         metrics::gauge!(names::CANARY_SHARE).set(0.0);
         let (name, why, at) = (id.clone(), reason.to_owned(), chrono::Utc::now().timestamp());
-        let write = self.0.ledger.write(move |connection| {
+        let write = self.config.ledger.write(move |connection| {
             async move { store::end(connection, &name, (state, &why, at)).await }.boxed()
         });
         if write.await? {
@@ -228,34 +237,50 @@ impl Canaries {
     /// # Errors
     /// [`CanaryError::NotFound`]; [`CanaryError::Ended`]; the database's.
     pub async fn stop(&self, id: &CanaryId) -> Result<CanaryObject, CanaryError> {
+        let _alone = self.ending.lock().await;
         let canary = self.get(id).await?;
         if canary.state.is_final() {
             return Err(CanaryError::Ended(canary.id));
         }
-        // The record first: whoever watches then finds that it has ended.
-        self.end(id, CanaryState::Stopped, "it was asked for").await?;
-        self.0.registry.end_canary();
+        self.take_off(&canary, (CanaryState::Stopped, "it was asked for")).await?;
         self.get(id).await
     }
 
-    /// Takes a candidate off that failed a gate while it was tried. Whether it was on.
+    /// Ends one that runs, with what it has counted. Who calls has looked, and holds the lock.
+    async fn take_off(
+        &self,
+        canary: &CanaryObject,
+        (state, reason): (CanaryState, &str),
+    ) -> Result<(), CanaryError> {
+        self.keep(&canary.id, Counts { live: canary.of_live, candidate: canary.of_candidate }).await;
+        // The record first: whoever watches then finds that it has ended.
+        self.end(&canary.id, state, reason).await?;
+        self.config.registry.end_canary(&canary.id);
+        Ok(())
+    }
+
+    /// Takes a candidate off that failed a gate while it was tried. Whether it was on. It goes on when whoever asked is gone.
     ///
     /// # Errors
     /// The database's.
     pub async fn failed_its_gate(&self, candidate: &RevisionId, gate: &GateId) -> Result<bool, CanaryError> {
-        match self.running().await? {
-            Some(running) if running.candidate == *candidate => {
-                self.end(&running.id, CanaryState::Aborted, &format!("it failed the gate {gate}")).await?;
-                self.0.registry.end_canary();
-                Ok(true)
+        let (this, candidate, reason) =
+            (self.clone(), candidate.clone(), format!("it failed the gate {gate}"));
+        let ending = tokio::spawn(async move {
+            let _alone = this.ending.lock().await;
+            match this.running().await?.map(|running| this.counted(running)) {
+                Some(running) if running.candidate == candidate => {
+                    this.take_off(&running, (CanaryState::Aborted, &reason)).await.map(|()| true)
+                }
+                _ => Ok(false),
             }
-            _ => Ok(false),
-        }
+        });
+        ending.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
     async fn running(&self) -> Result<Option<CanaryObject>, CanaryError> {
-        let line = self.0.revisions.line()?;
-        let mut connection = self.0.ledger.read().await?;
+        let line = self.config.revisions.line()?;
+        let mut connection = self.config.ledger.read().await?;
         store::running(&mut connection, line).await
     }
 
@@ -265,7 +290,7 @@ impl Canaries {
     /// [`CanaryError::NotFound`]; the database's.
     pub async fn get(&self, id: &CanaryId) -> Result<CanaryObject, CanaryError> {
         let found = {
-            let mut connection = self.0.ledger.read().await?;
+            let mut connection = self.config.ledger.read().await?;
             store::get(&mut connection, id).await?
         };
         found.map(|found| self.counted(found)).ok_or_else(|| CanaryError::NotFound(id.to_string()))
@@ -280,9 +305,9 @@ impl Canaries {
         after: Option<&CanaryId>,
         limit: usize,
     ) -> Result<Vec<CanaryObject>, CanaryError> {
-        let line = self.0.revisions.line()?;
+        let line = self.config.revisions.line()?;
         let found = {
-            let mut connection = self.0.ledger.read().await?;
+            let mut connection = self.config.ledger.read().await?;
             store::list(&mut connection, line, (after, i64::try_from(limit).unwrap_or(i64::MAX))).await?
         };
         Ok(found.into_iter().map(|found| self.counted(found)).collect())
@@ -290,7 +315,7 @@ impl Canaries {
 
     fn counted(&self, mut canary: CanaryObject) -> CanaryObject {
         if canary.state == CanaryState::Running
-            && let Some(counts) = self.0.registry.canary_counts(&canary.id)
+            && let Some(counts) = self.config.registry.canary_counts(&canary.id)
         {
             (canary.of_live, canary.of_candidate) = (counts.live, counts.candidate);
         }

@@ -7,6 +7,7 @@ use super::{
     client::{Client, DaemonArgs},
     exit, output,
 };
+use amend_proto::wire::GateAction;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
@@ -101,6 +102,21 @@ pub struct RunArgs {
     json: bool,
 }
 
+impl RunArgs {
+    /// The flags exclude each other.
+    fn on_verdict(&self) -> GateAction {
+        if self.promote {
+            GateAction::Promote
+        } else if self.roll_back {
+            GateAction::RollBack
+        } else if self.canary {
+            GateAction::Canary
+        } else {
+            GateAction::Record
+        }
+    }
+}
+
 /// Arguments of `amend gate show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
@@ -189,14 +205,13 @@ async fn begin(client: &Client, args: RunArgs) -> anyhow::Result<()> {
     let policy = args.policy.as_deref().map(|file| {
         std::fs::read_to_string(file).with_context(|| format!("failed to read the policy {}", file.display()))
     });
-    let on_verdict = match (args.promote, args.roll_back, args.canary) {
-        (true, ..) => "promote",
-        (_, true, _) => "roll_back",
-        (.., true) => "canary",
-        (false, false, false) => "record",
-    };
+    if args.local.names_judges() {
+        let message = "a daemon's gate asks the judges that it was started with (`amend serve --gate-judges`); --judges and \
+                       --judge-url are for two models that are judged here";
+        return Err(Failure::new(exit::USAGE, message).into());
+    }
     let body = json!({
-        "candidate": args.candidate, "policy": policy.transpose()?, "on_verdict": on_verdict,
+        "candidate": args.candidate, "policy": policy.transpose()?, "on_verdict": args.on_verdict(),
         "against": args.local.against,
     });
     let gate = client.json(Method::POST, &["v1", "gates"], Some(&body)).await?;

@@ -1,7 +1,7 @@
 //! What a revision has to show: the options of `amend serve` about gates.
 
 use crate::{
-    canary::{FIRST_LOOK, Share},
+    canary::{FIRST_LOOK, MOST_ANSWERS, Share},
     cli::gate::local::read_judges,
     endpoint::{EndpointConfig, EndpointUrl},
     gates::{Again, CanaryPlan, GateSettings, Judges},
@@ -23,7 +23,8 @@ pub enum OnCandidateArg {
     Record,
     /// The same, and one that passes goes live
     Promote,
-    /// The same, and one that passes answers a share of the users first, and goes live when nothing is found
+    /// The same, and one that passes answers a share of the users first, and goes live when nothing is found; one that
+    /// passes while another is tried waits to be promoted by hand
     Canary,
 }
 
@@ -71,7 +72,7 @@ pub struct GatingArgs {
     canary_share: Share,
     /// It goes live after so many of its answers in which nothing was found
     #[arg(long, env = "AMEND_CANARY_ANSWERS", default_value_t = CanaryPlan::default().answers, value_name = "N",
-        value_parser = value_parser!(u64).range(FIRST_LOOK..))]
+        value_parser = value_parser!(u64).range(FIRST_LOOK..=MOST_ANSWERS))]
     canary_answers: u64,
     /// Gate the live revision again every so many hours, against the one before it [default: never]
     #[arg(long, env = "AMEND_GATE_EVERY_HOURS", value_name = "N")]

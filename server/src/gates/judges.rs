@@ -98,6 +98,10 @@ impl Judges {
         }
         let (mut endpoints, mut per_million) = (Vec::new(), BTreeMap::new());
         for judge in file.judges {
+            if judge.output_price.is_some() && judge.input_price.is_none() {
+                let message = format!("{} has an output_price and no input_price", judge.model);
+                return Err(JudgesError::File(message));
+            }
             if let Some(prompt) = judge.input_price {
                 let price = Price { prompt, completion: judge.output_price.unwrap_or(prompt) };
                 let valid = |price: f64| price.is_finite() && price >= 0.0;
@@ -105,7 +109,11 @@ impl Judges {
                     let message = format!("the prices of {} must be numbers from 0 up", judge.model);
                     return Err(JudgesError::File(message));
                 }
-                per_million.insert(judge.model.model.to_string(), price);
+                let known = per_million.insert(judge.model.model.to_string(), price);
+                if known.is_some_and(|known| known != price) {
+                    let message = format!("the model {} has two prices", judge.model.model);
+                    return Err(JudgesError::File(message));
+                }
             }
             endpoints.push(judge.model.with_key(judge.key_env));
         }
@@ -139,9 +147,9 @@ impl Judges {
             return Ok(None);
         }
         let mut judges = Vec::with_capacity(self.endpoints.len());
-        for endpoint in &self.endpoints {
+        for (endpoint, name) in self.endpoints.iter().zip(self.names()) {
             let model = EndpointModel::new(endpoint.clone(), EndpointLimits::once())?;
-            judges.push(Judge::new(endpoint.model.as_str(), Arc::new(model), language));
+            judges.push(Judge::new(name, Arc::new(model), language));
         }
         Ok(Some(JudgePanel::new(judges, JudgeOptions::default())?))
     }
@@ -209,7 +217,12 @@ mod tests {
             (&TWO.replace("currency", "money"), "money"),
             (&TWO.replace("#big", ""), "name the model"),
             (&TWO.replace("0.5", "-0.5"), "from 0 up"),
-            (&TWO.replace("#small", "#big"), "two judges are called big"),
+            (
+                &TWO.replace("http://127.0.0.1:9/v1#small", "https://one.example/v1#big"),
+                "two judges are called https://one.example/v1#big",
+            ),
+            (&TWO.replace("input_price = 0.5", ""), "no input_price"),
+            (&TWO.replace("#small\"", "#big\"\ninput_price = 7"), "two prices"),
             (&TWO.replace("input_price", "key_env = \"AMEND_NOT_SET\"\ninput_price"), "AMEND_NOT_SET"),
         ] {
             let error = Judges::parse(text).unwrap_err().to_string();

@@ -12,7 +12,7 @@ use amend_eval::{
     contamination::{ContaminationReport, ContaminationSettings, Guard},
     follow::{
         FollowSuite,
-        judge::JudgePanel,
+        judge::{JudgePanel, Language},
         report::{FollowReport, Price, Void},
         run::{Cache, RunOptions, run},
     },
@@ -22,7 +22,11 @@ use amend_eval::{
 use amend_proto::{ChatModel, Priority, RevisionId, Sampling, TenantId};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroUsize,
+    sync::Arc,
+};
 
 /// Whose edits stand in front of the suites' questions: nobody's, so that an edit changes no score.
 const NOBODY: &str = "amend:gate";
@@ -171,14 +175,19 @@ async fn panels(
     suites: &[Suite],
     progress: &dyn GateProgress,
 ) -> anyhow::Result<Vec<Option<JudgePanel>>> {
-    let mut panels = Vec::with_capacity(suites.len());
+    let (mut panels, mut rated) = (Vec::with_capacity(suites.len()), HashMap::new());
     for suite in suites {
         panels.push(match suite {
-            Suite::Follow(suite) => {
-                let told = Told(progress, &suite.name, "the judges, on what is known,");
-                asking.judges.panel_for(suite, asking.cache.clone(), &told).await?
+            Suite::Follow(suite) if suite.needs_judge() => {
+                let language = Language::of(suite);
+                if !rated.contains_key(&language) {
+                    let told = Told(progress, &suite.name, "the judges, on what is known,");
+                    let panel = asking.judges.panel_for(suite, asking.cache.clone(), &told).await?;
+                    rated.insert(language, panel);
+                }
+                rated.get(&language).cloned().flatten()
             }
-            Suite::Edits | Suite::Traffic => None,
+            Suite::Follow(_) | Suite::Edits | Suite::Traffic => None,
         });
     }
     Ok(panels)
@@ -270,7 +279,7 @@ pub async fn decided(
 
 /// Of the judge that is right least often; nothing when one was not rated, or there is none.
 fn judge_accuracy(report: &FollowReport) -> Option<f64> {
-    let rated = report.judges.iter().map(|judge| judge.rating.as_ref()?.accuracy.rate);
+    let rated = report.judges.iter().map(|judge| judge.rating.as_ref()?.right());
     rated.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::min)
 }
 

@@ -11,7 +11,7 @@ use super::{
     traffic::TrafficSuite,
 };
 use crate::{
-    canary::Canaries,
+    canary::{Canaries, CanaryError},
     jobs::{Ended, JobContext, Work},
     preferences::PreferenceService,
     revisions::Revision,
@@ -196,6 +196,7 @@ impl GateWork {
         let revisions = &self.gates.config().revisions;
         revisions.judged(&settings.candidate, verdict).await?;
         if verdict == GateVerdict::Fail
+            && self.is_the_operators(settings).await?
             && self.canaries.failed_its_gate(&settings.candidate, &settings.gate).await?
         {
             job.say("it is tried on users no more");
@@ -227,6 +228,16 @@ impl GateWork {
         Ok(())
     }
 
+    /// Whether a gate is one that could have let the candidate through: against what is live, by the operator's policy and
+    /// judges.
+    async fn is_the_operators(&self, settings: &GateJob) -> anyhow::Result<bool> {
+        let operators = &self.gates.config().settings;
+        let (key, gate) = (operators.key(&operators.policy), self.gates.get(&settings.gate).await?);
+        Ok(settings.against.is_none()
+            && gate.policy.fingerprint == key.policy.fingerprint
+            && gate.judges == key.judges)
+    }
+
     /// Lets a candidate that passed answer a share of the users; the canary makes it live.
     async fn try_on_users(&self, job: &JobContext, settings: &GateJob) -> anyhow::Result<()> {
         let CanaryPlan { share, answers } = self.gates.config().settings.canary;
@@ -240,6 +251,12 @@ impl GateWork {
         };
         match self.canaries.begin(request).await {
             Ok(canary) => job.say(format!("the canary {} tries it on users", canary.id)),
+            // The daemon went down between its beginning and the end of this job.
+            Err(CanaryError::UnderWay(running))
+                if self.canaries.get(&running).await?.candidate == settings.candidate =>
+            {
+                job.say(format!("the canary {running} tries it on users"));
+            }
             Err(error) => {
                 tracing::warn!(
                     revision = %settings.candidate, error = &error as &dyn std::error::Error,

@@ -68,6 +68,15 @@ pub struct JudgeRating {
     pub completion_tokens: u64,
 }
 
+impl JudgeRating {
+    /// The share of right verdicts where answers on which no reply could be read count as wrong; nothing of nothing.
+    #[must_use]
+    pub fn right(&self) -> Option<f64> {
+        let read = 1.0 - self.unparsed.rate?;
+        Some(self.accuracy.rate.unwrap_or(0.0) * read)
+    }
+}
+
 /// Asks a judge about every answer of the set, and compares.
 ///
 /// # Errors

@@ -258,6 +258,7 @@ async fn the_calibration_set_rates_judges() {
     assert!(flattering.kappa.unwrap().abs() < 1e-12, "no better than chance");
     let silent = rated(scripted(|_| Script::Say("Hm.".to_owned()))).await;
     assert_eq!((silent.unparsed.count, silent.accuracy.of, silent.kappa), (42, 0, None));
+    assert_eq!([rating.right(), silent.right()], [Some(1.0), Some(0.0)]);
 }
 
 #[tokio::test]

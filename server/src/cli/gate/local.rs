@@ -78,6 +78,11 @@ pub(in crate::cli) struct JudgeArgs {
 }
 
 impl JudgeArgs {
+    /// Whether any is named.
+    pub(in crate::cli) fn is_given(&self) -> bool {
+        self.judges.is_some() || self.judge_url.is_some()
+    }
+
     /// The judges that are named.
     ///
     /// # Errors
@@ -114,6 +119,11 @@ pub(in crate::cli) struct Named<'a> {
 impl LocalArgs {
     pub(super) fn is_named(&self) -> bool {
         self.model.is_some()
+    }
+
+    /// Whether judges are named, which a daemon has its own of.
+    pub(super) fn names_judges(&self) -> bool {
+        self.judge.is_given()
     }
 }
 

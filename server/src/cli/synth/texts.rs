@@ -212,10 +212,14 @@ fn each_line<T>(
 ) -> anyhow::Result<()> {
     let opened = File::open(file).with_context(|| format!("failed to read {}", file.display()))?;
     let (mut reader, mut line) = (BufReader::new(opened), Vec::new());
+    let (before, mut made) = (skipped.count, 0_u64);
     for number in 1.. {
         line.clear();
         let length = (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line);
         if length.with_context(|| format!("failed to read {}", file.display()))? == 0 {
+            // A file of another form is no file with some broken lines.
+            let nothing = made == 0 && skipped.count > before;
+            anyhow::ensure!(!nothing, "no line of {} can be read", file.display());
             return Ok(());
         }
         if line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
@@ -229,7 +233,8 @@ fn each_line<T>(
         }
         match read(text) {
             Ok(found) => {
-                to(found, text, number).with_context(|| format!("line {number} of {}", file.display()))?
+                made += 1;
+                to(found, text, number).with_context(|| format!("line {number} of {}", file.display()))?;
             }
             Err(reason) => skipped.add(file, number, format!("{reason:#}")),
         }
