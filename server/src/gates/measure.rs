@@ -23,7 +23,7 @@ use amend_proto::{ChatModel, Priority, RevisionId, Sampling, TenantId};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     num::NonZeroUsize,
     sync::Arc,
 };
@@ -179,13 +179,14 @@ async fn panels(
     for suite in suites {
         panels.push(match suite {
             Suite::Follow(suite) if suite.needs_judge() => {
-                let language = Language::of(suite);
-                if !rated.contains_key(&language) {
-                    let told = Told(progress, &suite.name, "the judges, on what is known,");
-                    let panel = asking.judges.panel_for(suite, asking.cache.clone(), &told).await?;
-                    rated.insert(language, panel);
-                }
-                rated.get(&language).cloned().flatten()
+                let panel = match rated.entry(Language::of(suite)) {
+                    Entry::Occupied(panel) => panel.into_mut(),
+                    Entry::Vacant(place) => {
+                        let told = Told(progress, &suite.name, "the judges, on what is known,");
+                        place.insert(asking.judges.panel_for(suite, asking.cache.clone(), &told).await?)
+                    }
+                };
+                panel.clone()
             }
             Suite::Follow(_) | Suite::Edits | Suite::Traffic => None,
         });
