@@ -33,6 +33,15 @@ pub(crate) async fn apart<T: Send + 'static>(
     receiver.await.map_err(|_| NoThread)
 }
 
+/// The nice value of the calling thread.
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) fn nice() -> i32 {
+    // The nineteenth field of the thread's own line; its name may hold a space.
+    let line = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let fields: Vec<&str> = line.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[16].parse().unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,12 +57,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_thread_has_the_priority_that_it_was_given_whoever_asked() {
-        // The twentieth field of the thread's own line; its name may hold a space.
-        let nice = || {
-            let line = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-            let fields: Vec<&str> = line.rsplit(')').next().unwrap().split_whitespace().collect();
-            fields[16].parse::<i32>().unwrap()
-        };
         let runtime = tokio::runtime::Handle::current();
         let asked = apart("amend-test", Priority::Background, move || {
             (nice(), runtime.block_on(apart("amend-test", Priority::Live, nice)).unwrap())

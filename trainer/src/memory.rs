@@ -28,9 +28,14 @@ pub fn lower_priority() {
     {
         /// The last: with 10, a tenth of a processor that a user's answer needs went to a job.
         const NICE: libc::c_int = 19;
-        // SAFETY: setpriority takes plain numbers; on Linux `0` is the calling thread. That it refuses is no failure.
+        let no_order = libc::sched_param { sched_priority: 0 };
+        // SAFETY: both take plain numbers and a structure that outlives the call; on Linux `0` is the calling thread. That
+        // they refuse is no failure.
         unsafe {
             libc::setpriority(libc::PRIO_PROCESS, 0, NICE);
+            // A processor that runs nothing else counts as idle for whoever wakes up, and is given away at once; a nice
+            // value alone lets the thread keep it until the next tick, milliseconds later.
+            libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const no_order);
         }
     }
 }

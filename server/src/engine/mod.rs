@@ -19,6 +19,7 @@ mod json_value;
 mod live;
 mod load;
 mod model;
+mod own_pool;
 mod processor;
 mod prompt;
 mod revision;

@@ -7,7 +7,7 @@
 //! Every start leaves one sleeping thread behind for ever (mistralrs's interval logger, which has no way to end). It is
 //! harmless in the tens; `amend_engine_restarts_total` counts them.
 
-use super::load::SharedPipeline;
+use super::{load::SharedPipeline, own_pool::OwnPool};
 use crate::threads::apart;
 use amend_proto::Priority;
 use mistralrs::{
@@ -88,7 +88,11 @@ impl Stopped {
         let sender = engine.get_sender(None).map_err(|error| StartError::Silent(error.to_string()))?;
         let parts = Some(Parts { engine, pipeline, scheduler, priority });
         let running = Running { parts, sender, next_id: AtomicUsize::new(1) };
-        running.probe().await?;
+        let processors: Vec<Arc<dyn CustomLogitsProcessor>> = match priority {
+            Priority::Live => Vec::new(),
+            Priority::Background => vec![Arc::new(OwnPool)],
+        };
+        running.probe(processors).await?;
         Ok(running)
     }
 }
@@ -149,8 +153,9 @@ impl Running {
         }
     }
 
-    async fn probe(&self) -> Result<(), StartError> {
-        let job = Job { tokens: vec![0], max_tokens: 1, processors: Vec::new() };
+    /// One token, with these processors.
+    async fn probe(&self, processors: Vec<Arc<dyn CustomLogitsProcessor>>) -> Result<(), StartError> {
+        let job = Job { tokens: vec![0], max_tokens: 1, processors };
         let Ok(mut responses) = self.submit(job).await else {
             return Err(StartError::Silent("its thread has ended".to_owned()));
         };

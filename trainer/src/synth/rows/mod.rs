@@ -10,8 +10,6 @@
 //! neither JavaScript nor a signed column. A column that is `null` in all of a file has a type in Parquet only.
 
 mod card;
-#[cfg(test)]
-mod large;
 mod provenance;
 mod read;
 mod row;

@@ -9,7 +9,6 @@ use amend_proto::{Message, Role};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::path::PathBuf;
 
 const CONTAINERS: [(Container, &str); 2] =
     [(Container::JsonLines, "rows.jsonl"), (Container::Parquet, "rows.parquet")];
@@ -272,22 +271,4 @@ fn a_card_holds_only_so_many_names() {
     }
     let card = builder.finish(info());
     assert_eq!((card.licences.len(), card.licences["(others)"]), (1001, 2000));
-}
-
-/// Writes the files that `datasets_check.py` reads and runs it with the Python of `AMEND_DATASETS_PYTHON`.
-#[test]
-#[ignore = "needs a Python with datasets, named by AMEND_DATASETS_PYTHON"]
-fn hugging_face_datasets_loads_both_files() {
-    let python = std::env::var_os("AMEND_DATASETS_PYTHON").expect("AMEND_DATASETS_PYTHON names a Python");
-    let folder = tempfile::tempdir().expect("a folder");
-    let rows: Vec<SynthRow> = some();
-    for (container, name) in CONTAINERS {
-        write_rows((folder.path(), name), container, |w| rows.iter().try_for_each(|row| w.write(row)))
-            .expect("writes");
-    }
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/synth/rows/datasets_check.py");
-    let ran = std::process::Command::new(python).arg(script).arg(folder.path()).output().expect("runs");
-    let said = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
-    assert!(said.contains("3 rows"), "{said}");
 }
