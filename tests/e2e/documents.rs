@@ -57,9 +57,15 @@ fn every_command_in_the_documents_is_understood() {
     let mut checked = 0;
     for document in DOCUMENTS {
         let text = fs::read_to_string(root().join(document)).unwrap();
-        let spans = spans(&text).into_iter().filter(|span| span.starts_with("amend ") && !span.contains('…'));
+        let ours = |span: &String| span.starts_with("amend ") || span.starts_with("cargo run ");
+        let spans = spans(&text).into_iter().filter(|span| ours(span) && !span.contains('…'));
         for command in commands(&text).into_iter().chain(spans) {
             let command = command.split(['#', '|', '&', '>']).next().unwrap_or_default().trim();
+            if let Some(example) = example(command) {
+                assert!(example.exists(), "{document} names {}, which does not exist", example.display());
+                checked += 1;
+                continue;
+            }
             let command = match command.split_once(" -- ") {
                 Some((cargo, rest)) if cargo.starts_with("cargo run") => format!("amend {rest}"),
                 _ => command.to_owned(),
@@ -82,6 +88,15 @@ fn every_command_in_the_documents_is_understood() {
         }
     }
     assert!(checked > 8, "only {checked} commands were found: the test no longer understands the documents");
+}
+
+/// Where an example is that is run with `cargo run … -p amend-PART --example NAME`.
+fn example(command: &str) -> Option<PathBuf> {
+    let after = |flag: &str| command.split_once(flag)?.1.split_whitespace().next();
+    let (part, name) = (after(" -p amend-")?, after(" --example ")?);
+    let examples = root().join(part).join("examples");
+    let folder = examples.join(name);
+    Some(if folder.is_dir() { folder.join("main.rs") } else { examples.join(format!("{name}.rs")) })
 }
 
 /// A command line as a shell would split it; `None` when a quote is not closed.
