@@ -165,6 +165,7 @@ impl Learning {
                 gates: gates.clone(),
                 canaries,
                 pairs: pairs.clone(),
+                sets: sets.clone(),
                 preferences,
                 editor: editor.clone(),
                 model: Arc::clone(&model),
@@ -172,7 +173,7 @@ impl Learning {
             };
             let synth =
                 SynthWork { revisions: revisions.clone(), model: Arc::clone(&model), users, folder: sets };
-            let bmc = BmcWorkConfig { revisions, pairs: pairs.clone(), editor, model };
+            let bmc = BmcWorkConfig { revisions, pairs: pairs.clone(), jobs: jobs.clone(), editor, model };
             let works = Works { bmc: BmcWork::new(bmc), gate, synth, automatic: gates };
             if let Err(error) = jobs.start(Arc::new(works)) {
                 tracing::error!(%error, "no thread for jobs: none is done");

@@ -47,6 +47,7 @@ async fn mistralrs_reads_what_training_on_preferences_wrote() {
             model: &parent,
             pairs: &pairs,
             held_out: &[],
+            conversations: &[],
             sources: &[],
             stop_words: None,
             recipe: PreferenceRecipe {

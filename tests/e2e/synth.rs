@@ -1,6 +1,9 @@
 //! `amend synth`: from the command line, as a job, killed and gone on with, and against a teacher that is another daemon.
 
-use crate::{revisions::ended, sandbox};
+use crate::{
+    revisions::{begin_with, ended},
+    sandbox,
+};
 use amend_tests::Sandbox;
 use serde_json::{Value, json};
 use std::{
@@ -175,8 +178,9 @@ async fn the_filters_stand_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_makes_rows_of_documents_and_users_are_answered_meanwhile() {
+async fn a_job_makes_rows_of_documents_and_a_training_learns_them_once() {
     let pages = tempfile::tempdir().unwrap();
+    std::fs::create_dir(pages.path().join("html")).unwrap();
     for (at, (country, capital)) in
         [("France", "Paris"), ("Japan", "Tokyo"), ("Peru", "Lima"), ("Egypt", "Cairo")].iter().enumerate()
     {
@@ -189,9 +193,16 @@ async fn a_job_makes_rows_of_documents_and_users_are_answered_meanwhile() {
         let html = format!(
             "<html><head><title>{country}</title></head><body><article><h1>{country}</h1>{body}</article></body></html>"
         );
-        std::fs::write(pages.path().join(format!("{at}.html")), html).unwrap();
+        std::fs::write(pages.path().join(format!("html/{at}.html")), html).unwrap();
     }
-    let sandbox = sandbox(&["--synth-pages", pages.path().to_str().unwrap()]);
+    let pairs = pages.path().join("pairs.jsonl");
+    let pair = |n: usize| json!({"prompt": format!("Is it {n}?"), "chosen": "It is.", "rejected": "No."});
+    let lines: Vec<String> = (0..12).map(|n| pair(n).to_string()).collect();
+    std::fs::write(&pairs, lines.join("\n")).unwrap();
+    let input = pages.path().join("html");
+    let mut args = vec!["--synth-pages", input.to_str().unwrap(), "--train-pairs", pairs.to_str().unwrap()];
+    args.extend(["--train-min-pairs", "1", "--train-pairs-per-step", "4", "--train-synthetic-share", "0.3"]);
+    let sandbox = sandbox(&args);
     let daemon = sandbox.start().await.unwrap();
     let begun = daemon.post("/v1/jobs", &json!({"kind": "webr", "seed": 4})).await.unwrap();
     let id = begun.body["id"].as_str().unwrap().to_owned();
@@ -201,6 +212,22 @@ async fn a_job_makes_rows_of_documents_and_users_are_answered_meanwhile() {
     assert!(job["result"]["rows"].as_u64().unwrap() >= 1, "{job}");
     let folder = Path::new(job["result"]["folder"].as_str().unwrap());
     assert!(folder.join("rows.parquet").is_file() && folder.join("card.md").is_file());
+    let mut trained = Vec::new();
+    for _ in 0..2 {
+        let job = ended(&daemon, &begin_with(&daemon, &json!({"kind": "bmc", "max_steps": 2})).await).await;
+        assert_eq!(job["state"], "done", "{job}");
+        trained.push(job["result"].clone());
+    }
+    assert_eq!(trained[0]["synthetic"]["sets"], json!([folder]), "the first training learns from them");
+    assert!(trained[0]["synthetic"]["rows"].as_u64().unwrap() >= 1);
+    assert_eq!(trained[1]["synthetic"], json!({"sets": [], "rows": 0}), "and the next one not again");
+    // A gate holds what a candidate learned from against its suites, or does not judge.
+    std::fs::remove_file(folder.join("rows.jsonl")).unwrap();
+    let gate = json!({"candidate": trained[0]["revision"]});
+    let gate = daemon.post("/v1/gates", &gate).await.unwrap().body;
+    let job = ended(&daemon, gate["job"].as_str().unwrap()).await;
+    assert_eq!(job["state"], "failed", "{job}");
+    assert!(job["reason"].as_str().unwrap().contains("rows that it learned from"), "{job}");
     let without = daemon.post("/v1/jobs", &json!({"kind": "lion"})).await.unwrap();
     let job = ended(&daemon, without.body["id"].as_str().unwrap()).await;
     assert_eq!(job["state"], "failed");

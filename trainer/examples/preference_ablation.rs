@@ -257,6 +257,7 @@ fn main() -> Outcome<()> {
                 model: &parent,
                 pairs: &world.pairs(bridged),
                 held_out: &world.held_out(),
+                conversations: &[],
                 sources: &[],
                 stop_words: None,
                 recipe: recipe((seed, modelled), steps, rate),

@@ -247,6 +247,7 @@ fn seed_runs(folder: &Path, log: &mut Log, (seed, rate, epochs): (u64, f64, u32)
             model: &parent,
             pairs: &set.train.iter().map(pair).collect::<Vec<_>>(),
             held_out: &[],
+            conversations: &[],
             sources: &[],
             stop_words: None,
             recipe: recipe(&setup, modelled),

@@ -131,6 +131,9 @@ pub struct TrainingArgs {
     /// How much of plain fine-tuning on the chosen answers is added (RPO)
     #[arg(long, env = "AMEND_TRAIN_SFT_WEIGHT", default_value_t = 0.0, value_name = "WEIGHT")]
     train_sft_weight: f64,
+    /// The share of a training that rows have which jobs of `amend jobs synth` made, and none has learned from yet; to 0.9
+    #[arg(long, env = "AMEND_TRAIN_SYNTHETIC_SHARE", default_value_t = 0.0, value_name = "SHARE")]
+    train_synthetic_share: f64,
     /// Who rewrites losing answers first
     #[arg(long, env = "AMEND_TRAIN_BRIDGING", value_enum, default_value_t = BridgingArg::None)]
     train_bridging: BridgingArg,
@@ -187,6 +190,7 @@ impl TrainingArgs {
             max_steps: self.train_max_steps,
             pairs_per_step: self.train_pairs_per_step,
             loss,
+            conversation_share: self.train_synthetic_share,
             ..base.recipe
         };
         set_method(&mut recipe, self.train_method.into());

@@ -16,7 +16,8 @@ use crate::{
     preferences::PreferenceService,
     revisions::Revision,
     telemetry::names,
-    training::Pairs,
+    threads::apart,
+    training::{Pairs, texts as synthetic_texts},
 };
 use amend_editor::Editor;
 use amend_eval::{
@@ -33,12 +34,12 @@ use anyhow::Context;
 use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// How often it is looked whether the job shall stop.
 const LOOK: Duration = Duration::from_millis(100);
-/// Training pairs that are held against the suites.
+/// Training pairs, and rows of each set that models made, that are held against the suites.
 const MOST_PAIRS: usize = 200_000;
 
 /// The settings of a gate's job.
@@ -62,6 +63,8 @@ pub struct GateWork {
     pub canaries: Canaries,
     /// What the daemon's training has learned from.
     pub pairs: Pairs,
+    /// Where sets of rows are that models made.
+    pub sets: PathBuf,
     /// What users asked.
     pub preferences: PreferenceService,
     /// The live edits.
@@ -303,11 +306,21 @@ impl GateWork {
             return Ok(Vec::new());
         }
         let pairs = self.pairs.all().await.context("the training pairs cannot be read")?;
-        let texts = pairs.into_iter().take(MOST_PAIRS).enumerate().map(|(at, pair)| {
+        let mut texts: Vec<(String, String)> = Vec::new();
+        let of_pairs = pairs.into_iter().take(MOST_PAIRS).enumerate().map(|(at, pair)| {
             let prompt: Vec<&str> = pair.prompt.iter().map(|message| message.content.as_str()).collect();
             (format!("pair {at}"), format!("{}\n{}", prompt.join("\n"), pair.chosen))
         });
-        Ok(texts.collect())
+        texts.extend(of_pairs);
+        // What jobs made: other sources are files of pairs, or say how they were collected.
+        let sources = candidate.provenance.sources.iter().map(PathBuf::from);
+        let sets: Vec<PathBuf> = sources.filter(|source| source.starts_with(&self.sets)).collect();
+        for set in sets {
+            let read = move || synthetic_texts(&set, MOST_PAIRS);
+            let rows = apart("amend-guard", Priority::Background, read).await?;
+            texts.extend(rows.context("the rows that it learned from cannot be read")?);
+        }
+        Ok(texts)
     }
 }
 

@@ -1,14 +1,19 @@
 //! The job that trains a candidate revision.
 
-use super::{BmcConfig, Pairs, edits::rendered, progress::Progress};
+use super::{
+    BmcConfig, Pairs,
+    edits::rendered,
+    progress::Progress,
+    synthetic::{Taken, draw, fresh},
+};
 use crate::{
     endpoint::{EndpointConfig, EndpointLimits, EndpointModel, InvalidEndpoint},
-    jobs::{Ended, JobContext, Work},
+    jobs::{Ended, JobContext, Jobs, Work},
     revisions::{Candidate, Revisions},
 };
 use amend_editor::Editor;
 use amend_proto::{
-    ChatModel, RevisionId,
+    ChatModel, Message, RevisionId,
     wire::{JobPhase, RevisionProvenance, TrainBridging},
 };
 use amend_trainer::{
@@ -38,6 +43,7 @@ use std::{
 const PLAN: &str = "plan.json";
 const TRAINING: &str = "training.jsonl";
 const HELD_OUT: &str = "held_out.jsonl";
+const CONVERSATIONS: &str = "conversations.jsonl";
 /// How often it is looked whether a job that waits for answers shall stop.
 const LOOK: Duration = Duration::from_millis(100);
 /// Digits of the content's hash in a revision's name.
@@ -49,6 +55,8 @@ pub struct BmcWorkConfig {
     pub revisions: Revisions,
     /// What is learned from.
     pub pairs: Pairs,
+    /// What made the rows that are learned beside them.
+    pub jobs: Jobs,
     /// What stood in front of questions.
     pub editor: Editor,
     /// Rewrites losing answers, if it is asked to: the live model behind admission.
@@ -67,6 +75,19 @@ struct Plan {
     /// Pairs whose edits are not known any more.
     without_edits: usize,
     sources: Vec<String>,
+    /// Rows that models made.
+    #[serde(default)]
+    synthetic: Taken,
+}
+
+impl Plan {
+    /// Jobs of before there were any have no such file.
+    fn conversations(&self, job: &JobContext) -> anyhow::Result<Vec<Vec<Message>>> {
+        match self.synthetic.rows {
+            0 => Ok(Vec::new()),
+            _ => read_lines(&job.folder.join(CONVERSATIONS)),
+        }
+    }
 }
 
 impl BmcWork {
@@ -93,11 +114,35 @@ impl BmcWork {
         }
         write_lines(&job.folder, TRAINING, &training)?;
         write_lines(&job.folder, HELD_OUT, &held_out)?;
-        let sources = self.0.pairs.describe();
-        let plan = Plan { parent: live.id, model, cleaned, without_edits, sources };
+        let (conversations, synthetic) = self.synthetic(job, config, training.len())?;
+        write_lines(&job.folder, CONVERSATIONS, &conversations)?;
+        let mut sources = self.0.pairs.describe();
+        sources.extend(synthetic.sets.iter().map(|set| set.display().to_string()));
+        let plan = Plan { parent: live.id, model, cleaned, without_edits, sources, synthetic };
         write_lines(&job.folder, PLAN, std::slice::from_ref(&plan))?;
         job.say(format!("{} pairs were read; it learns from {}", cleaned.read, training.len()));
         Ok(plan)
+    }
+
+    /// Rows that models made since the last training, as many as a training on so many pairs has room for.
+    fn synthetic(
+        &self,
+        job: &JobContext,
+        config: &BmcConfig,
+        pairs: usize,
+    ) -> anyhow::Result<(Vec<Vec<Message>>, Taken)> {
+        let recipe = &config.recipe;
+        let most = recipe.steps(pairs).saturating_mul(recipe.conversations_per_step());
+        if most == 0 {
+            return Ok(Default::default());
+        }
+        let sets = job.runtime.block_on(fresh(&self.0.jobs))?;
+        let (rows, taken) = draw(&sets, (most, recipe.seed), &mut |line| job.say(line));
+        job.say(match taken.rows {
+            0 => "no new rows that models made; it learns from pairs alone".to_owned(),
+            rows => format!("{rows} rows that models made are learned beside them"),
+        });
+        Ok((rows, taken))
     }
 
     async fn gather(&self) -> anyhow::Result<(Vec<Pair>, usize)> {
@@ -179,10 +224,12 @@ impl Work for BmcWork {
         }
         let Some((pairs, bridging)) = self.bridged(job, &config)? else { return Ok(Ended::Stopped) };
         let held_out = training_pairs(read_lines(&job.folder.join(HELD_OUT))?);
+        let conversations: Vec<Vec<Message>> = plan.conversations(job)?;
         let training = PreferenceJob {
             model: &plan.model,
             pairs: &pairs,
             held_out: &held_out,
+            conversations: &conversations,
             sources: &plan.sources,
             stop_words: None,
             recipe: config.recipe.clone(),
@@ -203,6 +250,7 @@ impl Work for BmcWork {
                     "ending": card.ending,
                     "before": card.before,
                     "after": card.after,
+                    "synthetic": plan.synthetic,
                     "cleaned": plan.cleaned,
                     "without_edits": plan.without_edits,
                     "bridging": bridging,

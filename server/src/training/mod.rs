@@ -1,7 +1,8 @@
 //! From preference pairs to a candidate revision: by the job that the daemon runs, and by `amend train bmc`.
 //!
 //! ```text
-//! pairs ─ edits in front ─ clean ─ split ─ bridge ─ train ─ candidate
+//! pairs ─ edits in front ─ clean ─ split ─ bridge ─┬─ train ─ candidate
+//!             rows that models made, by share ─────┘
 //! ```
 //!
 //! What a job reads it writes into its folder before it goes on, so that it ends with the same weights however often it is
@@ -14,6 +15,7 @@ mod job;
 mod pairs;
 mod progress;
 mod schedule;
+mod synthetic;
 #[cfg(test)]
 mod tests;
 
@@ -24,3 +26,4 @@ pub use job::{BmcWork, BmcWorkConfig};
 pub(crate) use job::{endpoint_modifier, oracle_modifier, prepare, training_pairs};
 pub use pairs::{FilePairs, PairSource, Pairs, read_files};
 pub use schedule::keep_training;
+pub(crate) use synthetic::texts;

@@ -93,6 +93,7 @@ pub fn measure(folder: &Path, side: Side) -> Result<Measured> {
         model: &folder.join("model"),
         pairs: &pairs,
         held_out: &[],
+        conversations: &[],
         sources: &[],
         stop_words: None,
         recipe: workload.recipe(side.sharing()),

@@ -1,5 +1,6 @@
 //! What is known of a model that was trained on preferences: what makes it a candidate revision.
 
+use super::beside::ConversationCounts;
 use super::metrics::Evaluation;
 use super::pair::PairCounts;
 use super::recipe::PreferenceRecipe;
@@ -16,7 +17,7 @@ pub struct PreferenceCard {
     pub parent: String,
     /// The new model's content hash.
     pub content: String,
-    /// SHA-256 of the pairs, training and held-out, and of the stop words.
+    /// SHA-256 of the pairs, training and held-out, of the conversations beside them and of the stop words.
     pub data: String,
     /// Where the pairs come from, in the caller's words.
     pub sources: Vec<String>,
@@ -26,6 +27,9 @@ pub struct PreferenceCard {
     pub training: PairCounts,
     /// What became of the held-out pairs.
     pub held_out: PairCounts,
+    /// What became of the conversations that were learned beside them.
+    #[serde(default)]
+    pub conversations: ConversationCounts,
     /// Steps done.
     pub steps: u64,
     /// Why it ended.

@@ -1,5 +1,6 @@
 //! A preference training, from pairs to a candidate revision.
 
+use super::beside::{Beside, ConversationCounts};
 use super::card::PreferenceCard;
 use super::difference::{STOP_WORDS, StopTokens};
 use super::metrics::{Evaluation, MetricsLine, PreferenceStep, read_metrics};
@@ -16,6 +17,7 @@ use crate::learner::{Heir, Learner};
 use crate::lte::{TEMPLATE_FILE, claim, folder_hash};
 use crate::tokenizer::ChatTokenizer;
 use crate::{Error, Result};
+use amend_proto::Message;
 use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -33,6 +35,8 @@ pub struct PreferenceJob<'a> {
     pub pairs: &'a [PreferencePair],
     /// The pairs to measure with; without any the guards judge by the training pairs' divergence alone.
     pub held_out: &'a [PreferencePair],
+    /// Conversations whose answers are learned beside the pairs, by the recipe's share.
+    pub conversations: &'a [Vec<Message>],
     /// Where the pairs come from, for the card.
     pub sources: &'a [String],
     /// The words that never count as a difference, one a line; [`STOP_WORDS`] when there is no list.
@@ -51,6 +55,8 @@ pub struct PreferenceJob<'a> {
 pub trait PreferenceObserver: Send {
     /// The pairs have been read.
     fn on_pairs(&mut self, _training: PairCounts, _held_out: PairCounts) {}
+    /// The conversations beside them have been read.
+    fn on_conversations(&mut self, _counts: ConversationCounts) {}
     /// The reference has scored so many of so many pairs.
     fn on_reference(&mut self, _scored: usize, _of: usize) {}
     /// A step of `total` is done.
@@ -113,6 +119,8 @@ struct Prepared<'a> {
     pairs: Vec<TokenPair>,
     held_out: Vec<TokenPair>,
     counts: [PairCounts; 2],
+    beside: Option<Beside>,
+    conversations: ConversationCounts,
 }
 
 impl<'a> Prepared<'a> {
@@ -143,7 +151,17 @@ impl<'a> Prepared<'a> {
             )));
         }
         observer.on_pairs(training, held);
-        Ok(Self { job, parent, data, base, pairs, held_out, counts: [training, held] })
+        let (beside, conversations) = Beside::read(
+            &tokenizer,
+            job.conversations,
+            (&job.recipe, lengths.max_tokens),
+            job.recipe.steps(pairs.len()),
+        );
+        if !job.conversations.is_empty() {
+            observer.on_conversations(conversations);
+        }
+        let counts = [training, held];
+        Ok(Self { job, parent, data, base, pairs, held_out, counts, beside, conversations })
     }
 
     fn run(mut self, observer: &mut dyn PreferenceObserver) -> Result<Trained> {
@@ -157,6 +175,7 @@ impl<'a> Prepared<'a> {
             recipe,
             pairs: &pairs,
             held_out: &held_out,
+            beside: self.beside.as_ref(),
             control: &job.control,
             until: job.budget.and_then(|budget| Instant::now().checked_add(budget)),
             out: job.out,
@@ -222,6 +241,7 @@ impl<'a> Prepared<'a> {
             recipe: self.job.recipe.clone(),
             training: self.counts[0],
             held_out: self.counts[1],
+            conversations: self.conversations,
             steps,
             ending,
             before: measured.first().copied(),
@@ -233,7 +253,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// SHA-256 over the pairs and the stop words.
+/// SHA-256 over the pairs, the conversations beside them, if there are any, and the stop words.
 fn data_hash(job: &PreferenceJob<'_>, stop_words: &str) -> Result<String> {
     let mut hasher = Sha256::new();
     for (part, pairs) in [("training", job.pairs), ("held out", job.held_out)] {
@@ -241,6 +261,13 @@ fn data_hash(job: &PreferenceJob<'_>, stop_words: &str) -> Result<String> {
         for pair in pairs {
             let json = serde_json::to_vec(pair).map_err(|e| Error::Data(e.to_string()))?;
             hasher.update(json);
+            hasher.update("\n");
+        }
+    }
+    if !job.conversations.is_empty() {
+        hasher.update(format!("conversations {}\n", job.conversations.len()));
+        for messages in job.conversations {
+            hasher.update(serde_json::to_vec(messages).map_err(|e| Error::Data(e.to_string()))?);
             hasher.update("\n");
         }
     }

@@ -98,10 +98,14 @@ pub struct PreferenceStep {
     pub grad_norm: f64,
     /// Tokens of both sequences of every pair, the prompt in each: comparable with trainers that compute it twice.
     pub tokens: usize,
-    /// Rows that went through the model.
+    /// Rows that went through the model, those of conversations too.
     pub rows: usize,
-    /// `tokens` per second of this step.
+    /// `tokens` per second that this step spent on pairs.
     pub tokens_per_second: f64,
+    /// The mean negative log-likelihood of the answers in the conversations beside the pairs, in nats a token; none without
+    /// any.
+    #[serde(rename = "conversations/loss", default, skip_serializing_if = "Option::is_none")]
+    pub conversation_loss: Option<f64>,
     /// Over the pairs of the step, before it.
     #[serde(flatten)]
     pub pairs: PairMeans,
@@ -194,6 +198,7 @@ mod tests {
             tokens: 40,
             rows: 30,
             tokens_per_second: 100.0,
+            conversation_loss: None,
             pairs: PairMeans { loss: 0.5, accuracy: 0.75, ..PairMeans::default() },
         })
     }

@@ -28,6 +28,7 @@
 //!     model: Path::new("model"),
 //!     pairs: &pairs,
 //!     held_out: &[],
+//!     conversations: &[],
 //!     sources: &[],
 //!     stop_words: None,
 //!     recipe: PreferenceRecipe::lora(),
@@ -44,6 +45,7 @@
 //! # }
 //! ```
 
+mod beside;
 mod card;
 mod difference;
 mod job;
@@ -61,6 +63,7 @@ mod train;
 mod watch;
 
 pub use crate::control::Control;
+pub use beside::ConversationCounts;
 pub use card::PreferenceCard;
 pub use difference::{Difference, STOP_WORDS, StopTokens};
 pub use job::{PreferenceJob, PreferenceObserver, Trained, train_preferences};

@@ -34,7 +34,7 @@ impl Default for Guards {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreferenceRecipe {
-    /// Decides the order of the pairs, the adapter's first weights and the dropout.
+    /// Decides the order of the pairs and of the conversations beside them, the adapter's first weights and the dropout.
     pub seed: u64,
     /// What is minimised.
     pub loss: PreferenceLoss,
@@ -67,6 +67,16 @@ pub struct PreferenceRecipe {
     pub evaluate_every: u64,
     /// When to end early.
     pub guards: Guards,
+    /// The share of the loss that conversations have beside the pairs, from 0 (none) to 0.9: of each step's loss, and of
+    /// what it reads. It is less where there are so few that each would come more than `epochs` times.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub conversation_share: f64,
+}
+
+/// Runs that were begun before there was a share go on with the same record.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_none(share: &f64) -> bool {
+    *share == 0.0
 }
 
 impl PreferenceRecipe {
@@ -90,6 +100,7 @@ impl PreferenceRecipe {
             checkpoint_every: 50,
             evaluate_every: 50,
             guards: Guards::default(),
+            conversation_share: 0.0,
         }
     }
 
@@ -125,6 +136,12 @@ impl PreferenceRecipe {
         if !(0.0..1.0).contains(&self.warm_up) {
             return Err(Error::Settings(format!("warm_up must lie in [0, 1), not {}", self.warm_up)));
         }
+        if !(0.0..=0.9).contains(&self.conversation_share) {
+            return Err(Error::Settings(format!(
+                "conversation_share must lie in [0, 0.9], not {}",
+                self.conversation_share
+            )));
+        }
         let Guards { max_divergence, max_displacement, max_accuracy_fall, .. } = self.guards;
         let bound = |bound: f64| bound > 0.0;
         if !bound(max_divergence) || !bound(max_displacement) || !(0.0..=1.0).contains(&max_accuracy_fall) {
@@ -143,6 +160,16 @@ impl PreferenceRecipe {
         let all = (pairs as u64).saturating_mul(u64::from(self.epochs));
         let steps = all.div_ceil(self.pairs_per_step.max(1) as u64).max(1);
         self.max_steps.map_or(steps, |most| steps.min(most))
+    }
+
+    /// Conversations of one step beside its pairs: as many as make their share, at least one where they have any.
+    #[must_use]
+    pub fn conversations_per_step(&self) -> u64 {
+        if self.conversation_share <= 0.0 {
+            return 0;
+        }
+        let each_pair = self.conversation_share / (1.0 - self.conversation_share);
+        ((self.pairs_per_step as f64 * each_pair).round() as u64).max(1)
     }
 
     /// The learning rates over so many pairs.
@@ -176,6 +203,9 @@ mod tests {
         assert_eq!(recipe.schedule(60_000).warmup_steps, 47);
         let short = PreferenceRecipe { max_steps: Some(3), ..recipe };
         assert_eq!((short.steps(60_000), short.steps(1)), (3, 1));
+        let beside = |share| PreferenceRecipe { conversation_share: share, ..short.clone() };
+        let each_step = [0.0, 0.001, 0.2, 0.5].map(|share| beside(share).conversations_per_step());
+        assert_eq!(each_step, [0, 1, 32, 128]);
     }
 
     #[test]
@@ -193,6 +223,8 @@ mod tests {
             PreferenceRecipe { guards: Guards { max_divergence: f64::NAN, ..guards }, ..full() },
             PreferenceRecipe { guards: Guards { max_displacement: 0.0, ..guards }, ..full() },
             PreferenceRecipe { guards: Guards { patience: Some(0), ..guards }, ..full() },
+            PreferenceRecipe { conversation_share: 0.91, ..full() },
+            PreferenceRecipe { conversation_share: f64::NAN, ..full() },
             PreferenceRecipe { optimiser: AdamWConfig { beta1: 1.0, ..AdamWConfig::default() }, ..full() },
             PreferenceRecipe {
                 method: Method::Lora(LoraConfig { rank: 0, ..LoraConfig::default() }),

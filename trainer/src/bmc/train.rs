@@ -1,5 +1,6 @@
 //! The training loop. [`Trainer::run`] reads top to bottom.
 
+use super::beside::{Beside, add};
 use super::job::PreferenceObserver;
 use super::loss::{PairLoss, PreferenceLoss, Response};
 use super::metrics::{Evaluation, MetricsLine, MetricsLog, PairMeans, PairSums, PreferenceStep};
@@ -58,11 +59,22 @@ pub(super) struct Trainer<'a> {
     pub(super) recipe: &'a PreferenceRecipe,
     pub(super) pairs: &'a [ScoredPair],
     pub(super) held_out: &'a [ScoredPair],
+    /// What is learned beside the pairs.
+    pub(super) beside: Option<&'a Beside>,
     pub(super) control: &'a Control,
     /// When to end at the latest.
     pub(super) until: Option<Instant>,
     /// The run's folder.
     pub(super) out: &'a Path,
+}
+
+/// What the pairs of a step come to.
+struct OfPairs {
+    gradients: Vec<Tensor>,
+    /// Rows that went through the model.
+    rows: usize,
+    /// Time that was not spent waiting.
+    busy: Duration,
 }
 
 /// What changes from step to step.
@@ -151,34 +163,27 @@ impl Trainer<'_> {
         let first = run.step * size;
         let pairs: Vec<&ScoredPair> =
             (first..first + size).map(|index| &self.pairs[run.order.place(index)]).collect();
-        let (mut sums, mut total, mut rows) = (PairSums::default(), None, 0);
-        let (mut done, mut busy) = (0, Duration::ZERO);
-        for pass in passes(&pairs, |pair| &pair.pair, (self.recipe.sharing, self.recipe.rows_per_pass)) {
-            if self.control.next() == Next::Stop {
-                return Ok(None);
+        let mut sums = PairSums::default();
+        let Some(of_pairs) = self.of_pairs(first, &pairs, &mut sums)? else { return Ok(None) };
+        let OfPairs { gradients, mut rows, mut busy } = of_pairs;
+        let mut conversation_loss = None;
+        let gradients = match self.beside {
+            None => gradients,
+            Some(beside) => {
+                let learned = beside.step((self.policy, self.recipe), run.step, self.control)?;
+                let Some(learned) = learned else { return Ok(None) };
+                rows += learned.rows;
+                conversation_loss = Some(learned.loss);
+                learned.mixed(&gradients, beside)?
             }
-            let started = Instant::now();
-            let PairBatch { batch, places } =
-                PairBatch::new(pass.iter().map(|pair| &pair.pair), self.recipe.sharing)?;
-            // The number of a pass's first pair is a key that a resumed run finds again.
-            let batch = batch.with_noise(first + done);
-            rows += batch.tokens();
-            done += pass.len() as u64;
-            let gradients = self.policy.gradients(&batch, self.recipe.activations, |nll| {
-                Ok(slopes(&self.recipe.loss, (pass, &places), nll, &mut sums))
-            })?;
-            total = Some(add(total, gradients)?);
-            busy += started.elapsed();
-        }
-        let gradients = total.ok_or_else(|| Error::Data("a step has no pairs".into()))?;
+        };
         let started = Instant::now();
-        let gradients: Vec<Tensor> =
-            gradients.iter().map(|g| g / pairs.len() as f64).collect::<candle_core::Result<_>>()?;
         let learning_rate = run.schedule.at(run.step);
         let grad_norm = run.optimiser.step(&gradients, learning_rate)?;
         busy += started.elapsed();
         let means = sums.means();
-        if !(means.loss.is_finite() && grad_norm.is_finite()) {
+        let finite = means.loss.is_finite() && conversation_loss.is_none_or(f64::is_finite);
+        if !(finite && grad_norm.is_finite()) {
             return Ok(Some(Verdict::Abort(AbortReason::NotANumber)));
         }
         run.step += 1;
@@ -191,11 +196,41 @@ impl Trainer<'_> {
             tokens,
             rows,
             tokens_per_second: tokens as f64 / busy.as_secs_f64().max(1e-9),
+            conversation_loss,
             pairs: means,
         };
         run.log.write(&MetricsLine::Step(report))?;
         run.observer.on_step(&report, run.schedule.total_steps);
         Ok(Some(run.watch.step(&means, &self.recipe.guards)))
+    }
+
+    /// The gradients of the mean loss of a step's pairs, of which `first` is the number of the first; `None` when it was
+    /// told to stop.
+    fn of_pairs(&self, first: u64, pairs: &[&ScoredPair], sums: &mut PairSums) -> Result<Option<OfPairs>> {
+        let (mut total, mut rows, mut done, mut busy) = (None, 0, 0, Duration::ZERO);
+        for pass in passes(pairs, |pair| &pair.pair, (self.recipe.sharing, self.recipe.rows_per_pass)) {
+            if self.control.next() == Next::Stop {
+                return Ok(None);
+            }
+            let started = Instant::now();
+            let PairBatch { batch, places } =
+                PairBatch::new(pass.iter().map(|pair| &pair.pair), self.recipe.sharing)?;
+            // The number of a pass's first pair is a key that a resumed run finds again.
+            let batch = batch.with_noise(first + done);
+            rows += batch.tokens();
+            done += pass.len() as u64;
+            let gradients = self.policy.gradients(&batch, self.recipe.activations, |nll| {
+                Ok(slopes(&self.recipe.loss, (pass, &places), nll, sums))
+            })?;
+            total = Some(add(total, gradients)?);
+            busy += started.elapsed();
+        }
+        let gradients = total.ok_or_else(|| Error::Data("a step has no pairs".into()))?;
+        let started = Instant::now();
+        let gradients: Vec<Tensor> =
+            gradients.iter().map(|g| g / pairs.len() as f64).collect::<candle_core::Result<_>>()?;
+        busy += started.elapsed();
+        Ok(Some(OfPairs { gradients, rows, busy }))
     }
 
     /// Measures the held-out pairs; `None` when it was told to stop.
@@ -272,11 +307,4 @@ fn pair_loss(loss: &PreferenceLoss, scored: &ScoredPair, places: &[Place; 2], nl
     let [chosen, rejected] = [(0, &difference.chosen), (1, &difference.rejected)]
         .map(|(i, differs)| Response { policy: &policy[i], reference: &scored.reference[i], differs });
     loss.of(chosen, rejected)
-}
-
-fn add(total: Option<Vec<Tensor>>, part: Vec<Tensor>) -> Result<Vec<Tensor>> {
-    Ok(match total {
-        None => part,
-        Some(total) => total.iter().zip(&part).map(|(a, b)| a + b).collect::<candle_core::Result<_>>()?,
-    })
 }

@@ -156,6 +156,7 @@ pub(super) fn run(args: BmcArgs) -> anyhow::Result<()> {
         model: &folder,
         pairs: &training_pairs(training),
         held_out: &training_pairs(held_out),
+        conversations: &[],
         sources: &sources,
         stop_words: None,
         recipe,

@@ -1,6 +1,7 @@
 //! Whole trainings from folder to folder, and the losses against PyTorch.
 
 mod bad_input;
+mod beside;
 mod golden;
 mod job;
 
@@ -20,6 +21,7 @@ struct Bench {
     folder: tempfile::TempDir,
     pairs: Vec<PreferencePair>,
     held_out: Vec<PreferencePair>,
+    conversations: Vec<Vec<Message>>,
 }
 
 fn pair(number: usize) -> PreferencePair {
@@ -36,7 +38,7 @@ impl Bench {
         tiny_folder(&folder.path().join("parent"), Family::Qwen3, 3).expect("a model");
         let held_out = |number: &usize| number.is_multiple_of(5);
         let of = |keep: &dyn Fn(&usize) -> bool| (0..30).filter(keep).map(pair).collect();
-        Self { folder, pairs: of(&|n| !held_out(n)), held_out: of(&held_out) }
+        Self { folder, pairs: of(&|n| !held_out(n)), held_out: of(&held_out), conversations: Vec::new() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -49,6 +51,7 @@ impl Bench {
             model: &self.path("parent"),
             pairs: &self.pairs,
             held_out: &self.held_out,
+            conversations: &self.conversations,
             sources: &sources,
             stop_words: None,
             recipe: recipe.clone(),
