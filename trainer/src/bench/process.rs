@@ -37,6 +37,12 @@ pub(crate) fn computed() -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) / 100.0)
 }
 
+/// What the calling thread has computed so far, in seconds.
+pub(crate) fn computed_here() -> Option<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9)
+}
+
 /// Processes that ran or waited for a processor, on average over the last minute.
 pub(crate) fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
@@ -51,6 +57,6 @@ mod tests {
         let before = resident().expect("known");
         let held = vec![1u8; 64 << 20];
         assert!(peak().expect("known") >= before + 48.0, "{} bytes more", held.len());
-        assert!(computed().is_some() && load().is_some());
+        assert!(computed().is_some() && computed_here().is_some() && load().is_some());
     }
 }

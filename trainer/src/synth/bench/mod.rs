@@ -1,5 +1,5 @@
-//! `amend bench synth`: how fast the ROUGE-L filter and the search for duplicates are, beside the Python that the papers
-//! use, and whether they find the same.
+//! `amend bench synth`: how fast the ROUGE-L filter, the search for duplicates and that for the main texts of
+//! pages are, beside the Python that the papers use, and whether they find the same.
 //!
 //! ```text
 //! texts (seeded) ─┬─ ours ──────────────────────────────┬─ compared one by one ─ figures
@@ -12,6 +12,7 @@
 //! pool makes, which is what `rouge_score` does and what our index spares.
 
 mod duplicates;
+mod extraction;
 mod filter;
 mod peer;
 mod reference;
@@ -23,6 +24,7 @@ mod texts;
 mod watch;
 
 pub use duplicates::{Bucket, Duplicates, DuplicatesPeer, Million};
+pub use extraction::{Extraction, ExtractionPeer, Interval, Labelled, LabelledPage};
 pub use filter::{FilterPeer, Filtering, Growth};
 pub use report::Report;
 pub use run::{BenchOptions, run};

@@ -7,7 +7,7 @@ use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const SCRIPT: &str = include_str!("peers.py");
@@ -52,6 +52,22 @@ pub(super) struct DedupTold {
     pub(super) pairs: Vec<(u32, u32)>,
     pub(super) bands: usize,
     pub(super) band_rows: usize,
+    pub(super) took: Took,
+    pub(super) version: String,
+}
+
+/// What `trafilatura` is asked.
+#[derive(Debug, Serialize)]
+pub(super) struct PagesTask<'a> {
+    pub(super) files: &'a [PathBuf],
+}
+
+/// What it says, of each file.
+#[derive(Debug, Deserialize)]
+pub(super) struct PagesTold {
+    pub(super) texts: Vec<String>,
+    pub(super) without_comments: Vec<String>,
+    /// The texts with comments, without the reading of files.
     pub(super) took: Took,
     pub(super) version: String,
 }

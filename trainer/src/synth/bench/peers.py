@@ -1,6 +1,6 @@
-"""The Python side of `amend bench synth`: rouge_score and datasketch on the texts that Amend wrote.
+"""The Python side of `amend bench synth`: rouge_score, datasketch and trafilatura on what Amend wrote.
 
-    python peers.py rouge FOLDER | dedup FOLDER
+    python peers.py rouge FOLDER | dedup FOLDER | pages FOLDER
 
 Prints one line of JSON. Floating-point numbers go as their bits, so that nothing is lost on the way.
 """
@@ -96,10 +96,26 @@ def dedup(folder, task):
     }
 
 
+def pages(folder, task):
+    import trafilatura
+
+    html = [Path(file).read_bytes() for file in task["files"]]
+    watch = Watch()
+    texts = [trafilatura.extract(page) or "" for page in html]
+    took = watch.took()
+    without = [trafilatura.extract(page, include_comments=False) or "" for page in html]
+    return {
+        "texts": texts,
+        "without_comments": without,
+        "took": took,
+        "version": f"trafilatura {trafilatura.__version__}",
+    }
+
+
 def main():
     what, folder = sys.argv[1], Path(sys.argv[2])
     task = json.loads((folder / f"{what}.json").read_text(encoding="utf-8"))
-    print(json.dumps({"rouge": rouge, "dedup": dedup}[what](folder, task)))
+    print(json.dumps({"rouge": rouge, "dedup": dedup, "pages": pages}[what](folder, task)))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 use super::super::dedup::Bands;
 use super::duplicates::{Bucket, Duplicates, DuplicatesPeer, Million};
+use super::extraction::Extraction;
 use super::filter::Filtering;
 use super::watch::Took;
 use crate::bench::process::load;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// The form of [`Report`] as JSON; another form gets another name.
-const SCHEMA: &str = "amend.bench.synth.v1";
+const SCHEMA: &str = "amend.bench.synth.v2";
 /// Standard deviations within which what is found must be of what is expected. Pairs share texts and all share the hash
 /// functions, so that they are not quite independent.
 const DEVIATIONS: f64 = 5.0;
@@ -30,12 +31,14 @@ pub struct Report {
     pub filter: Filtering,
     /// The search for duplicates.
     pub duplicates: Duplicates,
+    /// The search for main texts.
+    pub extraction: Extraction,
 }
 
 impl Report {
-    pub(super) fn new(seed: u64, filter: Filtering, duplicates: Duplicates) -> Self {
-        let figures = figures(&filter, &duplicates);
-        Self { schema: SCHEMA, seed, load: load(), figures, filter, duplicates }
+    pub(super) fn new(seed: u64, filter: Filtering, duplicates: Duplicates, extraction: Extraction) -> Self {
+        let figures = figures(&filter, &duplicates, &extraction);
+        Self { schema: SCHEMA, seed, load: load(), figures, filter, duplicates, extraction }
     }
 
     /// Whether every promise is kept.
@@ -53,7 +56,7 @@ fn off(buckets: &[Bucket], found: impl Fn(&Bucket) -> Option<usize>) -> Option<f
     buckets.iter().map(of).reduce(|a, b| Some(a?.max(b?))).flatten()
 }
 
-fn figures(filter: &Filtering, duplicates: &Duplicates) -> Vec<Figure> {
+fn figures(filter: &Filtering, duplicates: &Duplicates, extraction: &Extraction) -> Vec<Figure> {
     use Bound::{AtLeast, AtMost};
     let different = filter.different as f64;
     let mut figures =
@@ -83,6 +86,8 @@ fn figures(filter: &Filtering, duplicates: &Duplicates) -> Vec<Figure> {
     if let Some(mib) = duplicates.million.and_then(|million| million.adds_mib) {
         figures.push(Figure::new("duplicates: GiB of memory for the stream", mib / 1024.0, AtMost(4.0)));
     }
+    let speed = extraction.megabytes_per_second();
+    figures.push(Figure::new("pages: MB a second of processor time", speed, AtLeast(10.0)));
     figures
 }
 
@@ -92,6 +97,7 @@ impl fmt::Display for Report {
         writeln!(f, "texts of seed {}, load {load}; processor time where it says CPU\n", self.seed)?;
         self.write_filter(f)?;
         self.write_duplicates(f)?;
+        self.write_extraction(f)?;
         writeln!(f, "\n| what | measured | promised | |\n|---|---|---|---|")?;
         for Figure { name, value, bound, holds } in &self.figures {
             let promise = match bound {
@@ -131,6 +137,34 @@ impl Report {
         writeln!(f, "\n| pool | µs a candidate | pairs/s |\n|---|---|---|")?;
         for row in &filter.growth {
             writeln!(f, "| {} | {:.0} | {:.0} |", row.pool, row.microseconds, row.pairs_per_second)?;
+        }
+        Ok(())
+    }
+
+    fn write_extraction(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = &self.extraction;
+        writeln!(f, "\n| main texts | pages | MB | CPU s | MB/CPU s |\n|---|---|---|---|---|")?;
+        let ours = ("ours", found.took);
+        let peer = found.peer.as_ref().map(|peer| (peer.version.as_str(), peer.took));
+        for (name, took) in [Some(ours), peer].into_iter().flatten() {
+            let (seconds, megabytes) = (took.alone(), found.megabytes);
+            let speed = megabytes / seconds;
+            writeln!(f, "| {name} | {} | {megabytes:.1} | {seconds:.2} | {speed:.1} |", found.pages)?;
+        }
+        let Some(labelled) = &found.labelled else { return Ok(()) };
+        writeln!(f, "\n| labelled pages: {} | 95 % over pages |\n|---|---|", labelled.pages.len())?;
+        let rows = [
+            ("precision", Some(labelled.precision)),
+            ("recall", Some(labelled.recall)),
+            ("F1", Some(labelled.f1)),
+            ("the peer's F1", labelled.peer_f1),
+            ("the peer's F1 without comments", labelled.peer_f1_without_comments),
+            ("F1 less the peer's, page by page", labelled.better),
+        ];
+        for (name, interval) in rows {
+            if let Some(interval) = interval {
+                writeln!(f, "| {name} | {interval} |")?;
+            }
         }
         Ok(())
     }

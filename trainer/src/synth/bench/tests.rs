@@ -2,6 +2,7 @@
 
 use super::*;
 use std::collections::HashSet;
+use std::path::Path;
 
 #[test]
 fn texts_are_the_same_for_a_seed_and_their_words_are_all_different() {
@@ -27,6 +28,8 @@ fn our_own_side_holds_what_it_promises() {
         texts: 600,
         decided: 0,
         many: 3000,
+        pages: 4,
+        labelled: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pages")),
         seed: 3,
         said: &|_| {},
     };
@@ -39,7 +42,11 @@ fn our_own_side_holds_what_it_promises() {
     assert!(million.exact > 10 && million.kept + million.exact < 3000, "{million:?}");
     let planted: usize = report.duplicates.buckets.iter().map(|bucket| bucket.pairs).sum();
     assert!((130..=230).contains(&planted), "{planted} of 600");
-    assert_eq!(serde_json::to_value(&report).expect("JSON")["schema"], "amend.bench.synth.v1");
+    let labelled = report.extraction.labelled.as_ref().expect("asked for");
+    assert!(labelled.pages.len() >= 25 && labelled.f1.mean >= 0.93, "{labelled:?}");
+    assert!(labelled.peer_f1.is_none() && report.extraction.peer.is_none());
+    assert!(report.to_string().contains("| labelled pages: "), "{report}");
+    assert_eq!(serde_json::to_value(&report).expect("JSON")["schema"], "amend.bench.synth.v2");
 }
 
 #[test]
@@ -48,14 +55,21 @@ fn nothing_to_measure_and_a_failing_peer_are_told() {
     let missing = folder.path().join("no-python");
     let options = BenchOptions {
         folder: folder.path(),
-        peer: Some(missing),
+        peer: Some(missing.clone()),
         texts: 1,
         decided: 10,
         many: 0,
+        pages: 1,
+        labelled: None,
         seed: 3,
         said: &|_| {},
     };
     assert!(run(&options).expect_err("one text").to_string().contains("two texts"));
+    let empty = BenchOptions { pages: 0, texts: 20, peer: None, labelled: None, ..options };
+    assert!(run(&empty).expect_err("no page").to_string().contains("a page"));
+    let options = BenchOptions { labelled: Some(folder.path().to_owned()), pages: 1, ..empty };
+    assert!(run(&options).expect_err("no pages").to_string().contains("no labelled page"));
+    let options = BenchOptions { labelled: None, peer: Some(missing), ..options };
     let failed = run(&BenchOptions { texts: 20, ..options }).expect_err("no such program");
     assert!(failed.to_string().contains("the Python side of rouge failed"), "{failed}");
 }

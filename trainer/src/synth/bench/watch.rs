@@ -1,6 +1,6 @@
 //! How long something took.
 
-use crate::bench::process::computed;
+use crate::bench::process::{computed, computed_here};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use std::time::Instant;
 pub struct Took {
     /// By the clock.
     pub seconds: f64,
-    /// Of all processors together, to a hundredth; nothing where the system does not tell.
+    /// Of all processors together; nothing where the system does not tell.
     pub cpu_seconds: Option<f64>,
 }
 
@@ -27,8 +27,17 @@ impl Took {
         Self { seconds: self.seconds / rounds, cpu_seconds: self.cpu_seconds.map(|cpu| cpu / rounds) }
     }
 
-    /// Times what is done.
+    /// Times what is done, by this thread and others.
     pub(super) fn by<T>(work: impl FnOnce() -> T) -> (T, Self) {
+        Self::with(computed, work)
+    }
+
+    /// Times what this thread does, to a billionth of a second.
+    pub(super) fn here<T>(work: impl FnOnce() -> T) -> (T, Self) {
+        Self::with(computed_here, work)
+    }
+
+    fn with<T>(computed: impl Fn() -> Option<f64>, work: impl FnOnce() -> T) -> (T, Self) {
         let (wall, before) = (Instant::now(), computed());
         let result = work();
         let cpu_seconds = computed().zip(before).map(|(after, before)| after - before);

@@ -77,7 +77,7 @@ fn f1(found: &str, label: &str) -> f64 {
     2.0 * both as f64 / (found.values().sum::<i64>() + label.values().sum::<i64>()) as f64
 }
 
-/// The labelled pages; `examples/page_extraction` gives the figures page by page, beside trafilatura's.
+/// The labelled pages; `amend bench synth --labelled` gives the figures page by page, beside trafilatura's.
 #[test]
 fn the_labelled_pages_are_read_well() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pages");
