@@ -34,6 +34,54 @@ pub struct Removed {
     pub overlap: Overlap,
 }
 
+/// Names of what was left out that are kept; the others are counted.
+const NAMED: usize = 1000;
+
+/// All that was left out because a suite asks the same: how much, and the first of it by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
+pub struct Removals {
+    /// How much.
+    pub count: u64,
+    /// The first thousand.
+    pub first: Vec<Removed>,
+}
+
+impl Removals {
+    /// Adds one.
+    pub fn push(&mut self, removed: Removed) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(removed);
+        }
+    }
+}
+
+impl FromIterator<Removed> for Removals {
+    fn from_iter<T: IntoIterator<Item = Removed>>(all: T) -> Self {
+        let mut removals = Self::default();
+        all.into_iter().for_each(|removed| removals.push(removed));
+        removals
+    }
+}
+
+/// As it is read: cards of before name all.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Counted { count: u64, first: Vec<Removed> },
+    All(Vec<Removed>),
+}
+
+impl From<Written> for Removals {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Counted { count, first } => Self { count, first },
+            Written::All(all) => all.into_iter().collect(),
+        }
+    }
+}
+
 /// Knows what the gates ask.
 pub trait SuiteGuard: Send + Sync {
     /// The suites.
@@ -61,5 +109,26 @@ impl SuiteGuard for Unguarded {
 
     fn overlap(&self, _: &str) -> Option<Overlap> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_left_out_is_counted_and_the_first_are_named() {
+        let removed = |n: usize| Removed {
+            id: n.to_string(),
+            overlap: Overlap { suite: "s".into(), item: "i".into(), how: "13 words".into() },
+        };
+        let all: Removals = (0..NAMED + 5).map(removed).collect();
+        assert_eq!((all.count, all.first.len()), (NAMED as u64 + 5, NAMED));
+        let json = serde_json::to_value(&all).expect("JSON");
+        assert_eq!(serde_json::from_value::<Removals>(json).expect("reads"), all);
+        let before = json!([{"id": "1", "suite": "s", "item": "i", "how": "13 words"}]);
+        let read: Removals = serde_json::from_value(before).expect("reads");
+        assert_eq!((read.count, read.first.as_slice()), (1, &[removed(1)][..]));
     }
 }

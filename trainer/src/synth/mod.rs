@@ -15,6 +15,7 @@ pub mod progress;
 pub mod prompts;
 pub mod rouge;
 pub mod rows;
+mod said;
 pub mod webr;
 
 use crate::digest;

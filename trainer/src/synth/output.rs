@@ -1,7 +1,7 @@
 //! What a run leaves: its rows in two containers, and their card.
 
 use super::{
-    guard::{Removed, SuiteGuard},
+    guard::{Removals, SuiteGuard},
     lion::{Origin, Taught},
     progress::Counts,
     rows::{
@@ -42,7 +42,7 @@ pub struct Facts {
     /// What was left out where, and why.
     pub counts: Counts,
     /// Left out because a suite asks the same.
-    pub removed: Vec<Removed>,
+    pub removed: Removals,
     /// How it ended.
     pub ended: Ended,
 }

@@ -82,7 +82,7 @@ fn summary(card: &DataCard) -> anyhow::Result<String> {
     if let Some(guarded) = &info.decontamination {
         let suites: Vec<String> =
             guarded.suites.iter().map(|suite| format!("{} ({} items)", suite.name, suite.items)).collect();
-        writeln!(text, "held against: {}; removed: {}", suites.join(", "), guarded.removed.len())?;
+        writeln!(text, "held against: {}; removed: {}", suites.join(", "), guarded.removed.count)?;
     }
     Ok(text)
 }

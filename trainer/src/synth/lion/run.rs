@@ -11,11 +11,13 @@ use crate::{
     synth::{
         ask::{Asker, Batch, Halt, Part, Question, Reply, Role},
         draw,
-        guard::{Removed, SuiteGuard},
+        guard::{Removals, Removed, SuiteGuard},
+        pages::language_of,
         progress::{Counts, SynthObserver},
         prompts::Prompts,
         rouge::Filter,
         rows::Ended,
+        said::{other_language, refuses},
     },
 };
 use amend_proto::Message;
@@ -96,7 +98,7 @@ pub struct LionRun {
     /// What was left out where, and why.
     pub counts: Counts,
     /// Left out because a suite asks the same.
-    pub removed: Vec<Removed>,
+    pub removed: Removals,
     /// How it ended.
     pub ended: Ended,
 }
@@ -122,7 +124,7 @@ pub async fn run_lion(
         rows: Vec::new(),
         iterations: Vec::new(),
         counts: Counts::default(),
-        removed: Vec::new(),
+        removed: Removals::default(),
         ended: Ended::Finished,
     };
     let train = run.clean(given, guard);
@@ -210,6 +212,7 @@ impl Turn<'_> {
         let stage = format!("iteration {iteration}: imitation");
         for (instruction, reply) in train.iter().zip(batch.replies) {
             let said = match reply {
+                Some(Reply::Said { text }) if refuses(&text) => Err("refusal"),
                 Some(Reply::Said { text }) => Ok(text),
                 other => Err(left_out(other.as_ref(), batch.halt.is_some())),
             };
@@ -223,6 +226,11 @@ impl Turn<'_> {
             match said {
                 Ok(answer) => {
                     self.run.counts.one(&stage, "learned");
+                    // It stays: a translation may have been asked for.
+                    let asked = language_of(std::slice::from_ref(&instruction.text));
+                    if other_language(asked.as_ref(), &answer) {
+                        self.run.counts.one(&format!("{stage}: language"), "another than asked");
+                    }
                     self.run.rows.push(Taught { instruction: instruction.clone(), answer, iteration });
                 }
                 Err(why) => self.run.counts.one(&stage, why),

@@ -214,7 +214,9 @@ fn what_a_suite_asks_is_never_learned() {
     assert!(
         run.rows.iter().all(|row| !row.instruction.text.contains("France") && !row.answer.contains("France"))
     );
-    assert!(run.removed.iter().any(|removed| removed.id == france.id && removed.overlap.suite == "france"));
+    assert!(
+        run.removed.first.iter().any(|removed| removed.id == france.id && removed.overlap.suite == "france")
+    );
     assert!(run.counts.get("given", "asked by a suite") >= 1);
 }
 
@@ -236,4 +238,40 @@ fn the_templates_for_models_hold_what_they_are_given() -> Result<()> {
     let text = prompts.message("referee", &parts)?.content;
     assert!(["Why?", "Because.", "So.", "Answer 2: <score>"].iter().all(|part| text.contains(part)));
     Ok(())
+}
+
+/// A teacher that refuses every other question, and answers the rest in German.
+#[test]
+fn refusals_are_left_out_and_answers_in_another_language_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let prompts = lion_prompts(None, ORACLES).unwrap();
+    let teacher = ScriptedModel::new(|request| {
+        let even = request.query().unwrap_or_default().len().is_multiple_of(2);
+        Script::Say(match even {
+            true => "I'm sorry, but I can't help with that.".to_owned(),
+            false => "Das ist eine Frage, auf die es leider keine einfache Antwort gibt, sagte der Lehrer, \
+                      denn die beiden Flüsse sind fast gleich lang und niemand hat sie bisher genau vermessen."
+                .to_owned(),
+        })
+    });
+    let cast =
+        cast(Price::default()).with(Role::Teacher, part(Role::Teacher, Arc::new(teacher), Price::default()));
+    let mut asker = open(folder.path(), cast, Budget::default(), Control::default());
+    let ask = |n: usize| {
+        let more = "now, ".repeat(n % 2);
+        format!(
+            "Could you please tell me {more}which of the two rivers with the number {n:02} is the longer one, \
+             how many bridges there are, and what people who live near it usually do when the water rises in spring?"
+        )
+    };
+    let given = (0..10).map(|n| Instruction::new(ask(n), Origin::Given)).collect();
+    let settings = LionSettings { iterations: 0, ..settings() };
+    let job = LionJob { given, settings, ..job(&prompts, &Unguarded) };
+    let run = block_on(run_lion(job, &mut asker, &mut unlearning(), &mut Silent)).unwrap();
+    let stage = "iteration 0: imitation";
+    let even = (0..10).filter(|n| ask(*n).len().is_multiple_of(2)).count() as u64;
+    assert_eq!(run.counts.get(stage, "refusal"), even, "{:?}", run.counts);
+    assert_eq!(run.counts.get(stage, "learned"), 10 - even);
+    assert_eq!(run.counts.get(&format!("{stage}: language"), "another than asked"), 10 - even);
+    assert!(run.rows.iter().all(|row| row.answer.starts_with("Das")));
 }

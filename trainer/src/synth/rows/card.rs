@@ -5,7 +5,7 @@ use super::row::{RowId, SynthRow};
 use super::stats::{Lengths, Measured};
 use crate::digest::hex;
 use crate::files::write_atomically;
-use crate::synth::guard::{GuardedSuite, Removed};
+use crate::synth::guard::{GuardedSuite, Removals};
 use crate::template::render;
 use crate::{Error, Result};
 use minijinja::context;
@@ -40,8 +40,8 @@ pub struct Decontamination {
     pub rule: String,
     /// Every suite that was looked at.
     pub suites: Vec<GuardedSuite>,
-    /// Every row and instruction that was removed.
-    pub removed: Vec<Removed>,
+    /// Rows and instructions that were removed.
+    pub removed: Removals,
 }
 
 /// What a run knows of its set besides the rows.

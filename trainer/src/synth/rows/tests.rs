@@ -222,14 +222,16 @@ fn info() -> SetInfo {
         decontamination: Some(Decontamination {
             rule: "a run of 13 words of an item stands in it".into(),
             suites: vec![GuardedSuite { name: "gate | one".into(), fingerprint: "f1".into(), items: 40 }],
-            removed: vec![Removed {
+            removed: [Removed {
                 id: RowId::of(&[Message::user("x")]).to_string(),
                 overlap: Overlap {
                     suite: "gate | one".into(),
                     item: "item 3".into(),
                     how: "a run of its words".into(),
                 },
-            }],
+            }]
+            .into_iter()
+            .collect(),
         }),
         ended: Ended::Budget,
     }

@@ -3,24 +3,23 @@
 use super::{
     settings::WebrSettings,
     templates::{self, AUTHOR, REFINE},
-    text::{bare, refuses},
+    text::bare,
 };
 use crate::{
     Error, Result,
     synth::{
         ask::{Asker, Halt, Question, Reply, Role},
         draw,
-        pages::{Language, Page, language_of, section},
+        pages::{Language, Page, section},
         prompts::Prompts,
         rows::{Made, PageSource, RoleModels, RowProvenance, SynthRow, WebrRole},
+        said::{other_language, refuses},
     },
 };
 use amend_proto::Message;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// From this confidence on a text is in another language than its page, not in a language that was not recognised.
-const SURE: f64 = 0.8;
 /// The longest author's profile, in characters: 30 words, and room for those who do not count.
 const LONGEST_PROFILE: usize = 600;
 
@@ -143,8 +142,7 @@ impl Maker<'_> {
 
     /// Refuses a text that is surely in another language than its page surely is.
     fn same_language(&self, stage: &'static str, page: Option<&Language>, text: &str) -> Result<(), Stop> {
-        let (Some(page), Some(said)) = (page, language_of(&[text.to_owned()])) else { return Ok(()) };
-        match page.code != said.code && page.confidence.min(said.confidence) >= SURE {
+        match other_language(page, text) {
             true => Err(Stop::Nothing(stage, "another language")),
             false => Ok(()),
         }

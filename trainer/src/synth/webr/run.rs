@@ -9,7 +9,7 @@ use crate::{
     synth::{
         ask::{Asker, Halt, Role},
         dedup::{Dedup, Seen, SeenHashes},
-        guard::{Removed, SuiteGuard},
+        guard::{Removals, Removed, SuiteGuard},
         pages::{Outcome as Read, Page, PageStream, QualitySettings},
         progress::{Counts, SynthObserver},
         prompts::Prompts,
@@ -49,9 +49,17 @@ pub struct WebrRun {
     /// What was left out where, and why.
     pub counts: Counts,
     /// Left out because a suite asks the same.
-    pub removed: Vec<Removed>,
+    pub removed: Removals,
     /// How it ended.
     pub ended: Ended,
+}
+
+impl Default for WebrRun {
+    /// Nothing yet, and nothing ended it.
+    fn default() -> Self {
+        let (counts, removed) = (Counts::default(), Removals::default());
+        Self { pages: 0, rows: 0, counts, removed, ended: Ended::Finished }
+    }
 }
 
 /// Makes a row of each page that allows it, and gives it to `sink`, in the order of the pages. So many pages are in memory as
@@ -71,8 +79,7 @@ pub async fn run_webr(
     observer: &mut dyn SynthObserver,
 ) -> Result<(WebrRun, Dedup)> {
     job.settings.validate()?;
-    let mut run =
-        WebrRun { pages: 0, rows: 0, counts: Counts::default(), removed: Vec::new(), ended: Ended::Finished };
+    let mut run = WebrRun::default();
     let maker = &Maker {
         settings: job.settings,
         prompts: job.prompts,

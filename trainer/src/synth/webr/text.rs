@@ -2,21 +2,12 @@
 
 use std::sync::LazyLock;
 
-/// How refusals begin, in lower case.
-static REFUSALS: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("refusals.txt").lines().collect());
 /// How introductions begin, in lower case.
 static PREAMBLES: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("preambles.txt").lines().collect());
 /// The longest introduction, in characters: what is longer says something.
 const LONGEST_PREAMBLE: usize = 120;
 /// Pairs of quotation marks.
 const QUOTES: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
-
-/// Whether a text refuses instead of answering.
-pub(super) fn refuses(text: &str) -> bool {
-    let start: String =
-        text.trim_start().chars().take(40).collect::<String>().to_lowercase().replace('’', "'");
-    REFUSALS.iter().any(|refusal| start.starts_with(refusal))
-}
 
 /// A text without an introduction such as "Here is the request:", and without quotation marks around all of it.
 pub(super) fn bare(text: &str) -> &str {
@@ -62,21 +53,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_refusal_is_told_from_an_answer() {
-        for text in ["I’m sorry, but I can't do that.", "As an AI, I …", " I cannot say."] {
-            assert!(refuses(text), "{text}");
-        }
-        for text in ["Sorry, what is the capital of Peru?", "I cane chairs.", ""] {
-            assert!(!refuses(text), "{text}");
-        }
-    }
-
     proptest! {
         #[test]
         fn what_is_left_is_part_of_the_text(text in any::<String>()) {
             prop_assert!(text.contains(bare(&text)));
-            refuses(&text);
         }
     }
 }
