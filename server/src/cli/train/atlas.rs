@@ -3,7 +3,7 @@
 use super::watch::{Watch, stop_on_interrupt, stopped};
 use crate::cli::output;
 use amend_trainer::{
-    atlas::build::{BuildObserver, Built, KindScore, Recipe, build},
+    atlas::build::{BuildObserver, Built, KindScore, Recipe, build, build_on},
     sft::StepMetrics,
 };
 use anyhow::Context;
@@ -16,6 +16,9 @@ pub struct AtlasArgs {
     /// The folder that becomes the model
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Go on from the model in this folder, such as trainer/models/atlas, instead of from nothing; with another seed
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["vocab_size", "width", "layers"])]
+    from: Option<PathBuf>,
     /// Decides rows, initial weights and held-out items
     #[arg(long, default_value_t = Recipe::default().seed)]
     seed: u64,
@@ -61,7 +64,11 @@ pub(super) fn run(args: AtlasArgs) -> anyhow::Result<()> {
         context_weight: args.context_weight,
     };
     let mut watch = Watch::new(recipe.steps, stop_on_interrupt()?);
-    match build(&args.out, recipe, &mut watch).context("failed to train the built-in model")? {
+    let built = match &args.from {
+        Some(from) => build_on(&args.out, recipe, from, &mut watch),
+        None => build(&args.out, recipe, &mut watch),
+    };
+    match built.context("failed to train the built-in model")? {
         Built::Finished(scores) => {
             watch.bar.finish_and_clear();
             match args.json {

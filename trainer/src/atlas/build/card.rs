@@ -1,6 +1,6 @@
 //! The model card of the built-in model: `README.md` in its folder, from the template `model_card.md.jinja`.
 
-use super::{Content, KindScore, Recipe};
+use super::{Content, KindScore, Origin, Recipe};
 use crate::{Error, Result};
 use minijinja::{Environment, context};
 
@@ -12,7 +12,7 @@ pub struct Card<'a> {
     /// How the model was made.
     pub recipe: Recipe,
     /// What it was trained on.
-    pub content: Content,
+    pub origin: &'a Origin,
     /// Numbers in its weights.
     pub parameters: usize,
     /// What it scores on held-out items.
@@ -40,7 +40,8 @@ impl Card<'_> {
         template
             .render(context! {
                 recipe => self.recipe,
-                edits => self.content == Content::Everything,
+                edits => self.origin.content == Content::Everything,
+                from => self.origin.from,
                 context_weight => format!("{:.2}", self.recipe.context_weight),
                 parameters => self.parameters,
                 rows => self.recipe.steps * self.recipe.rows_per_step as u64,

@@ -19,6 +19,7 @@ use crate::{
     Error, Result,
     checkpoint::Checkpoints,
     decoder::{AttentionBias, Decoder, DecoderConfig, Example, Family, Heads, OutputWeights, RopeScaling},
+    lte::folder_hash,
     optim::{AdamWConfig, MatrixRule, MuonConfig, Schedule},
     sft::{BatchSize, Flow, Observer, Outcome, RowSource, Run, SftConfig, StepMetrics, train},
     tokenizer::{CHATML_TOKENS, ChatTokenizer, END_OF_TEXT, Supervision, TURN_END, train_bpe},
@@ -143,6 +144,14 @@ pub enum Content {
     WithoutEdits,
 }
 
+impl Content {
+    /// What is meant where nothing is said.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+    fn is_everything(&self) -> bool {
+        *self == Self::Everything
+    }
+}
+
 /// Told how the build goes.
 pub trait BuildObserver: Send {
     /// A step of `total` is done.
@@ -193,6 +202,30 @@ pub fn build(folder: &Path, recipe: Recipe, observer: &mut dyn BuildObserver) ->
     build_with(folder, recipe, Content::Everything, observer)
 }
 
+/// As [`build`], but goes on from the model in a folder: its tokenizer and its weights in place of new ones, and the whole
+/// mix from the first row on. The seed should be another than the model's, or it sees rows again; vocabulary, width and
+/// layers are the model's.
+///
+/// # Errors
+/// As [`build`]; [`Error::Model`] when the folder cannot be read.
+pub fn build_on(
+    folder: &Path,
+    recipe: Recipe,
+    from: &Path,
+    observer: &mut dyn BuildObserver,
+) -> Result<Built> {
+    let decoder = Decoder::load(from, DType::F32, &Device::Cpu)?;
+    let tokenizer = ChatTokenizer::load(from)?;
+    let config = decoder.config();
+    let recipe =
+        Recipe { vocab_size: config.vocab_size, width: config.hidden_size, layers: config.layers, ..recipe };
+    let origin = Origin { content: Content::Everything, from: Some(folder_hash(from)?) };
+    std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
+    claim(folder, recipe, &origin)?;
+    let rows = Rows::new(Atlas::built_in(), recipe.seed, Split::Train);
+    trained((folder, recipe, &origin), (&decoder, &tokenizer), rows, observer)
+}
+
 /// As [`build`], on the rows of `content`.
 ///
 /// # Errors
@@ -205,7 +238,8 @@ pub fn build_with(
 ) -> Result<Built> {
     let atlas = Atlas::built_in();
     std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
-    claim(folder, recipe, content)?;
+    let origin = Origin { content, from: None };
+    claim(folder, recipe, &origin)?;
     let texts = corpus(atlas, recipe.seed, CORPUS_ROWS);
     let tokenizer = ChatTokenizer::chatml(train_bpe(texts, recipe.vocab_size, &CHATML_TOKENS)?)?;
     let decoder = Decoder::fresh(recipe.decoder(&tokenizer)?, recipe.seed, DType::F32, &Device::Cpu)?;
@@ -215,30 +249,37 @@ pub fn build_with(
         Content::Everything => rows.with_curriculum(planned),
         Content::WithoutEdits => rows.without_edits(),
     };
+    trained((folder, recipe, &origin), (&decoder, &tokenizer), rows, observer)
+}
+
+/// Trains, measures and writes the folder.
+fn trained(
+    (folder, recipe, origin): (&Path, Recipe, &Origin),
+    (decoder, tokenizer): (&Decoder, &ChatTokenizer),
+    rows: Rows,
+    observer: &mut dyn BuildObserver,
+) -> Result<Built> {
     let run = Run {
         config: recipe.sft(),
-        source: &TokenRows { rows, tokenizer: &tokenizer, context_weight: recipe.context_weight },
+        source: &TokenRows { rows, tokenizer, context_weight: recipe.context_weight },
         checkpoints: Some(Checkpoints::new(folder.join("checkpoints"), KEEP)),
         wall_clock: None,
     };
-    let mut watch = Watch { observer, log: TrainingLog::open(folder)?, recipe, tokenizer: &tokenizer };
-    if let Outcome::Stopped { step } = train(&decoder, &run, &mut watch)? {
+    let mut watch = Watch { observer, log: TrainingLog::open(folder)?, recipe, tokenizer };
+    if let Outcome::Stopped { step } = train(decoder, &run, &mut watch)? {
         return Ok(Built::Stopped { step });
     }
-    let scores = measure(&decoder, &tokenizer, recipe.seed, measure::FINAL_ITEMS)?;
+    let scores = measure(decoder, tokenizer, recipe.seed, measure::FINAL_ITEMS)?;
     watch.observer.on_scores(recipe.steps, &scores);
-    let card = Card { recipe, content, parameters: decoder.parameter_count(), scores: &scores };
-    write_folder(folder, &decoder, &tokenizer, &card)?;
+    let card = Card { recipe, origin, parameters: decoder.parameter_count(), scores: &scores };
+    write_folder(folder, decoder, tokenizer, &card)?;
     Ok(Built::Finished(scores))
 }
 
 /// Writes the recipe into the folder, or checks that the one there is the same.
-fn claim(folder: &Path, recipe: Recipe, content: Content) -> Result<()> {
+fn claim(folder: &Path, recipe: Recipe, origin: &Origin) -> Result<()> {
     let path: PathBuf = folder.join("recipe.json");
-    let ours = match content {
-        Content::Everything => serde_json::to_string_pretty(&recipe),
-        Content::WithoutEdits => serde_json::to_string_pretty(&Marked { content, recipe }),
-    };
+    let ours = serde_json::to_string_pretty(&Marked { origin, recipe });
     let ours = ours.map_err(|e| Error::Settings(e.to_string()))? + "\n";
     let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     match std::fs::read_to_string(&path) {
@@ -254,10 +295,22 @@ fn claim(folder: &Path, recipe: Recipe, content: Content) -> Result<()> {
     }
 }
 
-/// The recipe of a model that is not trained on everything.
+/// What a model is trained on, and what it goes on from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Origin {
+    /// Its rows.
+    #[serde(skip_serializing_if = "Content::is_everything")]
+    pub content: Content,
+    /// The content hash of the model that it goes on from; none where it begins with random weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+}
+
+/// A recipe with what it is not the recipe for the whole of.
 #[derive(Serialize)]
-struct Marked {
-    content: Content,
+struct Marked<'a> {
+    #[serde(flatten)]
+    origin: &'a Origin,
     #[serde(flatten)]
     recipe: Recipe,
 }

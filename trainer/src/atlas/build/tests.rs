@@ -106,3 +106,22 @@ fn a_width_that_no_head_fits_is_refused() {
     let error = build(folder.path(), recipe, &mut Until::new(1)).unwrap_err();
     assert!(error.to_string().contains("width"), "{error}");
 }
+
+#[test]
+fn a_model_goes_on_from_another_and_says_so() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    build(first.path(), tiny(2), &mut Until::new(u64::MAX)).unwrap();
+    let further = Recipe { seed: 6, width: 64, layers: 2, vocab_size: 999, ..tiny(3) };
+    let go = |stop_at| build_on(second.path(), further, first.path(), &mut Until::new(stop_at));
+    assert_eq!(go(2).unwrap(), Built::Stopped { step: 2 });
+    assert!(matches!(go(u64::MAX).unwrap(), Built::Finished(_)));
+    let read = |name: &str| std::fs::read_to_string(second.path().join(name)).unwrap();
+    let hash = crate::lte::folder_hash(first.path()).unwrap();
+    assert!(read("README.md").contains(&format!("goes on from the model with content hash `{hash}`")));
+    let recipe: serde_json::Value = serde_json::from_str(&read("recipe.json")).unwrap();
+    assert_eq!((&recipe["from"], &recipe["width"], &recipe["layers"]), (&hash.into(), &32.into(), &1.into()));
+    assert_eq!(read("tokenizer.json"), std::fs::read_to_string(first.path().join("tokenizer.json")).unwrap());
+    assert_ne!(weights(first.path()), weights(second.path()));
+    let other = build(second.path(), tiny(3), &mut Until::new(1)).unwrap_err();
+    assert!(other.to_string().contains("another recipe"), "{other}");
+}
