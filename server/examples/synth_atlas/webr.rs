@@ -20,6 +20,8 @@ use std::{fs, path::Path};
 const FACTS: usize = 120;
 const PAGES: usize = 480;
 const ON_A_PAGE: usize = 3;
+/// How often either model learns its rows: at four, a hundred steps, neither learned a new name.
+const EPOCHS: u32 = 16;
 /// Ways in which a fact is asked for.
 const PHRASINGS: usize = 3;
 
@@ -82,7 +84,7 @@ impl InstructObserver for Quiet {
 fn learned(base: &Path, data: &Path, (out, seed): (&Path, u64)) -> anyhow::Result<std::path::PathBuf> {
     let recipe = InstructRecipe {
         seed,
-        epochs: 4,
+        epochs: EPOCHS,
         rows_per_step: 16,
         learning_rate: 3e-4,
         held_out: HeldOutShare::new(0.0)?,
