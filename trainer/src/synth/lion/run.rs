@@ -229,7 +229,7 @@ impl Turn<'_> {
                     // It stays: a translation may have been asked for.
                     let asked = language_of(std::slice::from_ref(&instruction.text));
                     if other_language(asked.as_ref(), &answer) {
-                        self.run.counts.one(&format!("{stage}: language"), "another than asked");
+                        self.run.counts.one(format!("{stage}: language"), "another than asked");
                     }
                     self.run.rows.push(Taught { instruction: instruction.clone(), answer, iteration });
                 }
