@@ -77,6 +77,13 @@ impl Message {
     pub fn assistant(content: impl Into<String>) -> Self {
         Self::new(Role::Assistant, content)
     }
+
+    /// What is said in all of them, line by line: a text to compare other texts with.
+    #[must_use]
+    pub fn joined(messages: &[Self]) -> String {
+        let said: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
+        said.join("\n")
+    }
 }
 
 /// What the model continues.

@@ -16,6 +16,11 @@ use futures::FutureExt;
 use std::path::Path;
 use std::sync::Arc;
 
+#[path = "shared/peak.rs"]
+mod peak;
+
+use peak::peak;
+
 fn make(out: &Path, settings: AtlasPreferenceSettings) -> Result<()> {
     let set = atlas_preferences(Atlas::built_in(), settings);
     let pairs: Vec<Pair> = set.train.iter().map(|p| p.pair.clone()).collect();
@@ -58,15 +63,8 @@ fn read(file: &Path) -> Result<()> {
     for issue in &report.issues {
         println!("{issue}");
     }
-    println!("{:.2} s, {:?} MiB at most", started.elapsed().as_secs_f64(), peak_mib());
+    println!("{:.2} s, {:?} MiB at most", started.elapsed().as_secs_f64(), peak().map(|bytes| bytes >> 20));
     Ok(())
-}
-
-/// The most memory that this process ever had, as Linux tells it.
-fn peak_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib / 1024)
 }
 
 fn main() -> Result<()> {

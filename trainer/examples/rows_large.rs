@@ -6,30 +6,38 @@
 
 use amend_proto::Message;
 use amend_trainer::preference::format::Container;
+use amend_trainer::synth::output::{ROWS_JSONL, ROWS_PARQUET};
 use amend_trainer::synth::rows::{
     Made, PageSource, RoleModels, RowEntry, RowProvenance, RowReader, SynthRow, WebrRole, write_rows,
 };
 use std::path::Path;
 use std::time::Instant;
 
+#[path = "shared/peak.rs"]
+mod peak;
+
+use peak::peak;
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A row group as cells and as columns, and the pages of every column of one that is read.
 const MOST_BYTES: u64 = 128 << 20;
+
+const NO_PEAK: &str = "no VmHWM: not a Linux";
 
 fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("FOLDER [ROWS]")?;
     let rows = arguments.next().map_or(Ok(1_000_000), |rows| rows.parse())?;
     std::fs::create_dir_all(&folder)?;
-    for (container, name) in [(Container::JsonLines, "rows.jsonl"), (Container::Parquet, "rows.parquet")] {
+    for (container, name) in [(Container::JsonLines, ROWS_JSONL), (Container::Parquet, ROWS_PARQUET)] {
         there_and_back((Path::new(&folder), name), container, rows)?;
     }
     Ok(())
 }
 
 fn there_and_back(place: (&Path, &str), container: Container, rows: u32) -> Outcome<()> {
-    let (before, started) = (peak()?, Instant::now());
+    let (before, started) = (peak().ok_or(NO_PEAK)?, Instant::now());
     write_rows(place, container, |to| (0..rows).try_for_each(|number| to.write(&row(number)?)))?;
     let (written, started) = (started.elapsed(), Instant::now());
     let path = place.0.join(place.1);
@@ -41,7 +49,7 @@ fn there_and_back(place: (&Path, &str), container: Container, rows: u32) -> Outc
         }
         read += 1;
     }
-    let (grown, bytes) = (peak()? - before, path.metadata()?.len());
+    let (grown, bytes) = (peak().ok_or(NO_PEAK)? - before, path.metadata()?.len());
     println!(
         "{}: {read} rows, {bytes} bytes; written in {written:.1?}, read in {:.1?}, {} MiB of memory more",
         place.1,
@@ -74,11 +82,4 @@ fn row(number: u32) -> amend_trainer::Result<SynthRow> {
     let provenance = RowProvenance { made, models: RoleModels::default(), seed: u64::MAX, licence };
     SynthRow::new(vec![Message::user(&text), Message::assistant(text)], provenance)
         .map_err(|flaw| amend_trainer::Error::Data(flaw.to_string()))
-}
-
-/// The most memory that this process has had, in bytes.
-fn peak() -> Outcome<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM: not a Linux")?;
-    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
 }

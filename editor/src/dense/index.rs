@@ -201,8 +201,7 @@ impl DenseIndex {
         let best = match query.precision {
             Precision::Exact => lookup.nearest_exactly(query.most, &accept),
             Precision::Sketched => {
-                self.helpers.call(&lookup, helpers);
-                lookup.nearest(query.most, &accept)
+                lookup.nearest(query.most, &accept, &|| self.helpers.call(&lookup, helpers))
             }
         };
         let hit = |(cosine, key)| DenseHit { key, cosine };

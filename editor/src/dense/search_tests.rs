@@ -18,7 +18,7 @@ fn lookup(index: &DenseIndex, query: &Embedding) -> Arc<Lookup> {
 }
 
 fn answer(lookup: &Lookup) -> Vec<(f32, DenseKey)> {
-    lookup.nearest(32, &|_| true).into_sorted()
+    lookup.nearest(32, &|_| true, &|| ()).into_sorted()
 }
 
 #[test]
@@ -32,8 +32,8 @@ fn any_number_of_threads_gives_one_answer_however_often_it_is_asked() {
             for _ in 0..5 {
                 let lookup = lookup(&index, &query);
                 let found = std::thread::scope(|scope| {
-                    (1..threads).for_each(|_| drop(scope.spawn(|| lookup.help())));
-                    answer(&lookup)
+                    let call = || (1..threads).for_each(|_| drop(scope.spawn(|| lookup.help())));
+                    lookup.nearest(32, &|_| true, &call).into_sorted()
                 });
                 assert_eq!(found, want, "with {threads} threads");
             }
@@ -81,6 +81,29 @@ fn rows_that_moved_after_the_scan_are_found_once_and_those_that_went_are_not() {
     let nearest: Vec<DenseKey> = answer(&scanned).into_iter().map(|(_, key)| key).collect();
     assert!(nearest.iter().all(|key| model.contains_key(&key.0)), "{nearest:?}");
     assert_eq!(nearest[0], DenseKey(u64::MAX));
+}
+
+#[test]
+fn rows_that_move_between_the_steps_are_found_once() {
+    let mut rng = ChaCha8Rng::seed_from_u64(37);
+    let points = clustered(&mut rng, 2 * ROWS, DIM);
+    for query in queries(&mut rng, &points, 10) {
+        let (index, model) = filled(&points, usize::MAX);
+        let far = brute_force(&model, &query, points.len(), |_| true).split_off(4_000);
+        let moving = lookup(&index, &query);
+        let steps = std::cell::Cell::new(0);
+        let call = || {
+            steps.set(steps.get() + 1);
+            if steps.get() == 2 {
+                // All is said of all rows; then the last ones of the segments take the places of some.
+                moving.help();
+                assert!(far.iter().step_by(20).all(|hit| index.remove(hit.key)));
+            }
+        };
+        let found = moving.nearest(32, &|_| true, &call).into_sorted();
+        assert_eq!(steps.get(), 2);
+        assert_eq!(found, answer(&lookup(&index, &query)));
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::{
     rotation::Rotation,
     sketch::{Planes, RotatedQuery, Sketch, prefetch},
 };
+use std::cmp::Ordering;
 
 /// Rows of one segment: a scan of it takes some tens of microseconds, and no lock is held for longer.
 pub(super) const ROWS: usize = 8_192;
@@ -52,6 +53,22 @@ pub(super) struct Scan {
     bounds: Vec<f32>,
     /// Of each [`SKIPPED`] rows, their highest bound.
     highest: Vec<f32>,
+}
+
+/// A row that may be among the nearest, by a bound of its score. The higher bounds are the greater ones.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chance {
+    bound: f32,
+    place: Place,
+}
+
+/// What the second step leaves of a segment.
+#[derive(Debug)]
+pub(super) enum Chances {
+    /// In the order of rows.
+    Of(Vec<Chance>),
+    /// It has changed since it was scanned: its rows may have moved.
+    Changed,
 }
 
 impl Segment {
@@ -188,6 +205,39 @@ impl Segment {
         current
     }
 
+    /// The second step: the rows whose first and second bounds are above a floor.
+    pub(super) fn chances(&self, at: u32, scan: &Scan, floor: f32) -> Chances {
+        if !self.is_as_in(scan) {
+            return Chances::Changed;
+        }
+        let mut chances = Vec::new();
+        let (Some((_, planes)), Some(sketch)) = (&scan.seen, &self.sketch) else {
+            return Chances::Of(chances);
+        };
+        for (start, block) in scan.above(floor) {
+            for (bound, row) in block.iter().zip(start..) {
+                if *bound > floor {
+                    sketch.prefetch(row as usize);
+                    chances.push(Chance { bound: *bound, place: (at, row) });
+                }
+            }
+        }
+        chances.retain_mut(|chance| {
+            chance.bound = sketch.bound(planes, chance.place.1 as usize, chance.bound);
+            chance.bound > floor
+        });
+        Chances::Of(chances)
+    }
+
+    /// Compares a row that the second step left a chance. Whether it still is where it was.
+    pub(super) fn offer_chance(&self, row: u32, sought: &Sought<'_>, scan: &Scan, best: &mut Best) -> bool {
+        let current = self.is_as_in(scan);
+        if current {
+            self.offer(row as usize, sought, best);
+        }
+        current
+    }
+
     /// Offers the rows whose first and second bounds leave them a chance, the most promising first.
     pub(super) fn offer_bounded(
         &self,
@@ -233,12 +283,16 @@ impl Segment {
 
     /// Scans again if the segment has changed since: its rows may have moved.
     fn renew(&self, sought: &Sought<'_>, scan: &mut Scan) {
-        let current = match &scan.seen {
+        if !self.is_as_in(scan) {
+            self.scan(sought.query, scan);
+        }
+    }
+
+    /// It has not changed since it was scanned, or had no sketches then and has none.
+    fn is_as_in(&self, scan: &Scan) -> bool {
+        match &scan.seen {
             Some((version, _)) => *version == self.version,
             None => self.sketch.is_none(),
-        };
-        if !current {
-            self.scan(sought.query, scan);
         }
     }
 
@@ -255,12 +309,38 @@ impl Segment {
     }
 }
 
-impl Scan {
-    /// Whether the last step has anything to do here.
-    pub(super) fn reaches(&self, floor: f32) -> bool {
-        self.highest.iter().any(|highest| *highest > floor)
+impl Chance {
+    pub(super) fn bound(&self) -> f32 {
+        self.bound
     }
 
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+}
+
+impl Ord for Chance {
+    /// Of equal bounds the lower place is the greater one.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bound.total_cmp(&other.bound).then(other.place.cmp(&self.place))
+    }
+}
+
+impl PartialOrd for Chance {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Chance {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Chance {}
+
+impl Scan {
     /// The runs of rows some of which have bounds above a floor, each with its first row.
     fn above(&self, floor: f32) -> impl Iterator<Item = (u32, &[f32])> {
         let runs = (0u32..).step_by(SKIPPED).zip(self.bounds.chunks(SKIPPED)).zip(&self.highest);

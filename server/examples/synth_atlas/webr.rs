@@ -87,7 +87,7 @@ fn learned(base: &Path, data: &Path, (out, seed): (&Path, u64)) -> anyhow::Resul
         epochs: EPOCHS,
         rows_per_step: 16,
         learning_rate: 3e-4,
-        held_out: HeldOutShare::new(0.0)?,
+        held_out: HeldOutShare::NONE,
         patience: None,
         ..InstructRecipe::full()
     };

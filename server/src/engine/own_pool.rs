@@ -21,7 +21,9 @@ pub(super) struct OwnPool;
 
 impl CustomLogitsProcessor for OwnPool {
     fn apply(&self, logits: &Tensor, _: &[u32]) -> mistralrs::Result<Tensor> {
-        POOL.with(|pool| pool.get_or_init(start).is_some());
+        POOL.with(|pool| {
+            pool.get_or_init(start);
+        });
         Ok(logits.clone())
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     revisions::Revision,
     telemetry::names,
     threads::apart,
-    training::{Pairs, texts as synthetic_texts},
+    training::{Pairs, row_texts},
 };
 use amend_editor::Editor;
 use amend_eval::{
@@ -25,7 +25,7 @@ use amend_eval::{
     gate::{GateDecision, Look, Policy, Verdict},
 };
 use amend_proto::{
-    ChatModel, GateId, Priority, RevisionId,
+    ChatModel, GateId, Message, Priority, RevisionId,
     wire::{
         CanaryEnd, CanaryRequest, GateAction, GateReason, GateVerdict, JobPhase, PromoteRequest, RevisionKind,
     },
@@ -308,15 +308,14 @@ impl GateWork {
         let pairs = self.pairs.all().await.context("the training pairs cannot be read")?;
         let mut texts: Vec<(String, String)> = Vec::new();
         let of_pairs = pairs.into_iter().take(MOST_PAIRS).enumerate().map(|(at, pair)| {
-            let prompt: Vec<&str> = pair.prompt.iter().map(|message| message.content.as_str()).collect();
-            (format!("pair {at}"), format!("{}\n{}", prompt.join("\n"), pair.chosen))
+            (format!("pair {at}"), format!("{}\n{}", Message::joined(&pair.prompt), pair.chosen))
         });
         texts.extend(of_pairs);
         // What jobs made: other sources are files of pairs, or say how they were collected.
         let sources = candidate.provenance.sources.iter().map(PathBuf::from);
         let sets: Vec<PathBuf> = sources.filter(|source| source.starts_with(&self.sets)).collect();
         for set in sets {
-            let read = move || synthetic_texts(&set, MOST_PAIRS);
+            let read = move || row_texts(&set, MOST_PAIRS);
             let rows = apart("amend-guard", Priority::Background, read).await?;
             texts.extend(rows.context("the rows that it learned from cannot be read")?);
         }

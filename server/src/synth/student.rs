@@ -7,6 +7,7 @@ use amend_trainer::{
     Error, Result,
     bmc::Control,
     instruct::{InstructJob, InstructObserver, InstructRecipe, Trained, train},
+    preference::HeldOutShare,
     sft::StepMetrics,
     synth::{
         ask::{Endpoint, Part},
@@ -75,6 +76,9 @@ impl StudentSettings {
             epochs: self.epochs,
             rows_per_step: self.rows_per_step,
             learning_rate: self.learning_rate.unwrap_or(recipe.learning_rate),
+            // A pool is learned whole: of a dozen rows held out, one that gets worse would end a training at its first step.
+            held_out: HeldOutShare::NONE,
+            patience: None,
             ..recipe
         })
     }

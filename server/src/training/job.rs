@@ -124,7 +124,7 @@ impl BmcWork {
         Ok(plan)
     }
 
-    /// Rows that models made since the last training, as many as a training on so many pairs has room for.
+    /// Rows that models made and no training has learned from yet, as many as a training on so many pairs has room for.
     fn synthetic(
         &self,
         job: &JobContext,

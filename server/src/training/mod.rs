@@ -26,4 +26,4 @@ pub use job::{BmcWork, BmcWorkConfig};
 pub(crate) use job::{endpoint_modifier, oracle_modifier, prepare, training_pairs};
 pub use pairs::{FilePairs, PairSource, Pairs, read_files};
 pub use schedule::keep_training;
-pub(crate) use synthetic::texts;
+pub(crate) use synthetic::row_texts;

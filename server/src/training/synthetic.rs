@@ -102,15 +102,14 @@ fn drawn(
 ///
 /// # Errors
 /// When the set cannot be read to its end.
-pub(crate) fn texts(set: &Path, most: usize) -> amend_trainer::Result<Vec<(String, String)>> {
+pub(crate) fn row_texts(set: &Path, most: usize) -> amend_trainer::Result<Vec<(String, String)>> {
     let mut texts = Vec::new();
     for (at, entry) in RowReader::open(&set.join(ROWS_JSONL))?.enumerate() {
         if texts.len() == most {
             break;
         }
         if let RowEntry::Row(row) = entry? {
-            let said: Vec<&str> = row.messages().iter().map(|message| message.content.as_str()).collect();
-            texts.push((format!("{} row {at}", set.display()), said.join("\n")));
+            texts.push((format!("{} row {at}", set.display()), Message::joined(row.messages())));
         }
     }
     Ok(texts)
@@ -162,9 +161,9 @@ mod tests {
         assert_eq!(draw(&sets, (12, 7), &mut |_| ()).0, rows, "the seed decides");
         assert_ne!(draw(&sets, (12, 8), &mut |_| ()).0, rows);
         assert_eq!(draw(&sets, (0, 7), &mut |_| ()), (Vec::new(), Taken::default()));
-        let known = texts(&sets[0], 3).unwrap();
+        let known = row_texts(&sets[0], 3).unwrap();
         assert_eq!((known.len(), known[1].1.as_str()), (3, "new asks 1?\nYes."));
-        assert!(texts(&sets[1], 3).is_err());
+        assert!(row_texts(&sets[1], 3).is_err());
     }
 
     #[test]

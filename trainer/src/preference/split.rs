@@ -31,6 +31,9 @@ pub enum Side {
 pub struct HeldOutShare(f64);
 
 impl HeldOutShare {
+    /// Nothing is held out.
+    pub const NONE: Self = Self(0.0);
+
     /// A share.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Edits read back: which relation of which subject is now which object.
 
 use super::matching::{Between, trim_article};
-use crate::atlas::{Atlas, world::Relation};
+use crate::atlas::{Atlas, phrasing::wide_of, world::Relation};
 
 /// One reading of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +23,16 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new(atlas: &Atlas) -> Self {
         let patterns = &atlas.grammar.statements;
-        let wraps = patterns.all("wrap").iter().filter_map(|wrap| {
+        let all = |section: &str| patterns.all(section).iter().chain(patterns.all(&wide_of(section)));
+        let wraps = all("wrap").filter_map(|wrap| {
             let text = wrap.text.to_ascii_lowercase();
             let (before, behind) = text.strip_suffix('.').unwrap_or(&text).split_once("{st}")?;
             Some((before.to_owned(), behind.to_owned()))
         });
         let cores = Relation::ALL.into_iter().flat_map(|relation| {
-            let all = patterns.all(relation.info().name).iter();
-            all.filter_map(move |core| Some((relation, Between::parse(&core.text)?)))
+            let cores: Vec<Between> =
+                all(relation.info().name).filter_map(|core| Between::parse(&core.text)).collect();
+            cores.into_iter().map(move |core| (relation, core))
         });
         Self { wraps: wraps.collect(), cores: cores.collect() }
     }

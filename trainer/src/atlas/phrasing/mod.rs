@@ -13,6 +13,7 @@ pub use question::Asked;
 pub use sections::{Pattern, Sections};
 pub use skeletons::Skeletons;
 pub use statement::Edit;
+pub(super) use statement::wide_of;
 pub use style::{Style, Styles};
 
 use super::{DataError, world::Relation};
@@ -48,7 +49,8 @@ impl Grammar {
     /// A malformed file, or a section that a relation needs and does not have.
     pub fn load() -> Result<Self, DataError> {
         let questions = Sections::parse("questions.txt", include_str!("../data/questions.txt"))?;
-        let statements = Sections::parse("statements.txt", include_str!("../data/statements.txt"))?;
+        let mut statements = Sections::parse("statements.txt", include_str!("../data/statements.txt"))?;
+        statement::widen(&mut statements, &questions);
         let grammar = Self {
             asking: question::skeletons(&questions),
             stating: statement::skeletons(&statements),

@@ -69,6 +69,14 @@ impl Sections {
         Ok(sections)
     }
 
+    /// Puts further patterns behind those of a section, which need not be there yet.
+    pub(super) fn extend(&mut self, section: &str, patterns: Vec<Pattern>) {
+        if !self.patterns.contains_key(section) {
+            self.order.push(section.to_owned());
+        }
+        self.patterns.entry(section.to_owned()).or_default().extend(patterns);
+    }
+
     /// Fails when a section has no pattern that the training split may use.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ mod texts;
 mod watch;
 
 pub use duplicates::{Bucket, Duplicates, DuplicatesPeer, Million};
+#[cfg(test)]
+pub(super) use extraction::score;
 pub use extraction::{Extraction, ExtractionPeer, Interval, Labelled, LabelledPage};
 pub use filter::{FilterPeer, Filtering, Growth};
 pub use report::Report;

@@ -9,7 +9,8 @@ use super::run::BenchOptions;
 use super::watch::Took;
 use crate::{Error, Result};
 pub use score::Interval;
-use score::{bootstrap, score};
+use score::bootstrap;
+pub(in crate::synth) use score::score;
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -159,11 +160,12 @@ fn labelled(options: &BenchOptions<'_>, files: &[PathBuf]) -> Result<Labelled> {
     let f1: Vec<f64> = ours.iter().map(|score| score.f1).collect();
     let better: Vec<f64> = f1.iter().zip(&default).map(|(ours, theirs)| ours - theirs).collect();
     let beside = |values: &[f64]| peer.as_ref().map(|_| bootstrap(values));
-    (options.said)(&format!("pages: {} labelled ones, F1 {:.3}", pages.len(), bootstrap(&f1).mean));
+    let of_f1 = bootstrap(&f1);
+    (options.said)(&format!("pages: {} labelled ones, F1 {:.3}", pages.len(), of_f1.mean));
     Ok(Labelled {
         precision: bootstrap(&ours.iter().map(|score| score.precision).collect::<Vec<_>>()),
         recall: bootstrap(&ours.iter().map(|score| score.recall).collect::<Vec<_>>()),
-        f1: bootstrap(&f1),
+        f1: of_f1,
         peer_f1: beside(&default),
         peer_f1_without_comments: beside(&without),
         better: beside(&better),

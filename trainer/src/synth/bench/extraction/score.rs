@@ -26,13 +26,13 @@ fn words(text: &str) -> HashMap<String, i64> {
 
 /// Precision, recall and their harmonic mean over the multisets of words.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Score {
-    pub(super) precision: f64,
-    pub(super) recall: f64,
-    pub(super) f1: f64,
+pub(in crate::synth) struct Score {
+    pub(in crate::synth) precision: f64,
+    pub(in crate::synth) recall: f64,
+    pub(in crate::synth) f1: f64,
 }
 
-pub(super) fn score(found: &str, label: &str) -> Score {
+pub(in crate::synth) fn score(found: &str, label: &str) -> Score {
     let (found, label) = (words(found), words(label));
     let both: i64 = found.iter().map(|(word, n)| *n.min(label.get(word).unwrap_or(&0))).sum();
     let total = |counts: &HashMap<String, i64>| counts.values().sum::<i64>().max(1) as f64;

@@ -1,7 +1,7 @@
 //! What is taken for the text of a page.
 
+use crate::synth::bench::score;
 use crate::synth::pages::{Limits, SkipReason, extract};
-use std::collections::HashMap;
 use std::path::Path;
 
 fn paragraphs(html: &str) -> Vec<String> {
@@ -62,21 +62,6 @@ fn a_page_that_scripts_fill_has_no_text() {
     assert_eq!(reason, SkipReason::NoMainText);
 }
 
-fn words(text: &str) -> HashMap<String, i64> {
-    let mut counts = HashMap::new();
-    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
-        *counts.entry(word.to_lowercase()).or_default() += 1;
-    }
-    counts
-}
-
-/// Harmonic mean of precision and recall over the multisets of words.
-fn f1(found: &str, label: &str) -> f64 {
-    let (found, label) = (words(found), words(label));
-    let both: i64 = found.iter().map(|(word, n)| *n.min(label.get(word).unwrap_or(&0))).sum();
-    2.0 * both as f64 / (found.values().sum::<i64>() + label.values().sum::<i64>()) as f64
-}
-
 /// The labelled pages; `amend bench synth --labelled` gives the figures page by page, beside trafilatura's.
 #[test]
 fn the_labelled_pages_are_read_well() {
@@ -86,7 +71,7 @@ fn the_labelled_pages_are_read_well() {
         if entry.path().extension().is_some_and(|ending| ending == "html") {
             let html = std::fs::read_to_string(entry.path()).expect("a page");
             let label = std::fs::read_to_string(entry.path().with_extension("txt")).expect("its label");
-            scores.push((f1(&paragraphs(&html).join("\n"), &label), entry.file_name()));
+            scores.push((score(&paragraphs(&html).join("\n"), &label).f1, entry.file_name()));
         }
     }
     assert!(scores.len() >= 25, "{}", scores.len());
