@@ -23,7 +23,7 @@ pub enum TrainCommand {
     /// Train the built-in model from nothing; started again with the same folder, it goes on where it stopped
     #[command(after_help = "\
 Examples:
-  amend train atlas --out atlas                     the model that Amend ships (about an hour and a half on one core)
+  amend train atlas --out atlas                     a model as Amend ships one (two and a half hours on two cores)
   amend train atlas --out small --steps 200 --width 64
   amend serve --model atlas                         (the built-in one)
   amend serve --model ./atlas                       (the one just trained)")]

@@ -209,6 +209,21 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_statement_is_for_training_alone_and_no_other_one() {
+        let statements = Grammar::load().unwrap().statements;
+        for section in Relation::ALL.into_iter().map(|relation| relation.info().name).chain(["wrap"]) {
+            let ordinary: HashSet<String> =
+                statements.all(section).iter().map(|core| core.text.to_lowercase()).collect();
+            let wide = statements.all(&wide_of(section));
+            assert!(wide.len() >= 10, "{section}: {}", wide.len());
+            for pattern in wide {
+                assert_eq!(pattern.reserved, Some(Split::Train), "{pattern:?}");
+                assert!(!ordinary.contains(&pattern.text.to_lowercase()), "{pattern:?}");
+            }
+        }
+    }
+
+    #[test]
     fn every_slot_of_the_files_is_a_known_one() {
         let grammar = Grammar::load().unwrap();
         for sections in [&grammar.questions, &grammar.statements, &grammar.constraints] {

@@ -77,10 +77,11 @@ pub(super) fn widen(statements: &mut Sections, questions: &Sections) {
     let any: Vec<Pattern> = statements.all(WIDE_HEADING).to_vec();
     for relation in Relation::ALL {
         let info = relation.info();
-        let nouns = questions.all(&format!("{} noun", info.name));
+        let nouns = questions.all(&format!("{} noun", info.name)).iter();
+        let nouns = nouns.filter(|noun| noun.reserved != Some(Split::Test));
         // "The currency of X is the krone."
         let object = if info.object == Thing::Currency { "the {o}" } else { "{o}" };
-        let filled = nouns.iter().flat_map(|noun| {
+        let filled = nouns.flat_map(|noun| {
             any.iter().map(|pattern| {
                 let text = pattern.text.replace("{n}", &noun.text).replace("{o}", object);
                 Pattern { text, ..pattern.clone() }
